@@ -1,0 +1,150 @@
+//! Comma- and tab-separated text.
+//!
+//! Types are inferred from the whole column, after it is read: booleans (`true`/`false`), whole numbers, real
+//! numbers, else text. A number written with a leading zero (`007`) is an identifier and makes its column text.
+
+use std::io::{BufWriter, Read, Write};
+use std::path::Path;
+
+use crate::file::{create, io_error, open_unzipped};
+use crate::{Column, Error, Result, Table, Text, Value, Values};
+
+/// What stands for a missing value, whatever its case.
+const MISSING: [&str; 4] = ["", "?", "NA", "NaN"];
+
+pub(crate) fn read(path: &Path, delimiter: u8, names: Option<&[&str]>) -> Result<Table> {
+    let mut reader = csv::ReaderBuilder::new().delimiter(delimiter).trim(csv::Trim::All).from_reader(open_unzipped(path)?);
+    let malformed = |error: csv::Error| malformed(path, error);
+    let header: Vec<String> = reader.headers().map_err(malformed)?.iter().map(str::to_owned).collect();
+    let wanted: Vec<usize> = match names {
+        None => (0..header.len()).collect(),
+        Some(names) => names.iter().map(|name| position(&header, name)).collect::<Result<_>>()?,
+    };
+    let mut columns = vec![RawColumn::default(); wanted.len()];
+    read_rows(&mut reader, &wanted, &mut columns).map_err(malformed)?;
+    Table::new(wanted.iter().zip(columns).map(|(&column, raw)| raw.infer(&header[column])).collect::<Result<_>>()?)
+}
+
+fn position(header: &[String], name: &str) -> Result<usize> {
+    header
+        .iter()
+        .position(|column| column == name)
+        .ok_or_else(|| Error::NoColumn { column: name.to_owned(), available: header.to_vec() })
+}
+
+fn read_rows<R: Read>(reader: &mut csv::Reader<R>, wanted: &[usize], columns: &mut [RawColumn]) -> csv::Result<()> {
+    let mut record = csv::StringRecord::new();
+    while reader.read_record(&mut record)? {
+        for (raw, &column) in columns.iter_mut().zip(wanted) {
+            raw.push(&record[column]);
+        }
+    }
+    Ok(())
+}
+
+/// The line and field counts of the reader's own error, in our words.
+fn malformed(path: &Path, error: csv::Error) -> Error {
+    let line = |position: &Option<csv::Position>| position.as_ref().map_or(0, csv::Position::line);
+    let (reason, hint) = match error.kind() {
+        csv::ErrorKind::UnequalLengths { pos, expected_len, len } => (
+            format!("line `{}` has `{len}` fields where the header has `{expected_len}`", line(pos)),
+            "quote fields that hold the delimiter, and look for a missing or extra one on that line",
+        ),
+        csv::ErrorKind::Utf8 { pos, err } => (
+            format!("line `{}`, column `{}` is not UTF-8 text", line(pos), err.field() + 1),
+            "save the file as UTF-8",
+        ),
+        csv::ErrorKind::Io(_) => {
+            let csv::ErrorKind::Io(source) = error.into_kind() else { unreachable!("matched above") };
+            return Error::Io { action: "read", path: path.to_owned(), source };
+        }
+        _ => (error.to_string(), "check that it is plain delimited text"),
+    };
+    Error::Malformed { path: path.to_owned(), format: "CSV", reason, hint }
+}
+
+/// A column's fields as read, one after the other, until their type is known.
+#[derive(Clone, Default)]
+struct RawColumn {
+    text: String,
+    ends: Vec<usize>,
+}
+
+impl RawColumn {
+    fn push(&mut self, field: &str) {
+        self.text.push_str(field);
+        self.ends.push(self.text.len());
+    }
+
+    fn fields(&self) -> impl Iterator<Item = &str> {
+        let starts = std::iter::once(0).chain(self.ends.iter().copied());
+        starts.zip(&self.ends).map(|(start, &end)| &self.text[start..end])
+    }
+
+    fn infer(&self, name: &str) -> Result<Column> {
+        let valid: Vec<bool> = self.fields().map(|field| !is_missing(field)).collect();
+        let has_values = valid.contains(&true);
+        let values = self.parse(&valid, |field| field.parse::<f64>().ok().filter(|_| !is_identifier(field)));
+        let values = match values {
+            // Nothing at all is known of an empty column; the numeric default keeps it a feature.
+            Some(values) if !has_values => Values::Float(values),
+            Some(values) => match self.parse(&valid, |field| field.parse::<i64>().ok()) {
+                Some(ints) => Values::Int(ints),
+                None => Values::Float(values),
+            },
+            None => match self.parse(&valid, parse_bool) {
+                Some(bools) => Values::Bool(bools),
+                None => Values::Text(self.to_text(&valid)),
+            },
+        };
+        Column::with_nulls(name, values, valid)
+    }
+
+    /// Every valid field parsed, or `None` at the first that does not.
+    fn parse<T: Default>(&self, valid: &[bool], parse: impl Fn(&str) -> Option<T>) -> Option<Vec<T>> {
+        self.fields().zip(valid).map(|(field, &valid)| if valid { parse(field) } else { Some(T::default()) }).collect()
+    }
+
+    fn to_text(&self, valid: &[bool]) -> Text {
+        self.fields().zip(valid).map(|(field, &valid)| if valid { field } else { "" }).collect()
+    }
+}
+
+fn is_missing(field: &str) -> bool {
+    MISSING.iter().any(|missing| field.eq_ignore_ascii_case(missing))
+}
+
+fn is_identifier(field: &str) -> bool {
+    let digits = field.strip_prefix(['-', '+']).unwrap_or(field);
+    digits.len() > 1 && digits.starts_with('0') && digits.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+fn parse_bool(field: &str) -> Option<bool> {
+    match field {
+        "true" | "True" | "TRUE" => Some(true),
+        "false" | "False" | "FALSE" => Some(false),
+        _ => None,
+    }
+}
+
+pub(crate) fn write(table: &Table, path: &Path) -> Result<()> {
+    let into_io = |error: csv::Error| io_error("write", path)(error.into());
+    let mut writer = csv::Writer::from_writer(BufWriter::new(create(path)?));
+    writer.write_record(table.columns().iter().map(Column::name)).map_err(into_io)?;
+    let mut field = Vec::new();
+    for row in 0..table.n_rows() {
+        for column in table.columns() {
+            field.clear();
+            match column.get(row) {
+                Value::Null => Ok(()),
+                // Debug keeps the point of `1.0`, so that a real column reads back as one.
+                Value::Float(value) => write!(field, "{value:?}"),
+                value => write!(field, "{value}"),
+            }
+            .map_err(io_error("write", path))?;
+            writer.write_field(&field).map_err(into_io)?;
+        }
+        writer.write_record(None::<&[u8]>).map_err(into_io)?;
+    }
+    writer.flush().map_err(io_error("write", path))
+}

@@ -1,0 +1,32 @@
+#![doc = include_str!("../README.md")]
+
+mod value;
+pub use value::Value;
+
+mod seed;
+pub use seed::{Rng, Seed};
+
+pub mod space;
+pub use space::{Configuration, Parameter, ParameterKind, Space, SpaceError, SpaceHash, SpaceSpec};
+
+pub mod architecture;
+
+mod problem;
+pub use problem::{Direction, Fidelity, FidelityDimension, Objective, Problem};
+
+mod trial;
+pub use trial::{
+    CurvePoint, Failure, FailureKind, Observation, Outcome, PendingTrial, Proposal, TrialId, Verdict,
+};
+
+mod strategy;
+pub use strategy::{AskRequest, Components, CurveReport, PriorKnowledge, PriorObservation, Strategy};
+
+mod estimator;
+pub use estimator::{Estimator, EstimatorInfo, EvaluationRequest, Limits, Reporter};
+
+mod proxy;
+pub use proxy::{Proxy, ProxyInfo, ProxyNeeds};
+
+mod error;
+pub use error::{ComponentError, ComponentErrorKind};

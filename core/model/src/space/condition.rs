@@ -1,0 +1,104 @@
+//! When a parameter is active, and which combinations are forbidden.
+
+use std::collections::HashMap;
+
+use super::{ConditionSpec, Parameter, SpaceError};
+
+/// A test on the values of a configuration. A test on an inactive parameter fails.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Clause {
+    /// The parameter has one of these values.
+    In {
+        /// The parameter's place.
+        parameter: usize,
+        /// Values as in a configuration.
+        values: Vec<f64>,
+    },
+    /// The parameter lies between both, ends included.
+    Between {
+        /// The parameter's place.
+        parameter: usize,
+        /// Smallest value that passes.
+        low: f64,
+        /// Largest value that passes.
+        high: f64,
+    },
+    /// All of them hold.
+    All(Vec<Clause>),
+    /// At least one holds.
+    Any(Vec<Clause>),
+}
+
+impl Clause {
+    /// Whether the values, `[d]`, pass.
+    pub fn holds(&self, values: &[f64]) -> bool {
+        match self {
+            Self::In { parameter, values: allowed } => allowed.contains(&values[*parameter]),
+            Self::Between { parameter, low, high } => (*low..=*high).contains(&values[*parameter]),
+            Self::All(clauses) => clauses.iter().all(|clause| clause.holds(values)),
+            Self::Any(clauses) => clauses.iter().any(|clause| clause.holds(values)),
+        }
+    }
+
+    /// The clause in words.
+    pub fn describe(&self, parameters: &[Parameter]) -> String {
+        let join = |clauses: &[Self], word: &str| {
+            clauses.iter().map(|clause| clause.describe(parameters)).collect::<Vec<_>>().join(word)
+        };
+        match self {
+            Self::In { parameter, values } => {
+                let parameter = &parameters[*parameter];
+                let values: Vec<_> =
+                    values.iter().map(|&value| parameter.to_value(value).to_string()).collect();
+                format!("`{} = {}`", parameter.name, values.join(" or "))
+            }
+            Self::Between { parameter, low, high } => {
+                let bound = |bound: f64, sign: &str| {
+                    if bound.is_finite() { format!(" {sign} {bound}") } else { String::new() }
+                };
+                format!("`{}{}{}`", parameters[*parameter].name, bound(*low, ">="), bound(*high, "<="))
+            }
+            Self::All(clauses) => join(clauses, " and "),
+            Self::Any(clauses) => join(clauses, " or "),
+        }
+    }
+
+    pub(super) fn compile(
+        spec: &ConditionSpec,
+        parameters: &[Parameter],
+        by_name: &HashMap<String, usize>,
+        place: &str,
+    ) -> Result<Self, SpaceError> {
+        let all = |specs: &[ConditionSpec]| {
+            specs
+                .iter()
+                .map(|spec| Self::compile(spec, parameters, by_name, place))
+                .collect::<Result<Vec<_>, _>>()
+        };
+        let find = |name: &str| {
+            by_name
+                .get(name)
+                .copied()
+                .ok_or_else(|| SpaceError::UnknownParameter { name: name.into(), place: place.into() })
+        };
+        match spec {
+            ConditionSpec::All { all: specs } => Ok(Self::All(all(specs)?)),
+            ConditionSpec::Any { any: specs } => Ok(Self::Any(all(specs)?)),
+            ConditionSpec::Is { parameter, is } => {
+                let index = find(parameter)?;
+                Ok(Self::In { parameter: index, values: vec![parameters[index].from_value(is)?] })
+            }
+            ConditionSpec::In { parameter, one_of } => {
+                let index = find(parameter)?;
+                let values = one_of.iter().map(|value| parameters[index].from_value(value));
+                Ok(Self::In { parameter: index, values: values.collect::<Result<_, _>>()? })
+            }
+            ConditionSpec::AtLeast { parameter, at_least } => {
+                Ok(Self::Between { parameter: find(parameter)?, low: *at_least, high: f64::INFINITY })
+            }
+            ConditionSpec::AtMost { parameter, at_most } => {
+                Ok(Self::Between { parameter: find(parameter)?, low: f64::NEG_INFINITY, high: *at_most })
+            }
+        }
+    }
+}

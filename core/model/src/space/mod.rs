@@ -1,0 +1,284 @@
+//! Search spaces: what may vary, and under which conditions.
+//!
+//! A [`SpaceSpec`] is what a person writes (TOML); [`Space::compile`] checks it and turns it into typed parameters,
+//! conditions between them, forbidden combinations and, where the space holds architectures, a decoder. A
+//! [`Configuration`] is one point: an `f64` for each parameter, NaN where the parameter is inactive.
+
+mod condition;
+mod configuration;
+mod parameter;
+mod sample;
+mod spec;
+
+pub use condition::Clause;
+pub use configuration::Configuration;
+pub use parameter::{Parameter, ParameterKind, Prior};
+pub use spec::{ConditionSpec, Confidence, ParameterSpec, ParameterType, PriorSpec, SpaceSpec};
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use thiserror::Error;
+
+use crate::Value;
+use crate::architecture::{ArchitectureGraph, ArchitectureSpec};
+
+/// What is wrong with a space, or with a configuration of it.
+#[derive(Debug, Clone, PartialEq, Error)]
+#[non_exhaustive]
+pub enum SpaceError {
+    /// Two parameters share a name.
+    #[error("parameter `{name}` stands twice in the space; hint: names must differ")]
+    DuplicateParameter {
+        /// The name.
+        name: String,
+    },
+    /// A parameter's own description is wrong.
+    #[error("parameter `{name}`: {problem}")]
+    BadParameter {
+        /// The parameter.
+        name: String,
+        /// What is wrong, with a remedy.
+        problem: String,
+    },
+    /// A condition or forbidden clause names a parameter that is not there, or comes later.
+    #[error("`{name}` is used in {place} but the space has no such parameter before it")]
+    UnknownParameter {
+        /// The name.
+        name: String,
+        /// Where it was used.
+        place: String,
+    },
+    /// The architecture's description is wrong.
+    #[error("architecture: {problem}")]
+    BadArchitecture {
+        /// What is wrong, with a remedy.
+        problem: String,
+    },
+    /// A configuration has the wrong number of values.
+    #[error("a configuration of {found} values was given for a space of {expected} parameters")]
+    WrongLength {
+        /// Parameters of the space.
+        expected: usize,
+        /// Values given.
+        found: usize,
+    },
+    /// A value lies outside its parameter's range or is no value of it.
+    #[error("parameter `{parameter}`: `{value}` is not one of {allowed}")]
+    OutOfBounds {
+        /// The parameter.
+        parameter: String,
+        /// The value.
+        value: String,
+        /// What is allowed.
+        allowed: String,
+    },
+    /// An active parameter has no value.
+    #[error("parameter `{parameter}` is active and has no value")]
+    MissingValue {
+        /// The parameter.
+        parameter: String,
+    },
+    /// An inactive parameter has a value.
+    #[error("parameter `{parameter}` is inactive here and must have no value, but has `{value}`")]
+    InactiveValue {
+        /// The parameter.
+        parameter: String,
+        /// Its value.
+        value: String,
+    },
+    /// The configuration is one that the space forbids.
+    #[error("the combination {combination} is forbidden")]
+    Forbidden {
+        /// The forbidden combination.
+        combination: String,
+    },
+    /// No allowed configuration was found among many draws.
+    #[error("{draws} draws hit forbidden combinations only; hint: loosen the `forbidden` clauses")]
+    TooManyForbidden {
+        /// How many draws were made.
+        draws: usize,
+    },
+}
+
+/// A space's identity: SHA-256 of its canonical form, in hexadecimal.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct SpaceHash(pub String);
+
+impl fmt::Display for SpaceHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A checked search space.
+#[derive(Debug, Clone)]
+pub struct Space {
+    spec: SpaceSpec,
+    hash: SpaceHash,
+    parameters: Vec<Parameter>,
+    /// For each parameter, when it is active; parents come before children.
+    conditions: Vec<Option<Clause>>,
+    forbidden: Vec<Clause>,
+    by_name: HashMap<String, usize>,
+}
+
+impl Space {
+    /// Checks a space's description.
+    pub fn compile(spec: SpaceSpec) -> Result<Self, SpaceError> {
+        let mut all = spec.parameters.clone();
+        if let Some(architecture) = &spec.architecture {
+            all.extend(architecture.parameters()?);
+        }
+        let mut parameters = Vec::with_capacity(all.len());
+        let mut conditions = Vec::with_capacity(all.len());
+        let mut by_name = HashMap::with_capacity(all.len());
+        for (index, parameter) in all.iter().enumerate() {
+            let condition = match &parameter.when {
+                None => None,
+                Some(when) => {
+                    let place = format!("the condition of `{}`", parameter.name);
+                    Some(Clause::compile(when, &parameters, &by_name, &place)?)
+                }
+            };
+            parameters.push(parameter.compile()?);
+            conditions.push(condition);
+            if by_name.insert(parameter.name.clone(), index).is_some() {
+                return Err(SpaceError::DuplicateParameter { name: parameter.name.clone() });
+            }
+        }
+        if parameters.is_empty() {
+            return Err(SpaceError::BadArchitecture { problem: "the space has no parameters".into() });
+        }
+        let forbidden = spec
+            .forbidden
+            .iter()
+            .map(|clause| Clause::compile(clause, &parameters, &by_name, "a forbidden clause"))
+            .collect::<Result<_, _>>()?;
+        let canonical = serde_json::to_vec(&spec.identity()).expect("a space is plain data");
+        let hash = SpaceHash(Sha256::digest(&canonical).iter().map(|byte| format!("{byte:02x}")).collect());
+        Ok(Self { spec, hash, parameters, conditions, forbidden, by_name })
+    }
+
+    /// The description this space was made from.
+    pub fn spec(&self) -> &SpaceSpec {
+        &self.spec
+    }
+
+    /// The space's name.
+    pub fn name(&self) -> &str {
+        &self.spec.name
+    }
+
+    /// The space's identity. Names of spaces, defaults and priors do not enter it: they do not change what a
+    /// configuration means.
+    pub fn hash(&self) -> &SpaceHash {
+        &self.hash
+    }
+
+    /// The parameters, in the order of a configuration's values, `[d]`.
+    pub fn parameters(&self) -> &[Parameter] {
+        &self.parameters
+    }
+
+    /// A parameter's place in a configuration.
+    pub fn index_of(&self, name: &str) -> Option<usize> {
+        self.by_name.get(name).copied()
+    }
+
+    /// When parameter `index` is active; `None`: always.
+    pub fn condition(&self, index: usize) -> Option<&Clause> {
+        self.conditions[index].as_ref()
+    }
+
+    /// Combinations that must not be proposed.
+    pub fn forbidden(&self) -> &[Clause] {
+        &self.forbidden
+    }
+
+    /// Whether parameter `index` is active given the values before it.
+    pub fn is_active(&self, index: usize, values: &[f64]) -> bool {
+        self.conditions[index].as_ref().is_none_or(|clause| clause.holds(values))
+    }
+
+    /// Whether a configuration holds a forbidden combination.
+    pub fn is_forbidden(&self, configuration: &Configuration) -> bool {
+        self.forbidden.iter().any(|clause| clause.holds(configuration.values()))
+    }
+
+    /// Checks that a configuration is a point of this space: length, bounds, steps, activity, forbidden clauses.
+    pub fn check(&self, configuration: &Configuration) -> Result<(), SpaceError> {
+        let values = configuration.values();
+        if values.len() != self.parameters.len() {
+            return Err(SpaceError::WrongLength { expected: self.parameters.len(), found: values.len() });
+        }
+        for (index, parameter) in self.parameters.iter().enumerate() {
+            let value = values[index];
+            match (self.is_active(index, values), value.is_nan()) {
+                (true, true) => return Err(SpaceError::MissingValue { parameter: parameter.name.clone() }),
+                (false, false) => {
+                    let value = value.to_string();
+                    return Err(SpaceError::InactiveValue { parameter: parameter.name.clone(), value });
+                }
+                (true, false) => parameter.check(value)?,
+                (false, true) => {}
+            }
+        }
+        match self.forbidden.iter().find(|clause| clause.holds(values)) {
+            None => Ok(()),
+            Some(clause) => Err(SpaceError::Forbidden { combination: clause.describe(&self.parameters) }),
+        }
+    }
+
+    /// A configuration as names and values; inactive parameters are left out.
+    pub fn to_named(&self, configuration: &Configuration) -> BTreeMap<String, Value> {
+        self.parameters
+            .iter()
+            .zip(configuration.values())
+            .filter(|(_, value)| !value.is_nan())
+            .map(|(parameter, &value)| (parameter.name.clone(), parameter.to_value(value)))
+            .collect()
+    }
+
+    /// The configuration that names and values describe, checked.
+    pub fn from_named(&self, named: &BTreeMap<String, Value>) -> Result<Configuration, SpaceError> {
+        if let Some(name) = named.keys().find(|name| self.index_of(name).is_none()) {
+            return Err(SpaceError::UnknownParameter { name: name.clone(), place: "a configuration".into() });
+        }
+        let mut values = vec![f64::NAN; self.parameters.len()];
+        for (index, parameter) in self.parameters.iter().enumerate() {
+            if let Some(value) = named.get(&parameter.name) {
+                values[index] = parameter.from_value(value)?;
+            }
+        }
+        let configuration = Configuration::new(values);
+        self.check(&configuration)?;
+        Ok(configuration)
+    }
+
+    /// How a space's architectures are described, where it has any.
+    pub fn architecture_spec(&self) -> Option<&ArchitectureSpec> {
+        self.spec.architecture.as_ref()
+    }
+
+    /// The graph that a configuration decodes to; `None` where the space holds no architectures.
+    pub fn architecture(
+        &self,
+        configuration: &Configuration,
+    ) -> Option<Result<ArchitectureGraph, SpaceError>> {
+        self.spec.architecture.as_ref().map(|spec| spec.decode(self, configuration))
+    }
+
+    /// The active value of the parameter `name` as a person writes it.
+    pub fn value(&self, configuration: &Configuration, name: &str) -> Option<Value> {
+        let index = self.index_of(name)?;
+        let value = configuration.values()[index];
+        (!value.is_nan()).then(|| self.parameters[index].to_value(value))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,117 @@
+//! The trait of what proposes configurations.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
+
+use crate::{
+    ComponentError, Configuration, CurvePoint, Fidelity, Observation, PendingTrial, Problem, Proposal, Rng,
+    Seed, TrialId, Verdict,
+};
+
+/// What the engine asks of a strategy.
+#[derive(Debug, Clone, Copy)]
+pub struct AskRequest<'a> {
+    /// How many proposals are wanted; fewer may be given.
+    pub n: usize,
+    /// The number that the first proposal's trial will have; the next ones count on.
+    pub first_trial: TrialId,
+    /// Trials that were proposed and not told yet, in the order of their numbers.
+    pub pending: &'a [PendingTrial],
+    /// The strategy's seed, the same at every call of a run.
+    pub seed: Seed,
+}
+
+impl AskRequest<'_> {
+    /// The generator for proposal `index` of this request.
+    ///
+    /// It follows from the trial's number alone, so that a strategy that draws each proposal from it gives the
+    /// same trials whether they are asked for one by one or many at a time.
+    pub fn rng(&self, index: usize) -> Rng {
+        self.seed.derive("trial", self.first_trial.0 + index as u64).rng()
+    }
+}
+
+/// A point of a running trial's learning curve, put to the strategy for its verdict.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CurveReport {
+    /// The running trial.
+    pub trial: TrialId,
+    /// The size of the evaluation that was asked for.
+    pub fidelity: Fidelity,
+    /// The newest point.
+    pub point: CurvePoint,
+}
+
+/// What is believed about a problem before its first trial.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct PriorKnowledge {
+    /// Configurations with the scores that past tasks lead us to expect.
+    pub observations: Vec<PriorObservation>,
+}
+
+/// One configuration's expected standing.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PriorObservation {
+    /// The configuration, in the problem's own space.
+    pub configuration: Configuration,
+    /// Expected quantile among configurations of the space: 0 the best, 1 the worst.
+    pub score: f64,
+    /// How much to trust it, in trials of the new task: 1 counts as one trial.
+    pub weight: f64,
+}
+
+/// Proposes configurations and learns from what became of them.
+///
+/// A strategy keeps no clock, does no I/O and draws randomness only from the seed in the request: the same seed and
+/// the same tells give the same asks. That is what lets a run resume by replaying its trials.
+///
+/// # Life
+///
+/// `inform` at most once, before the first `ask`. Then `ask`, `judge` and `tell` in any order: a trial is told
+/// exactly once, in whatever order trials end. Calls never overlap.
+pub trait Strategy: Send {
+    /// Proposes up to `request.n` configurations.
+    ///
+    /// Fewer, or none, means: not before more trials are told. None while nothing is pending means that the
+    /// strategy has nothing left to propose, and ends the run.
+    fn ask(&mut self, request: &AskRequest<'_>) -> Result<Vec<Proposal>, ComponentError>;
+
+    /// Learns what became of trials.
+    fn tell(&mut self, observations: &[Observation]) -> Result<(), ComponentError>;
+
+    /// Says whether a running trial goes on.
+    fn judge(&mut self, _report: &CurveReport) -> Result<Verdict, ComponentError> {
+        Ok(Verdict::Continue)
+    }
+
+    /// Takes in what is believed before the first trial. Returns whether it will be used.
+    fn inform(&mut self, _knowledge: &PriorKnowledge) -> Result<bool, ComponentError> {
+        Ok(false)
+    }
+
+    /// The trial to recommend at the end; `None` leaves the choice to the engine: the best observed one.
+    fn recommend(&self) -> Result<Option<TrialId>, ComponentError> {
+        Ok(None)
+    }
+
+    /// The strategy's state, where replaying its trials would be too slow; `None` asks for replay.
+    fn save(&self) -> Result<Option<Vec<u8>>, ComponentError> {
+        Ok(None)
+    }
+
+    /// Takes up a state that [`save`](Self::save) gave.
+    fn restore(&mut self, _state: &[u8]) -> Result<(), ComponentError> {
+        Err(ComponentError::unsupported("this strategy resumes by replay"))
+    }
+}
+
+/// Makes components by name: how a strategy that wraps another gets it from the host.
+pub trait Components: Send + Sync {
+    /// The strategy `name` for `problem`, with `options` as its table of the run file.
+    fn strategy(
+        &self,
+        name: &str,
+        options: &Json,
+        problem: &Problem,
+    ) -> Result<Box<dyn Strategy>, ComponentError>;
+}
