@@ -28,5 +28,11 @@ pub use estimator::{Estimator, EstimatorInfo, EvaluationRequest, Limits, Reporte
 mod proxy;
 pub use proxy::{Proxy, ProxyInfo, ProxyNeeds};
 
+mod warm_start;
+pub use warm_start::{TaskInfluence, TransferSource, TransferredProposal, WarmStart, WarmStartReport};
+
+mod event;
+pub use event::{Event, Origin, RecordError, Recorder};
+
 mod error;
 pub use error::{ComponentError, ComponentErrorKind};
