@@ -13,7 +13,8 @@ use crate::{Column, Error, Result, Table, Text, Value, Values};
 const MISSING: [&str; 4] = ["", "?", "NA", "NaN"];
 
 pub(crate) fn read(path: &Path, delimiter: u8, names: Option<&[&str]>) -> Result<Table> {
-    let mut reader = csv::ReaderBuilder::new().delimiter(delimiter).trim(csv::Trim::All).from_reader(open_unzipped(path)?);
+    let mut reader =
+        csv::ReaderBuilder::new().delimiter(delimiter).trim(csv::Trim::All).from_reader(open_unzipped(path)?);
     let malformed = |error: csv::Error| malformed(path, error);
     let header: Vec<String> = reader.headers().map_err(malformed)?.iter().map(str::to_owned).collect();
     let wanted: Vec<usize> = match names {
@@ -22,7 +23,9 @@ pub(crate) fn read(path: &Path, delimiter: u8, names: Option<&[&str]>) -> Result
     };
     let mut columns = vec![RawColumn::default(); wanted.len()];
     read_rows(&mut reader, &wanted, &mut columns).map_err(malformed)?;
-    Table::new(wanted.iter().zip(columns).map(|(&column, raw)| raw.infer(&header[column])).collect::<Result<_>>()?)
+    Table::new(
+        wanted.iter().zip(columns).map(|(&column, raw)| raw.infer(&header[column])).collect::<Result<_>>()?,
+    )
 }
 
 fn position(header: &[String], name: &str) -> Result<usize> {
@@ -32,7 +35,11 @@ fn position(header: &[String], name: &str) -> Result<usize> {
         .ok_or_else(|| Error::NoColumn { column: name.to_owned(), available: header.to_vec() })
 }
 
-fn read_rows<R: Read>(reader: &mut csv::Reader<R>, wanted: &[usize], columns: &mut [RawColumn]) -> csv::Result<()> {
+fn read_rows<R: Read>(
+    reader: &mut csv::Reader<R>,
+    wanted: &[usize],
+    columns: &mut [RawColumn],
+) -> csv::Result<()> {
     let mut record = csv::StringRecord::new();
     while reader.read_record(&mut record)? {
         for (raw, &column) in columns.iter_mut().zip(wanted) {
@@ -102,7 +109,10 @@ impl RawColumn {
 
     /// Every valid field parsed, or `None` at the first that does not.
     fn parse<T: Default>(&self, valid: &[bool], parse: impl Fn(&str) -> Option<T>) -> Option<Vec<T>> {
-        self.fields().zip(valid).map(|(field, &valid)| if valid { parse(field) } else { Some(T::default()) }).collect()
+        self.fields()
+            .zip(valid)
+            .map(|(field, &valid)| if valid { parse(field) } else { Some(T::default()) })
+            .collect()
     }
 
     fn to_text(&self, valid: &[bool]) -> Text {

@@ -70,7 +70,9 @@ pub enum Error {
         column: String,
     },
     /// Columns of unequal length.
-    #[error("column `{column}` has `{found}` rows where the table has `{expected}`; hint: every column needs one value or null a row")]
+    #[error(
+        "column `{column}` has `{found}` rows where the table has `{expected}`; hint: every column needs one value or null a row"
+    )]
     UnequalLength {
         /// The column that differs.
         column: String,
@@ -80,7 +82,9 @@ pub enum Error {
         expected: usize,
     },
     /// A column read as another type than it has.
-    #[error("column `{column}` holds {found} where {expected} is needed; hint: choose another column or convert the file")]
+    #[error(
+        "column `{column}` holds {found} where {expected} is needed; hint: choose another column or convert the file"
+    )]
     WrongType {
         /// The column.
         column: String,
@@ -118,7 +122,9 @@ pub enum Error {
         hint: &'static str,
     },
     /// A hold-out that leaves no room.
-    #[error("hold-out fractions `{valid}` and `{test}` are not usable; hint: each must be in 0..1 and their sum below 1")]
+    #[error(
+        "hold-out fractions `{valid}` and `{test}` are not usable; hint: each must be in 0..1 and their sum below 1"
+    )]
     BadFractions {
         /// Fraction for validation.
         valid: f64,

@@ -19,7 +19,8 @@ pub(crate) enum Format {
 impl Format {
     /// The format that the name says, with a trailing `.gz` ignored.
     pub(crate) fn of(path: &Path) -> Result<Format> {
-        let name = path.file_name().map(|name| name.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
+        let name =
+            path.file_name().map(|name| name.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
         let (stem, zipped) = match name.strip_suffix(".gz") {
             Some(stem) => (stem, true),
             None => (name.as_str(), false),

@@ -28,8 +28,9 @@ pub fn read_idx(path: impl AsRef<Path>) -> Result<Array> {
     };
     let sizes = sizes.as_chunks::<4>().0.iter();
     let shape: Vec<usize> = sizes.map(|size| u32::from_be_bytes(*size) as usize).collect();
-    let values = decode(kind, data)
-        .ok_or_else(|| malformed(path, format!("type `{kind:#04x}` or a length of `{}` bytes is not possible", data.len())))?;
+    let values = decode(kind, data).ok_or_else(|| {
+        malformed(path, format!("type `{kind:#04x}` or a length of `{}` bytes is not possible", data.len()))
+    })?;
     let (count, n_values) = (shape.iter().try_fold(1_usize, |count, &n| count.checked_mul(n)), values.len());
     if count != Some(n_values) {
         return Err(malformed(path, format!("shape `{shape:?}` does not hold `{n_values}` values")));
@@ -46,9 +47,15 @@ fn decode(kind: u8, data: &[u8]) -> Option<ArrayValues> {
     Some(match kind {
         0x08 => ArrayValues::U8(data.to_vec()),
         0x09 => ArrayValues::Int(data.iter().map(|&byte| i64::from(byte.cast_signed())).collect()),
-        0x0B => ArrayValues::Int(words(data)?.iter().map(|&word| i64::from(i16::from_be_bytes(word))).collect()),
-        0x0C => ArrayValues::Int(words(data)?.iter().map(|&word| i64::from(i32::from_be_bytes(word))).collect()),
-        0x0D => ArrayValues::Float(words(data)?.iter().map(|&word| f64::from(f32::from_be_bytes(word))).collect()),
+        0x0B => {
+            ArrayValues::Int(words(data)?.iter().map(|&word| i64::from(i16::from_be_bytes(word))).collect())
+        }
+        0x0C => {
+            ArrayValues::Int(words(data)?.iter().map(|&word| i64::from(i32::from_be_bytes(word))).collect())
+        }
+        0x0D => {
+            ArrayValues::Float(words(data)?.iter().map(|&word| f64::from(f32::from_be_bytes(word))).collect())
+        }
         0x0E => ArrayValues::Float(words(data)?.iter().map(|&word| f64::from_be_bytes(word)).collect()),
         _ => return None,
     })
@@ -68,7 +75,9 @@ pub(crate) fn read_table(path: &Path) -> Result<Table> {
     let width = array.shape.iter().skip(1).product::<usize>();
     let name = |column: usize| if array.shape.len() < 2 { "y".to_owned() } else { format!("x{column}") };
     let mut columns: Vec<Column> = (0..width)
-        .map(|column| Column::new(name(column), array.values.column_values((0..n).map(|row| row * width + column))))
+        .map(|column| {
+            Column::new(name(column), array.values.column_values((0..n).map(|row| row * width + column)))
+        })
         .collect();
     if let Some(labels) = labels_path(path) {
         let labels = read_idx(&labels)?;

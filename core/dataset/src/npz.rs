@@ -66,7 +66,8 @@ fn malformed(path: &Path, reason: String) -> Error {
 /// Reads every array of an `.npz` file, in file order.
 pub fn read_npz(path: impl AsRef<Path>) -> Result<Vec<Array>> {
     let path = path.as_ref();
-    let mut archive = zip::ZipArchive::new(open(path)?).map_err(|error| malformed(path, error.to_string()))?;
+    let mut archive =
+        zip::ZipArchive::new(open(path)?).map_err(|error| malformed(path, error.to_string()))?;
     let mut arrays = Vec::with_capacity(archive.len());
     for index in 0..archive.len() {
         let mut bytes = Vec::new();
@@ -84,14 +85,21 @@ fn parse(name: &str, bytes: &[u8], path: &Path) -> Result<Array> {
     let (header, data) = split_header(bytes).ok_or_else(|| bad("no .npy header"))?;
     let descr = field(header, "descr").ok_or_else(|| bad("no `descr` in the header"))?;
     let dtype = descr.trim_matches(['\'', '"']);
-    let fortran = field(header, "fortran_order").ok_or_else(|| bad("no `fortran_order` in the header"))? == "True";
-    let shape = field(header, "shape").and_then(parse_shape).ok_or_else(|| bad("no `shape` in the header"))?;
-    let count = shape.iter().try_fold(1_usize, |count, &n| count.checked_mul(n)).ok_or_else(|| bad("its shape overflows"))?;
+    let fortran =
+        field(header, "fortran_order").ok_or_else(|| bad("no `fortran_order` in the header"))? == "True";
+    let shape =
+        field(header, "shape").and_then(parse_shape).ok_or_else(|| bad("no `shape` in the header"))?;
+    let count = shape
+        .iter()
+        .try_fold(1_usize, |count, &n| count.checked_mul(n))
+        .ok_or_else(|| bad("its shape overflows"))?;
     let values = decode(dtype, data, count).map_err(|problem| match problem {
         Problem::Type => {
             Error::UnsupportedType { path: path.to_owned(), column: name.to_owned(), found: dtype.to_owned() }
         }
-        Problem::Length => bad(&format!("`{}` bytes of data do not hold `{count}` values of `{dtype}`", data.len())),
+        Problem::Length => {
+            bad(&format!("`{}` bytes of data do not hold `{count}` values of `{dtype}`", data.len()))
+        }
     })?;
     let values = if fortran { to_c_order(values, &shape) } else { values };
     Ok(Array { name: name.to_owned(), shape, values })

@@ -46,7 +46,14 @@ fn open_reader(path: &Path) -> Result<SerializedFileReader<File>> {
 }
 
 fn column_names(reader: &SerializedFileReader<File>) -> Vec<String> {
-    reader.metadata().file_metadata().schema_descr().columns().iter().map(|column| column.path().string()).collect()
+    reader
+        .metadata()
+        .file_metadata()
+        .schema_descr()
+        .columns()
+        .iter()
+        .map(|column| column.path().string())
+        .collect()
 }
 
 fn malformed(path: &Path, reason: String) -> Error {
@@ -65,9 +72,10 @@ enum Meaning {
 fn meaning(column: &ColumnDescriptor) -> Meaning {
     match (column.logical_type_ref(), column.converted_type()) {
         (Some(LogicalType::Decimal { .. }), _) | (None, ConvertedType::DECIMAL) => Meaning::Unknown,
-        (_, ConvertedType::UINT_8 | ConvertedType::UINT_16 | ConvertedType::UINT_32 | ConvertedType::UINT_64) => {
-            Meaning::Unsigned
-        }
+        (
+            _,
+            ConvertedType::UINT_8 | ConvertedType::UINT_16 | ConvertedType::UINT_32 | ConvertedType::UINT_64,
+        ) => Meaning::Unsigned,
         _ => Meaning::Plain,
     }
 }
@@ -114,22 +122,38 @@ fn read_chunk(
     valid: &mut Validity,
 ) -> std::result::Result<(), ParquetError> {
     let group = reader.get_row_group(group)?;
-    let n_rows = usize::try_from(group.metadata().num_rows()).map_err(|error| ParquetError::General(error.to_string()))?;
+    let n_rows = usize::try_from(group.metadata().num_rows())
+        .map_err(|error| ParquetError::General(error.to_string()))?;
     let unsigned = meaning == Meaning::Unsigned;
     match (group.get_column_reader(index)?, values) {
-        (ColumnReader::BoolColumnReader(column), Values::Bool(out)) => extend(column, n_rows, valid, out, |value| Ok(*value)),
-        (ColumnReader::Int32ColumnReader(column), Values::Int(out)) => {
-            extend(column, n_rows, valid, out, |&value| Ok(if unsigned { i64::from(value.cast_unsigned()) } else { i64::from(value) }))
+        (ColumnReader::BoolColumnReader(column), Values::Bool(out)) => {
+            extend(column, n_rows, valid, out, |value| Ok(*value))
         }
-        (ColumnReader::Int64ColumnReader(column), Values::Int(out)) => extend(column, n_rows, valid, out, |&value| {
-            if unsigned && value < 0 {
-                return Err(ParquetError::General(format!("the value `{}` does not fit into 63 bits", value.cast_unsigned())));
-            }
-            Ok(value)
-        }),
-        (ColumnReader::FloatColumnReader(column), Values::Float(out)) => extend(column, n_rows, valid, out, |&value| Ok(f64::from(value))),
-        (ColumnReader::DoubleColumnReader(column), Values::Float(out)) => extend(column, n_rows, valid, out, |&value| Ok(value)),
-        (ColumnReader::ByteArrayColumnReader(column), Values::Text(text)) => extend_text(column, n_rows, valid, text),
+        (ColumnReader::Int32ColumnReader(column), Values::Int(out)) => {
+            extend(column, n_rows, valid, out, |&value| {
+                Ok(if unsigned { i64::from(value.cast_unsigned()) } else { i64::from(value) })
+            })
+        }
+        (ColumnReader::Int64ColumnReader(column), Values::Int(out)) => {
+            extend(column, n_rows, valid, out, |&value| {
+                if unsigned && value < 0 {
+                    return Err(ParquetError::General(format!(
+                        "the value `{}` does not fit into 63 bits",
+                        value.cast_unsigned()
+                    )));
+                }
+                Ok(value)
+            })
+        }
+        (ColumnReader::FloatColumnReader(column), Values::Float(out)) => {
+            extend(column, n_rows, valid, out, |&value| Ok(f64::from(value)))
+        }
+        (ColumnReader::DoubleColumnReader(column), Values::Float(out)) => {
+            extend(column, n_rows, valid, out, |&value| Ok(value))
+        }
+        (ColumnReader::ByteArrayColumnReader(column), Values::Text(text)) => {
+            extend_text(column, n_rows, valid, text)
+        }
         _ => Err(ParquetError::General("row groups of one column differ in type".to_owned())),
     }
 }
@@ -142,7 +166,8 @@ fn decode<T: DataType>(
 ) -> std::result::Result<Vec<T::T>, ParquetError> {
     let mut values = Vec::with_capacity(n_rows);
     let mut levels = Vec::with_capacity(if valid.nullable { n_rows } else { 0 });
-    let (records, _, _) = column.read_records(n_rows, valid.nullable.then_some(&mut levels), None, &mut values)?;
+    let (records, _, _) =
+        column.read_records(n_rows, valid.nullable.then_some(&mut levels), None, &mut values)?;
     if records != n_rows {
         return Err(ParquetError::General(format!("`{records}` rows where the file promises `{n_rows}`")));
     }
@@ -213,7 +238,8 @@ pub(crate) fn write(table: &Table, path: &Path) -> Result<()> {
 fn try_write(table: &Table, file: File) -> std::result::Result<(), ParquetError> {
     let fields = table.columns().iter().map(field).collect::<std::result::Result<_, _>>()?;
     let schema = Type::group_type_builder("schema").with_fields(fields).build()?;
-    let properties = WriterProperties::builder().set_compression(Compression::ZSTD(ZstdLevel::default())).build();
+    let properties =
+        WriterProperties::builder().set_compression(Compression::ZSTD(ZstdLevel::default())).build();
     let mut writer = SerializedFileWriter::new(file, Arc::new(schema), Arc::new(properties))?;
     for start in (0..table.n_rows()).step_by(ROW_GROUP) {
         let rows = start..table.n_rows().min(start + ROW_GROUP);
@@ -250,8 +276,11 @@ fn write_chunk(
         Values::Int(values) => write_values::<Int64Type>(column, rows, out, |row| values[row]),
         Values::Float(values) => write_values::<DoubleType>(column, rows, out, |row| values[row]),
         Values::Text(text) => {
-            let symbols: Vec<ByteArray> = text.symbols().iter().map(|symbol| symbol.as_str().into()).collect();
-            write_values::<ByteArrayType>(column, rows, out, |row| symbols[text.codes()[row] as usize].clone())
+            let symbols: Vec<ByteArray> =
+                text.symbols().iter().map(|symbol| symbol.as_str().into()).collect();
+            write_values::<ByteArrayType>(column, rows, out, |row| {
+                symbols[text.codes()[row] as usize].clone()
+            })
         }
     }
 }
@@ -263,6 +292,7 @@ fn write_values<T: DataType>(
     value: impl Fn(usize) -> T::T,
 ) -> std::result::Result<(), ParquetError> {
     let values: Vec<T::T> = rows.clone().filter(|&row| !column.is_null(row)).map(value).collect();
-    let levels: Option<Vec<i16>> = column.validity().map(|valid| valid[rows].iter().map(|&valid| i16::from(valid)).collect());
+    let levels: Option<Vec<i16>> =
+        column.validity().map(|valid| valid[rows].iter().map(|&valid| i16::from(valid)).collect());
     out.typed::<T>().write_batch(&values, levels.as_deref(), None).map(drop)
 }

@@ -12,11 +12,18 @@ pub fn shared_data(folder: &str) -> Option<PathBuf> {
         None => {
             let start = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
             let start = start.or_else(|| std::env::current_dir().ok())?;
-            start.ancestors().filter_map(Path::parent).map(|above| above.join("shared/data").join(folder)).find(|path| path.is_dir())
+            start
+                .ancestors()
+                .filter_map(Path::parent)
+                .map(|above| above.join("shared/data").join(folder))
+                .find(|path| path.is_dir())
         }
     };
     if found.is_none() {
-        #[expect(clippy::print_stderr, reason = "a skipped test must be seen; only tests and figures call this")]
+        #[expect(
+            clippy::print_stderr,
+            reason = "a skipped test must be seen; only tests and figures call this"
+        )]
         {
             eprintln!("skipped: shared data `{folder}` is absent");
         }

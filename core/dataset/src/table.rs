@@ -99,7 +99,8 @@ pub struct Text {
 
 impl PartialEq for Text {
     fn eq(&self, other: &Self) -> bool {
-        self.codes.len() == other.codes.len() && (0..self.codes.len()).all(|row| self.get(row) == other.get(row))
+        self.codes.len() == other.codes.len()
+            && (0..self.codes.len()).all(|row| self.get(row) == other.get(row))
     }
 }
 
@@ -246,7 +247,11 @@ impl Column {
             Values::Text(_) => return Err(self.wrong_type("a number")),
         };
         if let Some(valid) = &self.valid {
-            values.iter_mut().zip(valid).filter(|(_, valid)| !**valid).for_each(|(value, _)| *value = f64::NAN);
+            values
+                .iter_mut()
+                .zip(valid)
+                .filter(|(_, valid)| !**valid)
+                .for_each(|(value, _)| *value = f64::NAN);
         }
         Ok(values)
     }

@@ -1,0 +1,392 @@
+//! A data set: features, a target and nothing of the file it came from.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+
+use crate::file::Format;
+use crate::{Array, ArrayValues, Column, Error, Result, Table, Value, Values, idx, read_idx, read_npz};
+
+/// At most this many distinct whole numbers make a target of classes by default.
+const MAX_INFERRED_CLASSES: usize = 100;
+
+/// Rows of features, each with a target.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Dataset {
+    pub(crate) name: String,
+    pub(crate) features: Features,
+    pub(crate) target: Target,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Features {
+    Columns(Vec<Feature>),
+    /// Bytes in row-major order; each row has this shape.
+    Pixels {
+        shape: Vec<usize>,
+        values: Vec<u8>,
+    },
+}
+
+/// `values` are numbers, or indices into `symbols`; NaN where missing.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Feature {
+    pub(crate) name: String,
+    pub(crate) symbols: Option<Vec<String>>,
+    pub(crate) values: Vec<f64>,
+}
+
+/// What a feature's values mean.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FeatureKind<'a> {
+    /// Numbers.
+    Numeric,
+    /// Indices into these symbols.
+    Categorical {
+        /// The distinct values, in sorted order.
+        symbols: &'a [String],
+    },
+}
+
+/// Images as they were stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pixels<'a> {
+    /// The shape of one image, such as `[28, 28]`.
+    pub shape: &'a [usize],
+    /// `[n_rows × shape]`, row-major, 0 to 255.
+    pub values: &'a [u8],
+}
+
+/// What is to be predicted.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Target {
+    /// Classification.
+    Classes {
+        /// `[n_rows]`, an index into `names`.
+        codes: Vec<u32>,
+        /// The classes in sorted order; numbers sort as numbers.
+        names: Vec<String>,
+    },
+    /// Regression: `[n_rows]`, finite.
+    Regression(Vec<f64>),
+}
+
+impl Target {
+    fn len(&self) -> usize {
+        match self {
+            Target::Classes { codes, .. } => codes.len(),
+            Target::Regression(values) => values.len(),
+        }
+    }
+}
+
+/// Which kind of target a column makes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum TargetKind {
+    /// Text, booleans and whole numbers of few distinct values (at most 100, and at most half the rows) are
+    /// classes, all else is regression.
+    #[default]
+    Auto,
+    /// Classes, whatever the type.
+    Classification,
+    /// Numbers.
+    Regression,
+}
+
+/// How to make a data set of a table.
+#[derive(Debug, Clone, Default)]
+pub struct DatasetOptions {
+    /// The target column; without one the last column. Image files and `X`/`y` arrays need none.
+    pub target: Option<String>,
+    /// What kind of target it is.
+    pub kind: TargetKind,
+    /// Numeric columns that hold categories.
+    pub categorical: Vec<String>,
+    /// Columns that are no features, such as row identifiers.
+    pub ignore: Vec<String>,
+}
+
+impl Dataset {
+    /// Reads a data set: a table (CSV, Parquet), `X`/`y` arrays (NPZ), or images with a labels file beside them
+    /// (`…images-idx3-ubyte` and `…labels-idx1-ubyte`).
+    pub fn open(path: impl AsRef<Path>, options: &DatasetOptions) -> Result<Dataset> {
+        let path = path.as_ref();
+        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let name = name.split('.').next().unwrap_or_default();
+        match Format::of(path)? {
+            Format::Npz => {
+                let mut arrays = read_npz(path)?;
+                let mut take = |key: &str| {
+                    let index = arrays.iter().position(|array| array.name.eq_ignore_ascii_case(key))?;
+                    Some(arrays.swap_remove(index))
+                };
+                match (take("x"), take("y")) {
+                    (Some(x), Some(y)) => Dataset::from_arrays(name, x, y, options.kind),
+                    _ => Dataset::from_table(name, &Table::read(path)?, options),
+                }
+            }
+            Format::Idx => match idx::labels_path(path) {
+                Some(labels) => Dataset::from_arrays(name, read_idx(path)?, read_idx(labels)?, options.kind),
+                None => Dataset::from_table(name, &Table::read(path)?, options),
+            },
+            Format::Delimited(_) | Format::Parquet => Dataset::from_table(name, &Table::read(path)?, options),
+        }
+    }
+
+    /// A data set of a table's columns.
+    ///
+    /// Text and boolean columns are categorical, others numeric unless named in `options.categorical`.
+    ///
+    /// Errors with [`Error::NoColumn`] for an unknown name, [`Error::BadValue`] for a missing target,
+    /// [`Error::Empty`] when there are no rows.
+    pub fn from_table(name: impl Into<String>, table: &Table, options: &DatasetOptions) -> Result<Dataset> {
+        let name = name.into();
+        for column in options.categorical.iter().chain(&options.ignore) {
+            table.column(column)?;
+        }
+        let target = match (&options.target, table.columns().last()) {
+            (Some(target), _) => table.column(target)?,
+            (None, Some(last)) => last,
+            (None, None) => return Err(Error::Empty { name }),
+        };
+        let features = table
+            .columns()
+            .iter()
+            .filter(|column| {
+                column.name() != target.name() && !options.ignore.iter().any(|name| name == column.name())
+            })
+            .map(|column| feature(column, options.categorical.iter().any(|name| name == column.name())))
+            .collect::<Result<_>>()?;
+        Dataset::checked(name, Features::Columns(features), self::target(target, options.kind)?)
+    }
+
+    /// A data set of an array of rows, `x: [n, …]`, and one of targets, `y: [n]` or `[n, 1]`.
+    ///
+    /// Errors with [`Error::ShapeMismatch`] when the two do not go together.
+    pub fn from_arrays(name: impl Into<String>, x: Array, y: Array, kind: TargetKind) -> Result<Dataset> {
+        let n_rows = y.values.len();
+        if y.shape.first() != Some(&n_rows) {
+            let hint = "targets must be one value a row";
+            return Err(Error::ShapeMismatch { what: format!("targets `{}`", y.name), found: y.shape, hint });
+        }
+        if x.shape.len() < 2 || x.shape[0] != n_rows {
+            let hint = "it needs two or more dimensions, and as many rows as there are targets";
+            return Err(Error::ShapeMismatch {
+                what: format!("features `{}`", x.name),
+                found: x.shape,
+                hint,
+            });
+        }
+        let target = target(&Column::new(y.name, y.values.column_values(0..n_rows)), kind)?;
+        let shape = x.shape[1..].to_vec();
+        let width = shape.iter().product::<usize>();
+        let features = match x.values {
+            ArrayValues::U8(values) => Features::Pixels { shape, values },
+            values => Features::Columns(
+                (0..width)
+                    .map(|column| {
+                        let rows = (0..n_rows).map(|row| row * width + column);
+                        feature(&Column::new(format!("x{column}"), values.column_values(rows)), false)
+                    })
+                    .collect::<Result<_>>()?,
+            ),
+        };
+        Dataset::checked(name.into(), features, target)
+    }
+
+    fn checked(name: String, features: Features, target: Target) -> Result<Dataset> {
+        if target.len() == 0 { Err(Error::Empty { name }) } else { Ok(Dataset { name, features, target }) }
+    }
+
+    /// The data set's name: the file's, up to its first dot, or the one given.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// How many rows; at least one.
+    pub fn n_rows(&self) -> usize {
+        self.target.len()
+    }
+
+    /// How many features: columns, or values in one image.
+    pub fn n_features(&self) -> usize {
+        match &self.features {
+            Features::Columns(columns) => columns.len(),
+            Features::Pixels { shape, .. } => shape.iter().product(),
+        }
+    }
+
+    /// The feature's name; `x0`, `x1`, … for images.
+    pub fn feature_name(&self, feature: usize) -> Cow<'_, str> {
+        match &self.features {
+            Features::Columns(columns) => Cow::Borrowed(&columns[feature].name),
+            Features::Pixels { .. } => Cow::Owned(format!("x{feature}")),
+        }
+    }
+
+    /// What the feature's values mean.
+    pub fn kind(&self, feature: usize) -> FeatureKind<'_> {
+        match &self.features {
+            Features::Columns(columns) => match &columns[feature].symbols {
+                Some(symbols) => FeatureKind::Categorical { symbols },
+                None => FeatureKind::Numeric,
+            },
+            Features::Pixels { .. } => FeatureKind::Numeric,
+        }
+    }
+
+    /// `[n_rows]`: the feature's numbers, or indices into its symbols; NaN where missing.
+    pub fn column(&self, feature: usize) -> Cow<'_, [f64]> {
+        match &self.features {
+            Features::Columns(columns) => Cow::Borrowed(&columns[feature].values),
+            Features::Pixels { values, .. } => Cow::Owned(
+                values
+                    .iter()
+                    .skip(feature)
+                    .step_by(self.n_features())
+                    .map(|&value| f64::from(value))
+                    .collect(),
+            ),
+        }
+    }
+
+    /// The images, if the features are such.
+    pub fn pixels(&self) -> Option<Pixels<'_>> {
+        match &self.features {
+            Features::Columns(_) => None,
+            Features::Pixels { shape, values } => Some(Pixels { shape, values }),
+        }
+    }
+
+    /// What is to be predicted.
+    pub fn target(&self) -> &Target {
+        &self.target
+    }
+
+    /// These rows only, in this order; classes and symbols keep their codes.
+    ///
+    /// Errors with [`Error::Empty`] for no rows. Panics when a row is out of range.
+    pub fn subset(&self, rows: &[usize]) -> Result<Dataset> {
+        let features = match &self.features {
+            Features::Columns(columns) => Features::Columns(
+                columns
+                    .iter()
+                    .map(|column| Feature {
+                        values: rows.iter().map(|&row| column.values[row]).collect(),
+                        name: column.name.clone(),
+                        symbols: column.symbols.clone(),
+                    })
+                    .collect(),
+            ),
+            Features::Pixels { shape, values } => {
+                let width = self.n_features();
+                let values =
+                    rows.iter().flat_map(|&row| &values[row * width..(row + 1) * width]).copied().collect();
+                Features::Pixels { shape: shape.clone(), values }
+            }
+        };
+        let target = match &self.target {
+            Target::Classes { codes, names } => {
+                Target::Classes { codes: rows.iter().map(|&row| codes[row]).collect(), names: names.clone() }
+            }
+            Target::Regression(values) => Target::Regression(rows.iter().map(|&row| values[row]).collect()),
+        };
+        Dataset::checked(self.name.clone(), features, target)
+    }
+}
+
+fn feature(column: &Column, categorical: bool) -> Result<Feature> {
+    let name = column.name().to_owned();
+    if !categorical && matches!(column.values(), Values::Int(_) | Values::Float(_)) {
+        return Ok(Feature { name, symbols: None, values: column.to_f64()? });
+    }
+    let (codes, symbols) = encode(column);
+    let values = codes.into_iter().map(|code| code.map_or(f64::NAN, f64::from)).collect();
+    Ok(Feature { name, symbols: Some(symbols), values })
+}
+
+fn target(column: &Column, kind: TargetKind) -> Result<Target> {
+    let bad = |row: usize, hint| Error::BadValue {
+        column: column.name().to_owned(),
+        row,
+        value: column.get(row).to_string(),
+        hint,
+    };
+    let n_rows = column.values().len();
+    let missing = |row: &usize| {
+        matches!(column.get(*row), Value::Null) || matches!(column.get(*row), Value::Float(v) if v.is_nan())
+    };
+    if let Some(row) = (0..n_rows).find(missing) {
+        return Err(bad(row, "drop the rows without a target"));
+    }
+    let is_classes = match (kind, column.values()) {
+        (TargetKind::Classification, _) => true,
+        (TargetKind::Regression, _) => false,
+        (TargetKind::Auto, Values::Text(_) | Values::Bool(_)) => true,
+        (TargetKind::Auto, Values::Float(_)) => false,
+        (TargetKind::Auto, Values::Int(values)) => {
+            let n_distinct = values.iter().collect::<std::collections::HashSet<_>>().len();
+            n_distinct <= MAX_INFERRED_CLASSES.min(n_rows / 2).max(2)
+        }
+    };
+    if is_classes {
+        let (codes, names) = encode(column);
+        let codes =
+            codes.into_iter().map(|code| code.expect("no target is missing: checked above")).collect();
+        return Ok(Target::Classes { codes, names });
+    }
+    let values = column.to_f64()?;
+    match values.iter().position(|value| !value.is_finite()) {
+        Some(row) => Err(bad(row, "a regression target must be finite")),
+        None => Ok(Target::Regression(values)),
+    }
+}
+
+/// The codes of a column's values among its distinct ones in sorted order.
+fn encode(column: &Column) -> (Vec<Option<u32>>, Vec<String>) {
+    let n_rows = column.values().len();
+    match column.values() {
+        Values::Text(text) => {
+            let mut order: Vec<u32> =
+                (0..n_rows).filter(|&row| !column.is_null(row)).map(|row| text.codes()[row]).collect();
+            order.sort_unstable();
+            order.dedup();
+            order.sort_by_key(|&code| &text.symbols()[code as usize]);
+            let rank: HashMap<u32, u32> = order.iter().copied().zip(0..).collect();
+            let codes = (0..n_rows)
+                .map(|row| if column.is_null(row) { None } else { Some(rank[&text.codes()[row]]) });
+            (codes.collect(), order.iter().map(|&code| text.symbols()[code as usize].clone()).collect())
+        }
+        Values::Bool(values) => encode_by(column, n_rows, |row| values[row]),
+        Values::Int(values) => encode_by(column, n_rows, |row| values[row]),
+        Values::Float(values) => {
+            // Bits ordered as the numbers are; both zeros are one symbol, NaN is missing.
+            let key = |row: usize| {
+                let bits = (values[row] + 0.0).to_bits();
+                if bits >> 63 == 1 { !bits } else { bits | 1 << 63 }
+            };
+            encode_by(column, n_rows, key)
+        }
+    }
+}
+
+fn encode_by<K: Ord>(
+    column: &Column,
+    n_rows: usize,
+    key: impl Fn(usize) -> K,
+) -> (Vec<Option<u32>>, Vec<String>) {
+    let valid = |row: usize| {
+        !matches!(column.get(row), Value::Null) && !matches!(column.get(row), Value::Float(v) if v.is_nan())
+    };
+    let mut first_rows = BTreeMap::new();
+    for row in (0..n_rows).filter(|&row| valid(row)) {
+        first_rows.entry(key(row)).or_insert(row);
+    }
+    let symbols = first_rows.values().map(|&row| column.get(row).to_string()).collect();
+    first_rows.values_mut().zip(0..).for_each(|(row, rank)| *row = rank);
+    let code = |row: usize| if valid(row) { u32::try_from(first_rows[&key(row)]).ok() } else { None };
+    ((0..n_rows).map(code).collect(), symbols)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,166 @@
+use crate::*;
+
+fn table(columns: Vec<(&str, Values)>) -> Table {
+    Table::new(columns.into_iter().map(|(name, values)| Column::new(name, values)).collect()).unwrap()
+}
+
+fn with_target(target: &str) -> DatasetOptions {
+    DatasetOptions { target: Some(target.to_owned()), ..Default::default() }
+}
+
+fn classes(n_rows: usize, class: impl Fn(usize) -> i64) -> Dataset {
+    let x = Values::Float((0..n_rows).map(|row| row as f64).collect());
+    let y = Values::Int((0..n_rows).map(class).collect());
+    Dataset::from_table("t", &table(vec![("x", x), ("y", y)]), &with_target("y")).unwrap()
+}
+
+#[test]
+fn categories_and_classes_are_coded_in_sorted_order() {
+    let color = Column::with_nulls(
+        "c",
+        Values::Text(["z", "a", "", "z"].iter().collect()),
+        vec![true, true, false, true],
+    );
+    let table = Table::new(vec![
+        color.unwrap(),
+        Column::new("n", Values::Float(vec![10.0, -2.0, f64::NAN, 9.5])),
+        Column::new("y", Values::Int(vec![10, 9, 10, 9])),
+    ]);
+    let options = DatasetOptions { categorical: vec!["n".into()], ..Default::default() };
+    let data = Dataset::from_table("t", &table.unwrap(), &options).unwrap();
+    assert_eq!(data.kind(0), FeatureKind::Categorical { symbols: &["a".to_owned(), "z".to_owned()] });
+    assert_eq!(data.kind(1), FeatureKind::Categorical { symbols: &["-2", "9.5", "10"].map(str::to_owned) });
+    assert_eq!(data.column(0)[..2], [1.0, 0.0]);
+    assert!(data.column(0)[2].is_nan() && data.column(1)[2].is_nan());
+    assert_eq!(data.column(1)[0], 2.0);
+    assert_eq!(
+        data.target(),
+        &Target::Classes { codes: vec![1, 0, 1, 0], names: vec!["9".into(), "10".into()] }
+    );
+}
+
+#[test]
+fn the_kind_of_target_is_told_from_type_and_distinct_values() {
+    let is_classes = |values: Values, kind| {
+        let options = DatasetOptions { kind, ..with_target("y") };
+        let data = Dataset::from_table("t", &table(vec![("y", values)]), &options).unwrap();
+        matches!(data.target(), Target::Classes { .. })
+    };
+    assert!(is_classes(Values::Int(vec![7]), TargetKind::Auto));
+    assert!(is_classes(Values::Bool(vec![true, false]), TargetKind::Auto));
+    assert!(is_classes(Values::Int((0..40).map(|i| i % 20).collect()), TargetKind::Auto));
+    assert!(!is_classes(Values::Int((0..40).collect()), TargetKind::Auto));
+    assert!(!is_classes(Values::Float(vec![0.0, 1.0]), TargetKind::Auto));
+    assert!(is_classes(Values::Float(vec![0.0, 1.0]), TargetKind::Classification));
+    assert!(!is_classes(Values::Int(vec![0, 1]), TargetKind::Regression));
+}
+
+#[test]
+fn a_missing_target_unknown_column_or_empty_table_is_an_error() {
+    let holed = Column::with_nulls("y", Values::Int(vec![1, 0]), vec![true, false]).unwrap();
+    let error = Dataset::from_table("t", &Table::new(vec![holed]).unwrap(), &with_target("y")).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "column `y` has the value `null` at row `1` (counted from 0); hint: drop the rows without a target"
+    );
+    let one = table(vec![("y", Values::Int(vec![1]))]);
+    assert!(matches!(Dataset::from_table("t", &one, &with_target("z")), Err(Error::NoColumn { .. })));
+    let none = table(vec![("y", Values::Int(vec![]))]);
+    assert!(matches!(Dataset::from_table("t", &none, &with_target("y")), Err(Error::Empty { .. })));
+}
+
+#[test]
+fn a_split_is_stratified_complete_and_decided_by_its_seed() {
+    let data = classes(1000, |row| i64::from(row % 10 == 0));
+    let split = data.split(0.2, 0.1, [1; 32]).unwrap();
+    assert_eq!((split.train.len(), split.valid.len(), split.test.len()), (700, 200, 100));
+    let rare = |rows: &[usize]| rows.iter().filter(|&&row| row % 10 == 0).count();
+    assert_eq!((rare(&split.train), rare(&split.valid), rare(&split.test)), (70, 20, 10));
+    let mut all = [split.train.clone(), split.valid.clone(), split.test.clone()].concat();
+    all.sort_unstable();
+    assert_eq!(all, (0..1000).collect::<Vec<_>>());
+    assert_eq!(data.split(0.2, 0.1, [1; 32]).unwrap(), split);
+    assert_ne!(data.split(0.2, 0.1, [2; 32]).unwrap(), split);
+}
+
+#[test]
+fn every_split_of_few_rows_and_classes_keeps_rows_to_train_on() {
+    for n_rows in 1..30 {
+        for n_classes in 1..4 {
+            let data = classes(n_rows, |row| row as i64 % n_classes);
+            let split = data.split(0.5, 0.49, [3; 32]).unwrap();
+            assert!(!split.train.is_empty());
+            assert_eq!(split.train.len() + split.valid.len() + split.test.len(), n_rows);
+        }
+    }
+    assert!(matches!(classes(9, |_| 0).split(0.5, 0.5, [0; 32]), Err(Error::BadFractions { .. })));
+}
+
+#[test]
+fn folds_are_even_over_all_and_over_each_class() {
+    let codes: Vec<u32> = (0..103).map(|row| u32::from(row % 5 == 0)).collect();
+    let folds = stratified_folds(&codes, 2, 10, [9; 32]);
+    for class in [0, 1] {
+        let count = |fold| (0..103).filter(|&row| folds[row] == fold && codes[row] == class).count();
+        let (least, most) = ((0..10).map(count).min().unwrap(), (0..10).map(count).max().unwrap());
+        assert!(most - least <= 1, "class {class}: {least}..{most}");
+    }
+}
+
+#[test]
+fn the_fingerprint_follows_content_and_not_the_file_format() {
+    let folder = tempfile::tempdir().unwrap();
+    let table = table(vec![
+        ("a", Values::Float(vec![0.1, f64::NAN, -0.0])),
+        ("b", Values::Text(["u", "v", "u"].iter().collect())),
+        ("y", Values::Int(vec![0, 1, 0])),
+    ]);
+    table.write_csv(folder.path().join("t.csv")).unwrap();
+    table.write_parquet(folder.path().join("t.parquet")).unwrap();
+    let open = |name: &str| Dataset::open(folder.path().join(name), &with_target("y")).unwrap();
+    let fingerprint = open("t.csv").fingerprint();
+    assert_eq!(fingerprint.len(), 64);
+    assert_eq!(fingerprint, open("t.parquet").fingerprint());
+    let data = open("t.csv");
+    assert_ne!(fingerprint, data.subset(&[1, 0, 2]).unwrap().fingerprint());
+    assert_ne!(
+        fingerprint,
+        Dataset::open(folder.path().join("t.csv"), &with_target("b")).unwrap().fingerprint()
+    );
+}
+
+#[test]
+fn images_keep_their_bytes_and_serve_as_columns() {
+    let x =
+        Array { name: "X".into(), shape: vec![2, 1, 3], values: ArrayValues::U8(vec![0, 1, 2, 3, 4, 255]) };
+    let y = Array { name: "y".into(), shape: vec![2], values: ArrayValues::Int(vec![1, 0]) };
+    let data = Dataset::from_arrays("i", x.clone(), y.clone(), TargetKind::Auto).unwrap();
+    assert_eq!((data.n_rows(), data.n_features()), (2, 3));
+    assert_eq!(data.pixels().unwrap().shape, [1, 3]);
+    assert_eq!(data.column(2)[..], [2.0, 255.0]);
+    assert_eq!(data.subset(&[1]).unwrap().pixels().unwrap().values, [3, 4, 255]);
+    let short = Array { shape: vec![1, 2, 3], ..x };
+    assert!(matches!(
+        Dataset::from_arrays("i", short, y, TargetKind::Auto),
+        Err(Error::ShapeMismatch { .. })
+    ));
+}
+
+#[test]
+fn fashion_mnist_is_read_with_its_labels() {
+    let Some(folder) = shared_data("fashion-mnist-small") else { return };
+    let data = Dataset::open(folder.join("train-images-idx3-ubyte.gz"), &DatasetOptions::default()).unwrap();
+    assert_eq!((data.n_rows(), data.pixels().unwrap().shape), (12_000, &[28, 28][..]));
+    let Target::Classes { codes, names } = data.target() else { panic!("not classes") };
+    let counts: Vec<usize> =
+        (0..10).map(|class| codes.iter().filter(|&&code| code == class).count()).collect();
+    assert_eq!((names.len(), counts.iter().min(), counts.iter().max()), (10, Some(&1122), Some(&1244)));
+}
+
+#[test]
+fn omniglot_is_read_from_npz() {
+    let Some(folder) = shared_data("omniglot") else { return };
+    let arrays = read_npz(folder.join("omniglot28.npz")).unwrap();
+    let shapes: Vec<&[usize]> = arrays.iter().map(|array| array.shape.as_slice()).collect();
+    assert_eq!(shapes, [&[1623, 20, 28, 28][..], &[1623], &[1]]);
+}

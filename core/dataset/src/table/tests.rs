@@ -1,0 +1,241 @@
+use std::io::Write;
+use std::path::PathBuf;
+
+use crate::*;
+
+fn file(name: &str, content: &[u8]) -> (tempfile::TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(name);
+    std::fs::write(&path, content).unwrap();
+    (folder, path)
+}
+
+fn csv(content: &str) -> Table {
+    let (_folder, path) = file("t.csv", content.as_bytes());
+    Table::read(path).unwrap()
+}
+
+/// The message of the error, with the folder taken out.
+fn message(name: &str, content: &[u8]) -> String {
+    let (folder, path) = file(name, content);
+    let prefix = format!("{}/", folder.path().display());
+    Table::read(path).unwrap_err().to_string().replace(&prefix, "")
+}
+
+fn sample() -> Table {
+    let nulls = |values, valid: [bool; 3]| Column::with_nulls("b", values, valid.to_vec()).unwrap();
+    Table::new(vec![
+        Column::new("i", Values::Int(vec![1, i64::MIN, i64::MAX])),
+        Column::new("f", Values::Float(vec![0.1, -1e300, 3.0])),
+        Column::new("t", Values::Text(["a,\"b\"", "ü\nx", "a"].iter().collect())),
+        nulls(Values::Bool(vec![true, false, false]), [true, true, false]),
+    ])
+    .unwrap()
+}
+
+#[test]
+fn csv_types_are_inferred_by_column_and_missing_values_are_nulls() {
+    let table = csv("i,f,b,t,id,none\n1,1,true,x,007,\n?,2.5e3,False,NA,12,\n-3,nan,,y z,13,?\n");
+    let types: Vec<ColumnType> = table.columns().iter().map(Column::column_type).collect();
+    use ColumnType::{Bool, Float, Int, Text};
+    assert_eq!(types, [Int, Float, Bool, Text, Text, Float]);
+    let nulls: Vec<usize> = table.columns().iter().map(Column::n_nulls).collect();
+    assert_eq!(nulls, [1, 1, 1, 1, 0, 3]);
+    assert_eq!(table.column("i").unwrap().get(2), Value::Int(-3));
+    assert_eq!(table.column("f").unwrap().get(1), Value::Float(2500.0));
+    assert_eq!(table.column("id").unwrap().get(0), Value::Text("007"));
+}
+
+#[test]
+fn whole_numbers_beyond_64_bits_are_read_as_real_ones() {
+    assert_eq!(csv("n\n18446744073709551616\n").column("n").unwrap().get(0), Value::Float(2f64.powi(64)));
+}
+
+#[test]
+fn csv_and_parquet_return_what_was_written() {
+    for name in ["t.csv", "t.parquet"] {
+        let (_folder, path) = file(name, b"");
+        let table = sample();
+        if name == "t.csv" {
+            table.write_csv(&path).unwrap()
+        } else {
+            table.write_parquet(&path).unwrap()
+        }
+        assert_eq!(Table::read(&path).unwrap(), table, "{name}");
+        let projected = Table::read_columns(&path, &["t", "i"]).unwrap();
+        assert_eq!(projected.columns(), [table.columns()[2].clone(), table.columns()[0].clone()], "{name}");
+        assert_eq!(Table::read_names(&path).unwrap(), ["i", "f", "t", "b"], "{name}");
+    }
+}
+
+#[test]
+fn parquet_keeps_nan_apart_from_null_and_tables_without_rows() {
+    let (_folder, path) = file("t.parquet", b"");
+    let column = Column::with_nulls("f", Values::Float(vec![f64::NAN, 0.0]), vec![true, false]).unwrap();
+    Table::new(vec![column]).unwrap().write_parquet(&path).unwrap();
+    let table = Table::read(&path).unwrap();
+    assert!(matches!(table.columns()[0].get(0), Value::Float(value) if value.is_nan()));
+    assert_eq!(table.columns()[0].get(1), Value::Null);
+    assert!(table.columns()[0].to_f64().unwrap().iter().all(|value| value.is_nan()));
+
+    Table::new(vec![Column::new("i", Values::Int(vec![]))]).unwrap().write_parquet(&path).unwrap();
+    assert_eq!(Table::read(&path).unwrap().n_rows(), 0);
+}
+
+#[test]
+fn ten_thousand_columns_survive_both_formats() {
+    let column = |i: usize| Column::new(format!("c{i}"), Values::Float(vec![i as f64 + 0.5, -1.5]));
+    let table = Table::new((0..10_000).map(column).collect()).unwrap();
+    for name in ["t.csv", "t.parquet"] {
+        let (_folder, path) = file(name, b"");
+        if name == "t.csv" {
+            table.write_csv(&path).unwrap()
+        } else {
+            table.write_parquet(&path).unwrap()
+        }
+        assert_eq!(Table::read(&path).unwrap(), table, "{name}");
+    }
+}
+
+#[test]
+fn gzip_is_taken_off_by_extension() {
+    let mut gz = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    gz.write_all(b"a\tb\n1\t2\n").unwrap();
+    let (_folder, path) = file("t.tsv.gz", &gz.finish().unwrap());
+    assert_eq!(Table::read(path).unwrap().column("b").unwrap().get(0), Value::Int(2));
+}
+
+#[test]
+fn errors_name_file_place_and_remedy() {
+    assert_eq!(
+        message("t.csv", b"a,b\n1,2\n3\n"),
+        "`t.csv` is not a readable CSV file: line `3` has `1` fields where the header has `2`; \
+         hint: quote fields that hold the delimiter, and look for a missing or extra one on that line"
+    );
+    assert_eq!(
+        message("t.csv", b"a,b\n1,\xff\n"),
+        "`t.csv` is not a readable CSV file: line `2`, column `2` is not UTF-8 text; hint: save the file as UTF-8"
+    );
+    assert_eq!(message("t.csv", b"a,a\n1,2\n"), "column name `a` occurs twice; hint: rename one of the two");
+    assert!(
+        message("t.xls", b"").starts_with("cannot tell the format of `t.xls` from its extension; hint: ")
+    );
+    assert!(message("t.parquet", b"no").starts_with("`t.parquet` is not a readable Parquet file: "));
+    assert!(message("t.npz", b"no").starts_with("`t.npz` is not a readable NPZ file: "));
+    assert!(
+        message("t.idx", b"\0\0\x08\x02\0\0\0\x02\0\0\0\x02abc")
+            .contains("shape `[2, 2]` does not hold `3` values")
+    );
+    let missing = Table::read("no/such.csv").unwrap_err().to_string();
+    assert!(missing.starts_with("cannot open `no/such.csv`: "), "{missing}");
+    let table = csv("a,b\n1,x\n,y\n");
+    assert_eq!(
+        table.column("c").unwrap_err().to_string(),
+        "there is no column `c`; hint: the columns are `a`, `b`"
+    );
+    assert_eq!(
+        table.column("a").unwrap().as_ints().unwrap_err().to_string(),
+        "column `a` has the value `null` at row `1` (counted from 0); hint: this column must have a value in every row"
+    );
+    assert!(
+        table
+            .column("b")
+            .unwrap()
+            .to_f64()
+            .unwrap_err()
+            .to_string()
+            .contains("holds text where a number is needed")
+    );
+}
+
+#[test]
+fn a_truncated_parquet_file_is_an_error_at_every_length() {
+    let (_folder, path) = file("t.parquet", b"");
+    sample().write_parquet(&path).unwrap();
+    let bytes = std::fs::read(&path).unwrap();
+    for length in 0..bytes.len() {
+        std::fs::write(&path, &bytes[..length]).unwrap();
+        assert!(Table::read(&path).is_err(), "of {length} bytes");
+    }
+}
+
+/// `numpy.save` output of one array, its data behind the header.
+fn npy(descr: &str, fortran: &str, shape: &str, data: &[u8]) -> Vec<u8> {
+    let header = format!("{{'descr': '{descr}', 'fortran_order': {fortran}, 'shape': {shape}, }}\n");
+    let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
+    bytes.extend((header.len() as u16).to_le_bytes());
+    bytes.extend(header.as_bytes());
+    bytes.extend(data);
+    bytes
+}
+
+fn npz(arrays: &[(&str, Vec<u8>)]) -> (tempfile::TempDir, PathBuf) {
+    let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    for (name, bytes) in arrays {
+        zip.start_file(format!("{name}.npy"), zip::write::SimpleFileOptions::default()).unwrap();
+        zip.write_all(bytes).unwrap();
+    }
+    file("a.npz", zip.finish().unwrap().get_ref())
+}
+
+#[test]
+fn npz_arrays_come_out_in_c_order_whatever_their_type() {
+    let check = |descr: &str, fortran: &str, shape: &str, data: &[u8], expected: ArrayValues| {
+        let (_folder, path) = npz(&[("a", npy(descr, fortran, shape, data))]);
+        assert_eq!(read_npz(path).unwrap()[0].values, expected, "{descr} {fortran} {shape}");
+    };
+    check("|u1", "False", "(3,)", &[1, 2, 255], ArrayValues::U8(vec![1, 2, 255]));
+    check("|i1", "False", "(2,)", &[1, 255], ArrayValues::Int(vec![1, -1]));
+    check("<i2", "False", "(2,)", &[1, 0, 254, 255], ArrayValues::Int(vec![1, -2]));
+    check(">i4", "False", "()", &[255, 255, 255, 253], ArrayValues::Int(vec![-3]));
+    check("<u8", "False", "(1,)", &[255; 8], ArrayValues::Float(vec![u64::MAX as f64]));
+    check("<f4", "False", "(1, 1)", &1.5_f32.to_le_bytes(), ArrayValues::Float(vec![1.5]));
+    check(">f8", "False", "(1,)", &(-0.1_f64).to_be_bytes(), ArrayValues::Float(vec![-0.1]));
+    check("|b1", "False", "(2,)", &[0, 1], ArrayValues::Bool(vec![false, true]));
+    // numpy.arange(6).reshape(1, 2, 3) stored in Fortran order.
+    check("|u1", "True", "(1, 2, 3)", &[0, 3, 1, 4, 2, 5], ArrayValues::U8(vec![0, 1, 2, 3, 4, 5]));
+    check("<f8", "False", "(0, 4)", &[], ArrayValues::Float(vec![]));
+}
+
+#[test]
+fn npz_of_objects_or_of_the_wrong_length_is_refused() {
+    let error = |descr: &str, data: &[u8]| {
+        let (_folder, path) = npz(&[("a", npy(descr, "False", "(2,)", data))]);
+        read_npz(path).unwrap_err().to_string()
+    };
+    assert!(error("|O", b"xx").contains("column `a`"));
+    assert!(error("|O", b"xx").contains("has the type `|O`"));
+    assert!(error("<f4", b"xx").contains("`2` bytes of data do not hold `2` values of `<f4`"));
+}
+
+#[test]
+fn npz_matrix_and_vector_make_a_table() {
+    let (_folder, path) = npz(&[
+        ("X", npy("|u1", "False", "(2, 2)", &[1, 2, 3, 4])),
+        ("y", npy("|b1", "False", "(2,)", &[0, 1])),
+    ]);
+    let table = Table::read(path).unwrap();
+    assert_eq!(table.column("x1").unwrap().values(), &Values::Int(vec![2, 4]));
+    assert_eq!(table.column("y").unwrap().values(), &Values::Bool(vec![false, true]));
+}
+
+#[test]
+fn recorded_tables_are_read_fast_and_whole() {
+    let Some(folder) = shared_data("nasbench201") else { return };
+    let table = Table::read(folder.join("results.parquet")).unwrap();
+    assert_eq!(
+        (table.n_rows(), table.column("dataset").unwrap().as_text().unwrap().symbols().len()),
+        (46_875, 3)
+    );
+    // NATS-Bench: the best 200-epoch validation accuracies of the space.
+    let accuracy = table.column("val_acc_200ep").unwrap().to_f64().unwrap();
+    let best = accuracy.iter().copied().fold(f64::MIN, f64::max);
+    assert!((best - 91.61).abs() < 0.1, "{best}");
+    assert!(table.column("val_acc_200ep_s2").unwrap().n_nulls() > 0);
+
+    let Some(folder) = shared_data("taskset-rnn-curves") else { return };
+    let start = std::time::Instant::now();
+    let curves = Table::read(folder.join("curves.parquet")).unwrap();
+    eprintln!("{} × {} in {:?}", curves.n_rows(), curves.columns().len(), start.elapsed());
+    assert_eq!(curves.n_rows(), 612_000);
+}
