@@ -1,0 +1,51 @@
+//! One measured figure.
+
+use serde::Serialize;
+
+/// A row of the table of figures.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Row {
+    /// The figure's id, such as `nb201.c10.random.100`.
+    pub(crate) id: String,
+    /// The measured value: a mean over seeds where there are several.
+    pub(crate) value: f64,
+    /// Its unit.
+    pub(crate) unit: &'static str,
+    /// Lower end of the 95 % interval of `value`.
+    pub(crate) low: f64,
+    /// Upper end of the 95 % interval of `value`.
+    pub(crate) high: f64,
+    /// The same quantity of the peer, measured in the same call; absent where there is none.
+    pub(crate) peer: Option<f64>,
+    /// `value / peer`.
+    pub(crate) ratio: Option<f64>,
+    /// How many seeds or repetitions were measured.
+    pub(crate) n_seeds: usize,
+}
+
+impl Row {
+    /// A row from one value a seed: mean with a normal 95 % interval.
+    pub(crate) fn from_samples(id: impl Into<String>, unit: &'static str, samples: &[f64]) -> Self {
+        let n = samples.len() as f64;
+        let mean = samples.iter().sum::<f64>() / n;
+        let variance = samples.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / (n - 1.0).max(1.0);
+        let half = 1.96 * (variance / n).sqrt();
+        Self {
+            id: id.into(),
+            value: mean,
+            unit,
+            low: mean - half,
+            high: mean + half,
+            peer: None,
+            ratio: None,
+            n_seeds: samples.len(),
+        }
+    }
+
+    /// The same row beside a peer's value.
+    pub(crate) fn beside(mut self, peer: f64) -> Self {
+        self.peer = Some(peer);
+        self.ratio = Some(self.value / peer);
+        self
+    }
+}
