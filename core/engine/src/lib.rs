@@ -1,1 +1,21 @@
-//! Placeholder.
+#![doc = include_str!("../README.md")]
+
+mod run;
+pub use run::{Budget, EndReason, EngineError, Parts, Run, RunEnd, RunSpec};
+
+mod executor;
+pub use executor::{Executor, LocalExecutor, Signal};
+
+mod filter;
+pub use filter::ProxyFilter;
+
+mod ledger;
+pub use ledger::Incumbent;
+
+mod replay;
+mod stop;
+mod supervisor;
+pub use stop::StopSignal;
+
+#[cfg(test)]
+mod tests;

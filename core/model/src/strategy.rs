@@ -15,7 +15,8 @@ pub struct AskRequest<'a> {
     pub n: usize,
     /// The number that the first proposal's trial will have; the next ones count on.
     pub first_trial: TrialId,
-    /// Trials that were proposed and not told yet, in the order of their numbers.
+    /// Trials that were proposed and not told yet, in the order of their numbers. A proposal that a proxy filtered
+    /// out is not among them and is never told.
     pub pending: &'a [PendingTrial],
     /// The strategy's seed, the same at every call of a run.
     pub seed: Seed,

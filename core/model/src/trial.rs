@@ -131,12 +131,21 @@ pub enum FailureKind {
     Rejected,
     /// The run was told to end before the evaluation did; the trial stays pending.
     Cancelled,
+    /// A proxy ranked it below the cut: it was not evaluated, and the strategy is not told.
+    Filtered,
 }
 
 impl FailureKind {
     /// All kinds, in the order of their [`code`](Self::code)s.
-    pub const ALL: [Self; 6] =
-        [Self::OutOfMemory, Self::Diverged, Self::TimedOut, Self::Crashed, Self::Rejected, Self::Cancelled];
+    pub const ALL: [Self; 7] = [
+        Self::OutOfMemory,
+        Self::Diverged,
+        Self::TimedOut,
+        Self::Crashed,
+        Self::Rejected,
+        Self::Cancelled,
+        Self::Filtered,
+    ];
 
     /// The number that stands for the kind where numbers are stored; never reused.
     pub fn code(self) -> u8 {
@@ -147,6 +156,7 @@ impl FailureKind {
             Self::Crashed => 4,
             Self::Rejected => 5,
             Self::Cancelled => 6,
+            Self::Filtered => 7,
         }
     }
 
@@ -164,6 +174,7 @@ impl FailureKind {
             Self::Crashed => "crashed",
             Self::Rejected => "rejected",
             Self::Cancelled => "cancelled",
+            Self::Filtered => "filtered",
         }
     }
 }
