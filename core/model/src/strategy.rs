@@ -70,6 +70,12 @@ pub struct PriorObservation {
 ///
 /// `inform` at most once, before the first `ask`. Then `ask`, `judge` and `tell` in any order: a trial is told
 /// exactly once, in whatever order trials end. Calls never overlap.
+///
+/// Trials that the strategy did not propose (transferred ones) are pending and told like its own.
+///
+/// A resumed run calls a fresh strategy with the same asks and tells. So an ask that gives no proposals must leave
+/// the state as it was, telling trials together must come to the same as telling them one by one, and what `judge`
+/// remembers must not decide what `ask` proposes.
 pub trait Strategy: Send {
     /// Proposes up to `request.n` configurations.
     ///

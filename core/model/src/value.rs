@@ -56,3 +56,9 @@ impl From<&str> for Value {
         Self::Text(text.to_owned())
     }
 }
+
+impl From<i64> for Value {
+    fn from(number: i64) -> Self {
+        Self::Int(number)
+    }
+}

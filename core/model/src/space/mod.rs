@@ -7,6 +7,7 @@
 mod condition;
 mod configuration;
 mod parameter;
+mod preset;
 mod sample;
 mod spec;
 
@@ -55,6 +56,16 @@ pub enum SpaceError {
     #[error("architecture: {problem}")]
     BadArchitecture {
         /// What is wrong, with a remedy.
+        problem: String,
+    },
+    /// A published architecture string cannot be read.
+    #[error("architecture `{text}`, character {position}: {problem}")]
+    BadText {
+        /// The whole text.
+        text: String,
+        /// Which character, from 1.
+        position: usize,
+        /// What is wrong there, with a remedy.
         problem: String,
     },
     /// A configuration has the wrong number of values.
@@ -215,21 +226,27 @@ impl Space {
         if values.len() != self.parameters.len() {
             return Err(SpaceError::WrongLength { expected: self.parameters.len(), found: values.len() });
         }
-        for (index, parameter) in self.parameters.iter().enumerate() {
-            let value = values[index];
-            match (self.is_active(index, values), value.is_nan()) {
-                (true, true) => return Err(SpaceError::MissingValue { parameter: parameter.name.clone() }),
-                (false, false) => {
-                    let value = value.to_string();
-                    return Err(SpaceError::InactiveValue { parameter: parameter.name.clone(), value });
-                }
-                (true, false) => parameter.check(value)?,
-                (false, true) => {}
-            }
+        for index in 0..values.len() {
+            self.check_value(index, values)?;
         }
         match self.forbidden.iter().find(|clause| clause.holds(values)) {
             None => Ok(()),
             Some(clause) => Err(SpaceError::Forbidden { combination: clause.describe(&self.parameters) }),
+        }
+    }
+
+    /// Checks one value: there is one where the parameter is active and none where it is not, within bounds.
+    fn check_value(&self, index: usize, values: &[f64]) -> Result<(), SpaceError> {
+        let parameter = &self.parameters[index];
+        let value = values[index];
+        match (self.is_active(index, values), value.is_nan()) {
+            (true, true) => Err(SpaceError::MissingValue { parameter: parameter.name.clone() }),
+            (false, false) => {
+                let value = value.to_string();
+                Err(SpaceError::InactiveValue { parameter: parameter.name.clone(), value })
+            }
+            (true, false) => parameter.check(value),
+            (false, true) => Ok(()),
         }
     }
 
@@ -270,6 +287,44 @@ impl Space {
         configuration: &Configuration,
     ) -> Option<Result<ArchitectureGraph, SpaceError>> {
         self.spec.architecture.as_ref().map(|spec| spec.decode(self, configuration))
+    }
+
+    /// Reads an architecture in the string form its benchmark published; hyperparameters get their defaults. `None`
+    /// where the space holds no architectures. See [`ArchitectureSpec::parse`].
+    pub fn parse_architecture(&self, text: &str) -> Option<Result<Configuration, SpaceError>> {
+        self.spec.architecture.as_ref().map(|spec| spec.parse(self, text))
+    }
+
+    /// Writes a configuration's architecture in that form. See [`ArchitectureSpec::format`].
+    pub fn format_architecture(&self, configuration: &Configuration) -> Option<Result<String, SpaceError>> {
+        self.spec.architecture.as_ref().map(|spec| spec.format(self, configuration))
+    }
+
+    /// The values of the architecture's parameters, which stand after the hyperparameters; each is checked.
+    pub(crate) fn architecture_values<'a>(
+        &self,
+        configuration: &'a Configuration,
+    ) -> Result<&'a [f64], SpaceError> {
+        let values = configuration.values();
+        if values.len() != self.parameters.len() {
+            return Err(SpaceError::WrongLength { expected: self.parameters.len(), found: values.len() });
+        }
+        for index in self.spec.parameters.len()..values.len() {
+            self.check_value(index, values)?;
+        }
+        Ok(&values[self.spec.parameters.len()..])
+    }
+
+    /// The configuration with these values for the architecture's active parameters and the default for each
+    /// hyperparameter, checked.
+    pub(crate) fn with_architecture(&self, values: &[f64]) -> Result<Configuration, SpaceError> {
+        let n_hyperparameters = self.spec.parameters.len();
+        let configuration = self.fill(|index| match index.checked_sub(n_hyperparameters) {
+            None => self.parameters[index].default,
+            Some(place) => values[place],
+        });
+        self.check(&configuration)?;
+        Ok(configuration)
     }
 
     /// The active value of the parameter `name` as a person writes it.

@@ -1,0 +1,64 @@
+//! Reading published architecture strings: a cursor whose errors name the place.
+
+use crate::space::SpaceError;
+
+/// A place in a text that is being read.
+pub(super) struct Cursor<'a> {
+    text: &'a str,
+    place: usize,
+}
+
+impl<'a> Cursor<'a> {
+    pub(super) fn new(text: &'a str) -> Self {
+        Self { text, place: 0 }
+    }
+
+    /// What is not read yet.
+    pub(super) fn rest(&self) -> &'a str {
+        &self.text[self.place..]
+    }
+
+    /// Reads `expected`, or says that it is missing.
+    pub(super) fn expect(&mut self, expected: &str) -> Result<(), SpaceError> {
+        if self.rest().starts_with(expected) {
+            self.place += expected.len();
+            return Ok(());
+        }
+        Err(self.error(format!("expected `{expected}`, found {}", self.found())))
+    }
+
+    /// Reads up to the next character of `ends`, or to the end of the text.
+    pub(super) fn until(&mut self, ends: &[char]) -> &'a str {
+        let rest = self.rest();
+        let word = &rest[..rest.find(ends).unwrap_or(rest.len())];
+        self.place += word.len();
+        word
+    }
+
+    /// Reads the end of the text, or says what follows.
+    pub(super) fn end(&self) -> Result<(), SpaceError> {
+        if self.rest().is_empty() {
+            return Ok(());
+        }
+        Err(self.error(format!("expected the end of the text, found {}", self.found())))
+    }
+
+    /// An error at this place.
+    pub(super) fn error(&self, problem: String) -> SpaceError {
+        let position = self.text[..self.place].chars().count() + 1;
+        SpaceError::BadText { text: self.text.to_owned(), position, problem }
+    }
+
+    /// The error that `word`, just read, should have been one of `allowed`.
+    pub(super) fn not_one_of(&self, word: &str, what: &str, allowed: &[String]) -> SpaceError {
+        let start = Self { text: self.text, place: self.place - word.len() };
+        start.error(format!("`{word}` is no {what}; hint: use one of `{}`", allowed.join("`, `")))
+    }
+
+    fn found(&self) -> String {
+        match self.rest() {
+            "" => "the end of the text".into(),
+            rest => format!("`{}`", rest.chars().take(12).collect::<String>()),
+        }
+    }
+}
