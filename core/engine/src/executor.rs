@@ -73,7 +73,16 @@ pub struct LocalExecutor {
 
 struct Job {
     request: EvaluationRequest,
-    expired: Arc<AtomicBool>,
+    control: Arc<Control>,
+}
+
+/// What the executor tells a running evaluation and its thread.
+#[derive(Default)]
+struct Control {
+    /// The evaluation shall end.
+    end: AtomicBool,
+    /// Nobody waits for it any more, and another thread has taken this one's place.
+    given_up: AtomicBool,
 }
 
 enum Message {
@@ -89,7 +98,7 @@ struct Running {
     since: Option<Instant>,
     /// When it was asked to end.
     asked_to_end: Option<Instant>,
-    expired: Arc<AtomicBool>,
+    control: Arc<Control>,
 }
 
 impl LocalExecutor {
@@ -123,7 +132,7 @@ impl LocalExecutor {
                 }
                 let begin = Instant::now();
                 let reporter =
-                    ThreadReporter { attempt, signals: &signals, stop: &stop, expired: &job.expired };
+                    ThreadReporter { attempt, signals: &signals, stop: &stop, end: &job.control.end };
                 let mut results = estimator.evaluate(std::slice::from_ref(&job.request), &reporter);
                 let result = if results.len() == 1 {
                     results.remove(0)
@@ -133,11 +142,8 @@ impl LocalExecutor {
                 };
                 let wall_seconds = begin.elapsed().as_secs_f64();
                 let finished = Signal::Finished { trial, attempt, result, wall_seconds };
-                // A trial that was given up is no longer waited for, and this thread has been replaced.
-                let given_up = job.expired.load(Ordering::SeqCst) && begin.elapsed() > GRACE && {
-                    job.request.limits.seconds.is_some_and(|limit| wall_seconds > limit + GRACE.as_secs_f64())
-                };
-                if signals.send(Message::Signal(finished)).is_err() || given_up {
+                let given_up = job.control.given_up.load(Ordering::SeqCst);
+                if given_up || signals.send(Message::Signal(finished)).is_err() {
                     return;
                 }
             }
@@ -155,8 +161,9 @@ impl LocalExecutor {
                 continue;
             }
             let asked = *running.asked_to_end.get_or_insert(now);
-            running.expired.store(true, Ordering::SeqCst);
+            running.control.end.store(true, Ordering::SeqCst);
             if now - asked > GRACE {
+                running.control.given_up.store(true, Ordering::SeqCst);
                 given_up = Some((trial, running.attempt, (now - since).as_secs_f64(), overdue));
                 break;
             }
@@ -169,7 +176,8 @@ impl LocalExecutor {
         } else {
             (FailureKind::Cancelled, "the run was cancelled and the estimator did not return")
         };
-        let message = format!("{why}; hint: run the plugin with `isolation = \"process\"` so that it can be killed");
+        let message =
+            format!("{why}; hint: run the plugin with `isolation = \"process\"` so that it can be killed");
         let failure = Failure { kind, message, cost_seconds: wall_seconds };
         Some(Signal::Finished { trial, attempt, result: Err(failure), wall_seconds })
     }
@@ -181,16 +189,16 @@ impl Executor for LocalExecutor {
     }
 
     fn submit(&mut self, request: EvaluationRequest) {
-        let expired = Arc::new(AtomicBool::new(false));
+        let control = Arc::new(Control::default());
         let running = Running {
             attempt: request.attempt,
             limit: request.limits.seconds.map(Duration::from_secs_f64),
             since: None,
             asked_to_end: None,
-            expired: Arc::clone(&expired),
+            control: Arc::clone(&control),
         };
         self.running.insert(request.trial, running);
-        self.jobs.send(Job { request, expired }).expect("this executor holds a receiver itself");
+        self.jobs.send(Job { request, control }).expect("this executor holds a receiver itself");
     }
 
     fn next(&mut self, timeout: Duration) -> Option<Signal> {
@@ -229,7 +237,8 @@ fn overdue_counts_as_timed_out(
     running: &Running,
     result: Result<Outcome, Failure>,
 ) -> Result<Outcome, Failure> {
-    let overdue = matches!((running.limit, running.since), (Some(limit), Some(since)) if since.elapsed() > limit);
+    let overdue =
+        matches!((running.limit, running.since), (Some(limit), Some(since)) if since.elapsed() > limit);
     match result {
         Err(failure) if failure.kind == FailureKind::Cancelled && overdue => {
             Err(Failure { kind: FailureKind::TimedOut, message: "its time limit ran out".into(), ..failure })
@@ -243,7 +252,7 @@ struct ThreadReporter<'a> {
     attempt: u32,
     signals: &'a Sender<Message>,
     stop: &'a StopSignal,
-    expired: &'a AtomicBool,
+    end: &'a AtomicBool,
 }
 
 impl Reporter for ThreadReporter<'_> {
@@ -257,6 +266,6 @@ impl Reporter for ThreadReporter<'_> {
     }
 
     fn cancelled(&self) -> bool {
-        self.stop.cancelling() || self.expired.load(Ordering::SeqCst)
+        self.stop.cancelling() || self.end.load(Ordering::SeqCst)
     }
 }

@@ -10,7 +10,8 @@ pub struct StopSignal(Arc<AtomicU8>);
 impl StopSignal {
     /// Asks to end: the first time to finish what runs, the second time to cancel it. Safe in a signal handler.
     pub fn request(&self) {
-        let _ = self.0.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |level| Some(level.saturating_add(1)));
+        let _ =
+            self.0.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |level| Some(level.saturating_add(1)));
     }
 
     /// Whether no further trial shall begin.

@@ -1,0 +1,509 @@
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use heirloom_model::{
+    AskRequest, ComponentError, Configuration, CurvePoint, CurveReport, Direction, Estimator, EstimatorInfo,
+    EvaluationRequest, Event, Failure, FailureKind, Limits, Objective, Observation, Outcome, Problem,
+    Proposal, Proxy, ProxyInfo, ProxyNeeds, RecordError, Recorder, Reporter, Seed, Space, Strategy, TrialId,
+    Verdict,
+};
+
+use crate::{
+    Budget, EndReason, EngineError, LocalExecutor, Parts, ProxyFilter, Run, RunEnd, RunSpec, StopSignal,
+};
+
+fn problem() -> Problem {
+    let text = r#"{"parameter": [{"name": "x", "type": "float", "low": -1, "high": 1},
+                                 {"name": "y", "type": "float", "low": -1, "high": 1}]}"#;
+    let space = Space::compile(serde_json::from_str(text).unwrap()).unwrap();
+    Problem::new(Arc::new(space), Objective { name: "loss".into(), direction: Direction::Minimise })
+}
+
+fn spec(n_trials: u64) -> RunSpec {
+    RunSpec {
+        problem: problem(),
+        seed: Seed::from_number(1),
+        budget: Budget { trials: Some(n_trials), ..Budget::default() },
+        limits: Limits::default(),
+        threads_per_trial: 1,
+        strategy_limit: Duration::from_secs(10),
+        elapsed_seconds: 0.0,
+    }
+}
+
+/// Random draws, and once something is told, steps around the best: its asks depend on its tells.
+struct Climber {
+    problem: Problem,
+    best: Option<(f64, Configuration)>,
+    follows: bool,
+}
+
+impl Climber {
+    fn boxed(follows: bool) -> Box<dyn Strategy> {
+        Box::new(Self { problem: problem(), best: None, follows })
+    }
+}
+
+impl Strategy for Climber {
+    fn ask(&mut self, request: &AskRequest<'_>) -> Result<Vec<Proposal>, ComponentError> {
+        let space = &self.problem.space;
+        let propose = |index| {
+            let mut rng = request.rng(index);
+            let configuration = match &self.best {
+                Some((_, best)) if self.follows => space.mutate(best, &mut rng).unwrap(),
+                _ => space.sample(&mut rng).unwrap(),
+            };
+            Proposal::new(configuration, self.problem.full_fidelity())
+        };
+        Ok((0..request.n).map(propose).collect())
+    }
+
+    fn tell(&mut self, observations: &[Observation]) -> Result<(), ComponentError> {
+        for observation in observations {
+            if let Some(objective) = observation.objective()
+                && self.best.as_ref().is_none_or(|(best, _)| objective < *best)
+            {
+                self.best = Some((objective, observation.configuration.clone()));
+            }
+        }
+        Ok(())
+    }
+}
+
+type Evaluate = dyn Fn(&EvaluationRequest, &dyn Reporter) -> Result<Outcome, Failure> + Send + Sync;
+
+struct Function(Box<Evaluate>);
+
+impl Estimator for Function {
+    fn info(&self) -> EstimatorInfo {
+        EstimatorInfo {
+            objectives: problem().objectives,
+            fidelities: vec![],
+            space: None,
+            simulated_cost: true,
+        }
+    }
+
+    fn evaluate(
+        &self,
+        requests: &[EvaluationRequest],
+        reporter: &dyn Reporter,
+    ) -> Vec<Result<Outcome, Failure>> {
+        requests.iter().map(|request| (self.0)(request, reporter)).collect()
+    }
+}
+
+fn square(request: &EvaluationRequest) -> f64 {
+    request.configuration.values().iter().map(|x| x * x).sum()
+}
+
+#[derive(Clone, Default)]
+struct Memory {
+    batches: Arc<Mutex<Vec<Vec<Event>>>>,
+    fail_after: Option<usize>,
+}
+
+impl Memory {
+    fn events(&self) -> Vec<Event> {
+        self.batches.lock().unwrap().concat()
+    }
+
+    fn proposals(&self) -> Vec<(TrialId, Proposal)> {
+        let mut proposals: Vec<_> = self
+            .events()
+            .into_iter()
+            .filter_map(|event| match event {
+                Event::Proposed { trial, proposal, .. } => Some((trial, proposal)),
+                _ => None,
+            })
+            .collect();
+        proposals.sort_by_key(|(trial, _)| *trial);
+        proposals
+    }
+
+    fn failures(&self) -> Vec<(TrialId, FailureKind, String)> {
+        self.events()
+            .into_iter()
+            .filter_map(|event| match event {
+                Event::Finished { trial, result: Err(failure), .. } => {
+                    Some((trial, failure.kind, failure.message))
+                }
+                _ => None,
+            })
+            .collect()
+    }
+}
+
+impl Recorder for Memory {
+    fn record(&mut self, events: &[Event]) -> Result<(), RecordError> {
+        let mut batches = self.batches.lock().unwrap();
+        if self.fail_after.is_some_and(|n_batches| batches.len() >= n_batches) {
+            return Err(RecordError { message: "the disk is full".into() });
+        }
+        batches.push(events.to_vec());
+        Ok(())
+    }
+}
+
+struct Setup {
+    strategy: Box<dyn Strategy>,
+    estimate: Box<Evaluate>,
+    workers: usize,
+    filters: Vec<ProxyFilter>,
+    memory: Memory,
+    stop: StopSignal,
+}
+
+impl Setup {
+    fn new() -> Self {
+        Self {
+            strategy: Climber::boxed(true),
+            estimate: Box::new(|request, _| Ok(Outcome::new(vec![square(request)], 1.0))),
+            workers: 1,
+            filters: Vec::new(),
+            memory: Memory::default(),
+            stop: StopSignal::default(),
+        }
+    }
+
+    fn run(self, spec: &RunSpec, history: &[Event]) -> Result<RunEnd, EngineError> {
+        let estimator = Arc::new(Function(self.estimate));
+        let parts = Parts {
+            strategy: self.strategy,
+            executor: Box::new(LocalExecutor::new(estimator, self.workers, self.stop.clone())),
+            filters: self.filters,
+            warm_start: None,
+            recorder: Box::new(self.memory),
+            observer: Box::new(|_| {}),
+            stop: self.stop,
+        };
+        Run::run(spec, parts, history)
+    }
+}
+
+#[test]
+fn a_strategy_that_ignores_results_gives_the_same_trials_with_any_number_of_workers() {
+    let trials = |workers| {
+        let setup = Setup { strategy: Climber::boxed(false), workers, ..Setup::new() };
+        let memory = setup.memory.clone();
+        let end = setup.run(&spec(60), &[]).unwrap();
+        assert_eq!((end.n_trials, end.reason), (60, EndReason::BudgetSpent));
+        memory.proposals()
+    };
+    let one = trials(1);
+    assert_eq!(one.len(), 60);
+    assert_eq!(one, trials(2));
+    assert_eq!(one, trials(7));
+}
+
+#[test]
+fn a_run_cut_anywhere_resumes_to_the_same_end() {
+    let setup = Setup::new();
+    let memory = setup.memory.clone();
+    let whole = setup.run(&spec(40), &[]).unwrap();
+    let expected = memory.proposals();
+    let batches = memory.batches.lock().unwrap().clone();
+    for n_kept in 0..batches.len() {
+        let history = batches[..n_kept].concat();
+        let setup = Setup::new();
+        let memory = setup.memory.clone();
+        let end = setup.run(&spec(40), &history).unwrap();
+        assert_eq!(end.incumbent, whole.incumbent, "after {n_kept} batches");
+        assert_eq!((end.n_trials, end.cost_seconds), (40, 40.0));
+        let both = Memory { batches: Arc::new(Mutex::new(vec![history, memory.events()])), fail_after: None };
+        assert_eq!(both.proposals(), expected);
+    }
+}
+
+#[test]
+fn a_trial_that_was_running_when_the_host_died_is_tried_again_and_at_last_given_up() {
+    let setup = Setup::new();
+    let memory = setup.memory.clone();
+    setup.run(&spec(1), &[]).unwrap();
+    let mut history: Vec<Event> = memory.events();
+    history.retain(|event| matches!(event, Event::Proposed { .. } | Event::Started { .. }));
+    for attempt in 2..=3 {
+        let setup = Setup::new();
+        let memory = setup.memory.clone();
+        setup.run(&spec(1), &history).unwrap();
+        let started =
+            memory.events().into_iter().find(|event| matches!(event, Event::Started { .. })).unwrap();
+        assert_eq!(started, Event::Started { trial: TrialId(0), attempt });
+        history.push(started);
+    }
+    let setup = Setup::new();
+    let memory = setup.memory.clone();
+    assert_eq!(setup.run(&spec(1), &history).unwrap().n_failed, 1);
+    assert_eq!(memory.failures()[0].1, FailureKind::Crashed);
+}
+
+#[test]
+fn a_changed_strategy_is_noticed_on_resume() {
+    let setup = Setup::new();
+    let memory = setup.memory.clone();
+    setup.run(&spec(10), &[]).unwrap();
+    let setup = Setup { strategy: Climber::boxed(false), ..Setup::new() };
+    let error = setup.run(&spec(20), &memory.events()).unwrap_err();
+    assert!(matches!(error, EngineError::ReplayMismatch { trial: TrialId(1) }), "{error}");
+}
+
+struct OutOfBounds(Box<dyn Strategy>);
+
+impl Strategy for OutOfBounds {
+    fn ask(&mut self, request: &AskRequest<'_>) -> Result<Vec<Proposal>, ComponentError> {
+        let mut proposals = self.0.ask(request)?;
+        if request.first_trial.0.is_multiple_of(3) {
+            proposals[0].configuration = Configuration::new(vec![0.5, 7.0]);
+        }
+        Ok(proposals)
+    }
+
+    fn tell(&mut self, observations: &[Observation]) -> Result<(), ComponentError> {
+        self.0.tell(observations)
+    }
+}
+
+#[test]
+fn a_proposal_out_of_bounds_costs_its_trial() {
+    let setup = Setup { strategy: Box::new(OutOfBounds(Climber::boxed(true))), ..Setup::new() };
+    let memory = setup.memory.clone();
+    let end = setup.run(&spec(12), &[]).unwrap();
+    assert_eq!((end.n_trials, end.n_failed), (12, 4));
+    let (_, kind, message) = &memory.failures()[0];
+    assert_eq!(*kind, FailureKind::Rejected);
+    assert!(message.contains("`y`: `7` is not one of -1 to 1"), "{message}");
+}
+
+#[test]
+fn an_evaluation_without_a_finite_result_is_a_failed_trial() {
+    let setup = Setup {
+        estimate: Box::new(|request, _| match request.trial.0 % 3 {
+            0 => Ok(Outcome::new(vec![f64::NAN], 1.0)),
+            1 => Ok(Outcome::new(vec![], 1.0)),
+            _ => Ok(Outcome::new(vec![square(request)], 1.0)),
+        }),
+        ..Setup::new()
+    };
+    let memory = setup.memory.clone();
+    let end = setup.run(&spec(9), &[]).unwrap();
+    assert_eq!((end.n_trials, end.n_failed, end.cost_seconds), (9, 6, 9.0));
+    assert_eq!(memory.failures()[0].1, FailureKind::Diverged);
+    assert!(memory.failures()[0].2.contains("`loss` is NaN"));
+    assert_eq!(memory.failures()[1].1, FailureKind::Crashed);
+}
+
+#[test]
+fn an_evaluation_that_hangs_is_given_up_and_the_run_goes_on() {
+    let setup = Setup {
+        estimate: Box::new(|request, reporter| match request.trial.0 {
+            2 => loop {
+                std::thread::park();
+            },
+            4 => {
+                while !reporter.cancelled() {
+                    std::thread::sleep(Duration::from_millis(5));
+                }
+                Err(Failure::new(FailureKind::Cancelled, "told to end"))
+            }
+            _ => Ok(Outcome::new(vec![square(request)], 1.0)),
+        }),
+        ..Setup::new()
+    };
+    let memory = setup.memory.clone();
+    let limits = Limits { seconds: Some(0.2), memory_bytes: None };
+    let end = setup.run(&RunSpec { limits, ..spec(8) }, &[]).unwrap();
+    assert_eq!((end.n_trials, end.n_failed), (8, 2));
+    let kinds: Vec<_> = memory.failures().into_iter().map(|(trial, kind, _)| (trial.0, kind)).collect();
+    assert_eq!(kinds, [(2, FailureKind::TimedOut), (4, FailureKind::TimedOut)]);
+}
+
+struct Hangs(Box<dyn Strategy>);
+
+impl Strategy for Hangs {
+    fn ask(&mut self, request: &AskRequest<'_>) -> Result<Vec<Proposal>, ComponentError> {
+        if request.first_trial.0 == 5 {
+            std::thread::sleep(Duration::from_secs(3600));
+        }
+        self.0.ask(request)
+    }
+
+    fn tell(&mut self, observations: &[Observation]) -> Result<(), ComponentError> {
+        self.0.tell(observations)
+    }
+}
+
+#[test]
+fn a_strategy_that_hangs_ends_the_run_in_order_and_it_resumes() {
+    let setup = Setup { strategy: Box::new(Hangs(Climber::boxed(true))), ..Setup::new() };
+    let memory = setup.memory.clone();
+    let end = setup.run(&RunSpec { strategy_limit: Duration::from_millis(300), ..spec(10) }, &[]).unwrap();
+    let EndReason::ComponentFailed { error } = &end.reason else { panic!("{:?}", end.reason) };
+    assert!(error.message.contains("not returned from `ask`"), "{error}");
+    assert_eq!(end.n_trials, 5);
+    let end = Setup::new().run(&spec(10), &memory.events()).unwrap();
+    assert_eq!(end.n_trials, 10);
+}
+
+#[test]
+fn a_stop_request_finishes_what_runs() {
+    let stop = StopSignal::default();
+    let request_stop = stop.clone();
+    let setup = Setup {
+        estimate: Box::new(move |request, _| {
+            if request.trial.0 == 6 {
+                request_stop.request();
+                std::thread::sleep(Duration::from_millis(50));
+            }
+            Ok(Outcome::new(vec![square(request)], 1.0))
+        }),
+        workers: 2,
+        stop,
+        ..Setup::new()
+    };
+    let memory = setup.memory.clone();
+    let end = setup.run(&spec(1000), &[]).unwrap();
+    assert_eq!(end.reason, EndReason::Stopped);
+    assert_eq!(memory.proposals().len() as u64, end.n_trials);
+    assert!((7..=9).contains(&end.n_trials), "{}", end.n_trials);
+}
+
+#[test]
+fn cancelled_trials_stay_pending_and_are_evaluated_on_resume() {
+    let stop = StopSignal::default();
+    let request_stop = stop.clone();
+    let setup = Setup {
+        estimate: Box::new(move |request, reporter| {
+            if request.trial.0 == 3 {
+                request_stop.request();
+                request_stop.request();
+                assert!(reporter.cancelled());
+                return Err(Failure::new(FailureKind::Cancelled, "told to end"));
+            }
+            Ok(Outcome::new(vec![square(request)], 1.0))
+        }),
+        stop,
+        ..Setup::new()
+    };
+    let memory = setup.memory.clone();
+    assert_eq!(setup.run(&spec(8), &[]).unwrap().n_trials, 3);
+    let end = Setup::new().run(&spec(8), &memory.events()).unwrap();
+    assert_eq!((end.n_trials, end.n_failed), (8, 0));
+}
+
+#[test]
+fn a_strategy_is_not_told_what_could_not_be_recorded() {
+    struct Counts(Arc<AtomicUsize>, Box<dyn Strategy>);
+    impl Strategy for Counts {
+        fn ask(&mut self, request: &AskRequest<'_>) -> Result<Vec<Proposal>, ComponentError> {
+            self.1.ask(request)
+        }
+        fn tell(&mut self, observations: &[Observation]) -> Result<(), ComponentError> {
+            self.0.fetch_add(observations.len(), Ordering::SeqCst);
+            Ok(())
+        }
+    }
+    let n_told = Arc::new(AtomicUsize::new(0));
+    let memory = Memory { fail_after: Some(4), ..Memory::default() };
+    let strategy = Box::new(Counts(Arc::clone(&n_told), Climber::boxed(true)));
+    let setup = Setup { strategy, memory: memory.clone(), ..Setup::new() };
+    let error = setup.run(&spec(10), &[]).unwrap_err();
+    assert!(error.to_string().contains("the disk is full"), "{error}");
+    assert_eq!(n_told.load(Ordering::SeqCst), 4);
+}
+
+struct StopsEarly(Box<dyn Strategy>);
+
+impl Strategy for StopsEarly {
+    fn ask(&mut self, request: &AskRequest<'_>) -> Result<Vec<Proposal>, ComponentError> {
+        self.0.ask(request)
+    }
+
+    fn tell(&mut self, observations: &[Observation]) -> Result<(), ComponentError> {
+        self.0.tell(observations)
+    }
+
+    fn judge(&mut self, report: &CurveReport) -> Result<Verdict, ComponentError> {
+        Ok(if report.point.step >= 3.0 { Verdict::Stop } else { Verdict::Continue })
+    }
+}
+
+#[test]
+fn learning_curves_are_judged_as_they_grow() {
+    let setup = Setup {
+        strategy: Box::new(StopsEarly(Climber::boxed(true))),
+        estimate: Box::new(|request, reporter| {
+            let mut outcome = Outcome::new(vec![square(request)], 0.0);
+            for step in 1..=10 {
+                let step = f64::from(step);
+                let point = CurvePoint { step, objectives: outcome.objectives.clone(), cost_seconds: step };
+                outcome.curve.push(point.clone());
+                outcome.cost_seconds = step;
+                if reporter.report(request.trial, &point) == Verdict::Stop {
+                    outcome.stopped = true;
+                    break;
+                }
+            }
+            Ok(outcome)
+        }),
+        ..Setup::new()
+    };
+    let memory = setup.memory.clone();
+    let end = setup.run(&spec(5), &[]).unwrap();
+    assert_eq!((end.n_trials, end.cost_seconds), (5, 15.0));
+    let n_reported = memory.events().iter().filter(|event| matches!(event, Event::Reported { .. })).count();
+    assert_eq!(n_reported, 15);
+}
+
+struct First;
+
+impl Proxy for First {
+    fn info(&self) -> ProxyInfo {
+        ProxyInfo {
+            direction: Direction::Maximise,
+            cost_seconds: 0.0,
+            needs: ProxyNeeds::Nothing,
+            unit: String::new(),
+        }
+    }
+
+    fn score(
+        &self,
+        configurations: &[Configuration],
+        _seed: Seed,
+        scores: &mut [f64],
+    ) -> Result<(), ComponentError> {
+        for (score, configuration) in scores.iter_mut().zip(configurations) {
+            let x = configuration.values()[0];
+            *score = if x < -0.9 { f64::NAN } else { x };
+        }
+        Ok(())
+    }
+}
+
+#[test]
+fn proxies_let_the_promising_proposals_through_and_resume_knows_it() {
+    let filtered = || Setup {
+        strategy: Climber::boxed(false),
+        filters: vec![ProxyFilter { name: "first".into(), proxy: Arc::new(First), keep: 0.25 }],
+        ..Setup::new()
+    };
+    let setup = filtered();
+    let memory = setup.memory.clone();
+    let end = setup.run(&spec(20), &[]).unwrap();
+    assert_eq!(end.n_trials, 20);
+    assert_eq!(memory.proposals().len(), 80);
+    let dropped = memory.failures();
+    assert_eq!(dropped.len(), 60);
+    for (asked, chunk) in memory.proposals().chunks(4).enumerate() {
+        let kept: Vec<_> =
+            chunk.iter().filter(|(trial, _)| dropped.iter().all(|(other, ..)| other != trial)).collect();
+        let best = chunk.iter().map(|(_, p)| p.configuration.values()[0]).fold(f64::MIN, f64::max);
+        assert_eq!(kept.len(), 1, "ask {asked}");
+        assert_eq!(kept[0].1.configuration.values()[0], best);
+    }
+    let resumed = filtered();
+    let more = resumed.memory.clone();
+    assert_eq!(resumed.run(&spec(30), &memory.events()).unwrap().n_trials, 30);
+    assert_eq!(more.proposals().len(), 40);
+}
