@@ -1,1 +1,27 @@
-//! Placeholder.
+#![doc = include_str!("../README.md")]
+
+mod check;
+pub use check::RunFile;
+
+mod run_config;
+pub use run_config::{
+    BudgetConfig, ComponentConfig, DataConfig, Isolation, ObjectiveConfig, ProxyConfig, RunConfig,
+    TaskConfig, WarmStartConfig, WarmStartMode,
+};
+
+mod catalogue;
+pub use catalogue::{Catalogue, ComponentKind, OptionMistake};
+
+mod mistake;
+pub use mistake::{ConfigError, Mistake};
+
+pub mod space;
+pub mod suggest;
+
+mod schema;
+pub use schema::reference;
+mod tree;
+mod validate;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,230 @@
+//! From text to a [`RunConfig`]: all checks, in one place, with every mistake that can be found at once.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use heirloom_model::{Direction, Limits};
+use miette::NamedSource;
+use serde_json::Value as Json;
+
+use crate::catalogue::{Catalogue, ComponentKind};
+use crate::mistake::{ConfigError, Mistake};
+use crate::run_config::{
+    BudgetConfig, ComponentConfig, DataConfig, Isolation, ObjectiveConfig, ProxyConfig, RunConfig,
+    TaskConfig, WarmStartConfig, WarmStartMode,
+};
+use crate::schema::RUN_FILE;
+use crate::tree::{Entry, Node, NodeValue};
+use crate::{space, suggest, validate};
+
+/// A run file as it was written.
+#[derive(Debug, Clone)]
+pub struct RunFile {
+    source: Arc<NamedSource<String>>,
+    folder: PathBuf,
+}
+
+impl RunFile {
+    /// Reads a run file.
+    pub fn read(path: &Path) -> Result<Self, ConfigError> {
+        let text = std::fs::read_to_string(path).map_err(|error| ConfigError::Unreadable {
+            path: path.display().to_string(),
+            problem: error.to_string(),
+        })?;
+        let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
+        Ok(Self::from_text(&path.display().to_string(), text, &folder))
+    }
+
+    /// A run file from text. `name` stands in messages; paths in it are relative to `folder`.
+    pub fn from_text(name: &str, text: impl Into<String>, folder: &Path) -> Self {
+        Self { source: Arc::new(NamedSource::new(name, text.into())), folder: folder.to_owned() }
+    }
+
+    /// The text.
+    pub fn text(&self) -> &str {
+        self.source.inner()
+    }
+
+    /// Checks the whole file.
+    ///
+    /// Errors with all mistakes that can be told apart: a plugin's options are checked even when the budget is
+    /// wrong, but nothing is checked beyond a text that is not TOML.
+    pub fn check(&self, catalogue: &dyn Catalogue) -> Result<RunConfig, ConfigError> {
+        let tree = Node::parse(self.text()).map_err(|mistakes| self.error(mistakes))?;
+        let mut checker = Checker { tree: &tree, folder: &self.folder, catalogue, mistakes: Vec::new() };
+        validate::validate(&tree, &(0..0), "", &RUN_FILE, &mut checker.mistakes);
+        let config = checker.run_config();
+        if checker.mistakes.is_empty() { Ok(config) } else { Err(self.error(checker.mistakes)) }
+    }
+
+    fn error(&self, mistakes: Vec<Mistake>) -> ConfigError {
+        let mut mistakes: Vec<_> =
+            mistakes.into_iter().map(|mistake| mistake.in_file(&self.source)).collect();
+        mistakes.sort_by_key(|mistake| mistake.span.start);
+        ConfigError::Mistakes { file: self.source.name().into(), mistakes }
+    }
+}
+
+/// Reads a tree whose names and types were checked: what is absent or of another type was reported and is read
+/// as its default, for the sake of the mistakes that follow.
+struct Checker<'a> {
+    tree: &'a Node,
+    folder: &'a Path,
+    catalogue: &'a dyn Catalogue,
+    mistakes: Vec<Mistake>,
+}
+
+impl Checker<'_> {
+    fn run_config(&mut self) -> RunConfig {
+        let task = self.task();
+        RunConfig {
+            name: self.text("", "name").unwrap_or_else(|| task.name.clone()),
+            seed: self.tree.get("seed").and_then(Node::whole).unwrap_or(0).unsigned_abs(),
+            task,
+            space: self
+                .tree
+                .entry("space")
+                .and_then(|entry| space::check_section(entry, self.folder, &mut self.mistakes)),
+            objective: self.objective(),
+            strategy: self.component("strategy", ComponentKind::Strategy),
+            estimator: self.component("estimator", ComponentKind::Estimator),
+            proxies: self.proxies(),
+            budget: self.budget(),
+            limits: Limits {
+                seconds: self.get("limits", "seconds").and_then(Node::number),
+                memory_bytes: self
+                    .get("limits", "memory_mb")
+                    .and_then(Node::whole)
+                    .map(|megabytes| megabytes.unsigned_abs().saturating_mul(1_000_000)),
+            },
+            workers: self
+                .get("run", "workers")
+                .and_then(Node::whole)
+                .map_or(1, |n| n.unsigned_abs() as usize),
+            isolation: match self.text("run", "isolation").as_deref() {
+                Some("process") => Isolation::Process,
+                _ => Isolation::None,
+            },
+            warm_start: self.warm_start(),
+            archive: self.text("archive", "path").map(|path| self.folder.join(path)),
+        }
+    }
+
+    fn task(&mut self) -> TaskConfig {
+        let name = self.text("task", "name").unwrap_or_default();
+        let target = self.text("task", "target");
+        let data = self.text("task", "data").map(|path| self.folder.join(path));
+        if let Some(path) = data.as_ref().filter(|path| !path.exists()) {
+            let span = self.tree.locate("task.data");
+            let message = format!("`task.data` names `{}`, which is not there", path.display());
+            let hint = "relative paths start at the run file's folder";
+            self.mistakes.push(Mistake::new(span, message).hint(hint));
+        }
+        if target.is_some() && data.is_none() {
+            let mistake =
+                Mistake::new(self.tree.locate("task.target"), "`task.target` is given without `task.data`");
+            self.mistakes.push(mistake.hint("add `data = …`, or leave `target` out"));
+        }
+        TaskConfig { name, data: data.map(|path| DataConfig { path, target }) }
+    }
+
+    fn objective(&self) -> Option<ObjectiveConfig> {
+        let name = self.text("objective", "name")?;
+        let direction = self.text("objective", "direction").map(|direction| match direction.as_str() {
+            "maximise" => Direction::Maximise,
+            _ => Direction::Minimise,
+        });
+        Some(ObjectiveConfig { name, direction })
+    }
+
+    fn budget(&mut self) -> BudgetConfig {
+        let budget = BudgetConfig {
+            trials: self.get("budget", "trials").and_then(Node::whole).map(i64::unsigned_abs),
+            seconds: self.get("budget", "seconds").and_then(Node::number),
+            cost_seconds: self.get("budget", "cost_seconds").and_then(Node::number),
+        };
+        let names = ["trials", "seconds", "cost_seconds"];
+        if let Some(entry) = self.tree.entry("budget")
+            && matches!(entry.node.value, NodeValue::Table(_))
+            && !names.iter().any(|name| validate::is_given(&entry.node, name))
+        {
+            let mistake = Mistake::new(entry.key_span.clone(), "`[budget]` sets no end to the run");
+            self.mistakes.push(mistake.hint("add at least one of `trials`, `seconds`, `cost_seconds`"));
+        }
+        budget
+    }
+
+    fn warm_start(&self) -> WarmStartConfig {
+        let mode = match self.text("warm_start", "mode").as_deref() {
+            Some("off") => WarmStartMode::Off,
+            Some("inform") => WarmStartMode::Inform,
+            Some("replace") => WarmStartMode::Replace,
+            _ => WarmStartMode::Seed,
+        };
+        let excluded = self.get("warm_start", "exclude_tasks").map(Node::items).unwrap_or_default();
+        let exclude_tasks = excluded.iter().filter_map(Node::text).map(str::to_owned).collect();
+        WarmStartConfig { mode, exclude_tasks }
+    }
+
+    fn component(&mut self, table: &str, kind: ComponentKind) -> ComponentConfig {
+        let tree = self.tree;
+        match tree.entry(table) {
+            Some(entry) => self.check_component(&entry.node, entry.key_span.clone(), kind, &["name"]),
+            None => ComponentConfig { name: String::new(), options: Json::Null },
+        }
+    }
+
+    fn proxies(&mut self) -> Vec<ProxyConfig> {
+        let tree = self.tree;
+        let Some(entry) = tree.entry("proxy") else { return Vec::new() };
+        let proxy = |node: &Node| ProxyConfig {
+            component: self.check_component(node, node.span.clone(), ComponentKind::Proxy, &["name", "keep"]),
+            keep: node.get("keep").and_then(Node::number).unwrap_or(1.0),
+        };
+        entry.node.items().iter().map(proxy).collect()
+    }
+
+    /// Checks that the component exists, and lets it check the keys of its table that are its own.
+    fn check_component(
+        &mut self,
+        node: &Node,
+        place: crate::tree::Span,
+        kind: ComponentKind,
+        ours: &[&str],
+    ) -> ComponentConfig {
+        let name = node.get("name").and_then(Node::text).unwrap_or_default().to_owned();
+        let own = |entry: &&Entry| !ours.contains(&entry.key.as_str());
+        let options = node.entries().iter().filter(own);
+        let mut options: Json = options.map(|entry| (entry.key.clone(), entry.node.to_json())).collect();
+        if name.is_empty() {
+            return ComponentConfig { name, options };
+        }
+        let names = self.catalogue.names(kind);
+        if names.contains(&name) {
+            for mistake in self.catalogue.check_options(kind, &name, &mut options, self.folder) {
+                let known_place = node.get(mistake.path.split('.').next().unwrap_or_default()).is_some();
+                let span = if known_place { node.locate(&mistake.path) } else { place.clone() };
+                self.mistakes.push(Mistake::from_error(span, &mistake.message));
+            }
+        } else {
+            let names: Vec<_> = names.iter().map(String::as_str).collect();
+            let message = format!("there is no {} `{name}`", kind.as_str());
+            let remedy = suggest::remedy(
+                &name,
+                "`heirloom plugin list` shows where plugins are looked for; there are",
+                &names,
+            );
+            self.mistakes.push(Mistake::new(node.locate("name"), message).hint(remedy));
+        }
+        ComponentConfig { name, options }
+    }
+
+    fn get(&self, table: &str, key: &str) -> Option<&Node> {
+        if table.is_empty() { self.tree.get(key) } else { self.tree.get(table)?.get(key) }
+    }
+
+    fn text(&self, table: &str, key: &str) -> Option<String> {
+        self.get(table, key).and_then(Node::text).map(str::to_owned)
+    }
+}

@@ -1,0 +1,148 @@
+//! A run, checked: what every other crate is given.
+
+use std::path::PathBuf;
+
+use heirloom_model::{Direction, Limits, SpaceSpec};
+use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
+use sha2::{Digest, Sha256};
+
+/// A run file that was checked and filled up with defaults.
+///
+/// What is still optional means something when it is absent; nothing is left to guess. It serialises, so that an
+/// archive keeps a run as it was understood on the day it began.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunConfig {
+    /// What the run is called in lists.
+    pub name: String,
+    /// The number from which all randomness of the run follows.
+    pub seed: u64,
+    /// What the run is about.
+    pub task: TaskConfig,
+    /// The search space; `None`: the estimator's own.
+    pub space: Option<SpaceSpec>,
+    /// What is optimised; `None`: the estimator's first objective.
+    pub objective: Option<ObjectiveConfig>,
+    /// What proposes configurations.
+    pub strategy: ComponentConfig,
+    /// What measures them.
+    pub estimator: ComponentConfig,
+    /// What filters proposals, in this order.
+    pub proxies: Vec<ProxyConfig>,
+    /// What the run may spend.
+    pub budget: BudgetConfig,
+    /// What one trial may use.
+    pub limits: Limits,
+    /// How many trials are evaluated at the same time.
+    pub workers: usize,
+    /// Where plugins run.
+    pub isolation: Isolation,
+    /// What past runs may do for this one.
+    pub warm_start: WarmStartConfig,
+    /// The archive's file; `None`: the user's archive.
+    pub archive: Option<PathBuf>,
+}
+
+impl RunConfig {
+    /// SHA-256, in hexadecimal, of everything that decides which trials a run makes. Names of runs, the archive's
+    /// place, workers and isolation do not enter it.
+    pub fn hash(&self) -> String {
+        let mut deciding = self.clone();
+        deciding.name.clear();
+        deciding.archive = None;
+        deciding.workers = 1;
+        deciding.isolation = Isolation::None;
+        let json =
+            serde_json::to_string(&deciding).expect("a configuration has text keys and finite numbers");
+        Sha256::digest(json).iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+/// `[task]`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TaskConfig {
+    /// The task's key in the archive.
+    pub name: String,
+    /// The data set, where it shall be described.
+    pub data: Option<DataConfig>,
+}
+
+/// The data set of a task.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DataConfig {
+    /// The file or folder.
+    pub path: PathBuf,
+    /// The column to predict; `None`: the last one.
+    pub target: Option<String>,
+}
+
+/// `[objective]`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ObjectiveConfig {
+    /// One of the estimator's objectives.
+    pub name: String,
+    /// Whether small or large is good; `None`: as the estimator says.
+    pub direction: Option<Direction>,
+}
+
+/// A plugin's component with its own table of options.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ComponentConfig {
+    /// The component's name.
+    pub name: String,
+    /// Its options, a JSON object.
+    pub options: Json,
+}
+
+/// `[[proxy]]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ProxyConfig {
+    /// The proxy.
+    pub component: ComponentConfig,
+    /// The share of proposals that pass, above 0 and at most 1.
+    pub keep: f64,
+}
+
+/// `[budget]`: at least one is given.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+pub struct BudgetConfig {
+    /// How many trials.
+    pub trials: Option<u64>,
+    /// How many seconds on the clock.
+    pub seconds: Option<f64>,
+    /// How many seconds of evaluation, simulated ones included.
+    pub cost_seconds: Option<f64>,
+}
+
+/// Where plugins run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Isolation {
+    /// In the host's process.
+    None,
+    /// In worker processes: a crash costs one trial.
+    Process,
+}
+
+/// `[warm_start]`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WarmStartConfig {
+    /// What past runs do.
+    pub mode: WarmStartMode,
+    /// Past tasks that must not be used.
+    pub exclude_tasks: Vec<String>,
+}
+
+/// What past runs do for a new one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum WarmStartMode {
+    /// Nothing: a cold start.
+    Off,
+    /// They give some of the first configurations.
+    Seed,
+    /// They tell the strategy what to believe.
+    Inform,
+    /// They give the whole initial design.
+    Replace,
+}

@@ -1,0 +1,243 @@
+//! `[space]`: a preset, a file of its own, or a description on the spot.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use heirloom_model::architecture::{ArchitectureSpec, EdgeCell};
+use heirloom_model::space::{ConditionSpec, ParameterSpec};
+use heirloom_model::{Space, SpaceError, SpaceSpec};
+use miette::NamedSource;
+use serde::de::DeserializeOwned;
+
+use crate::mistake::{ConfigError, Mistake};
+use crate::schema::{PARAMETER, PARAMETER_TYPES, SPACE_FILE, keys_of_type};
+use crate::tree::{Entry, Node, NodeValue, Span};
+use crate::{suggest, validate};
+
+/// The spaces that have a name of their own.
+pub const PRESETS: &[&str] = &["nas-bench-201"];
+
+/// The space called `name` in [`PRESETS`].
+pub fn preset(name: &str) -> Option<SpaceSpec> {
+    let architecture = match name {
+        "nas-bench-201" => ArchitectureSpec::EdgeCell(EdgeCell::nas_bench_201()),
+        _ => return None,
+    };
+    Some(SpaceSpec { name: name.into(), architecture: Some(architecture), ..SpaceSpec::default() })
+}
+
+/// Reads and checks a space's own file: what would stand in `[space]`, at the top level.
+pub fn read_file(path: &Path) -> Result<SpaceSpec, ConfigError> {
+    let name = path.display().to_string();
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| ConfigError::Unreadable { path: name.clone(), problem: error.to_string() })?;
+    let mut mistakes = Vec::new();
+    match check_file(&name, text, &mut mistakes) {
+        Some(spec) if mistakes.is_empty() => Ok(spec),
+        _ => Err(ConfigError::Mistakes { file: name, mistakes }),
+    }
+}
+
+/// Checks `[space]`, whose keys and types were checked before. `None` where it holds mistakes.
+pub(crate) fn check_section(entry: &Entry, folder: &Path, mistakes: &mut Vec<Mistake>) -> Option<SpaceSpec> {
+    let node = &entry.node;
+    let described = ["parameter", "architecture"].into_iter().find(|key| node.get(key).is_some());
+    let ways: Vec<_> =
+        ["preset", "file"].into_iter().filter(|key| node.get(key).is_some()).chain(described).collect();
+    match ways[..] {
+        [] if matches!(node.value, NodeValue::Table(_)) => {
+            let mistake = Mistake::new(entry.key_span.clone(), "`[space]` describes no space");
+            mistakes.push(mistake.hint(
+                "give one of `preset`, `file`, `[[space.parameter]]`, `[space.architecture]`; or leave `[space]` out \
+                 where the estimator knows its own",
+            ));
+            None
+        }
+        ["preset"] => preset(node.get("preset")?.text()?),
+        ["file"] => {
+            let path = folder.join(node.get("file")?.text()?);
+            match std::fs::read_to_string(&path) {
+                Ok(text) => check_file(&path.display().to_string(), text, mistakes),
+                Err(error) => {
+                    let message = format!("cannot read `{}`: {error}", path.display());
+                    let mistake = Mistake::new(node.locate("file"), message);
+                    mistakes.push(mistake.hint("relative paths start at the run file's folder"));
+                    None
+                }
+            }
+        }
+        [_] => check_description(node, &entry.key_span, mistakes),
+        [first, second, ..] => {
+            let mistake =
+                Mistake::new(node.locate(second), format!("`[space]` gives both `{first}` and `{second}`"));
+            mistakes.push(mistake.hint("keep one of them"));
+            None
+        }
+        [] => None,
+    }
+}
+
+fn check_file(name: &str, text: String, mistakes: &mut Vec<Mistake>) -> Option<SpaceSpec> {
+    let source = Arc::new(NamedSource::new(name, text));
+    let mut found = Vec::new();
+    let spec = match Node::parse(source.inner()) {
+        Ok(tree) => {
+            validate::validate(&tree, &(0..0), "", &SPACE_FILE, &mut found);
+            check_description(&tree, &tree.span, &mut found)
+        }
+        Err(errors) => {
+            found = errors;
+            None
+        }
+    };
+    let whole = found.is_empty();
+    mistakes.extend(found.into_iter().map(|mistake| mistake.in_file(&source)));
+    spec.filter(|_| whole)
+}
+
+/// A space described by `parameter`, `forbidden` and `architecture`.
+fn check_description(node: &Node, place: &Span, mistakes: &mut Vec<Mistake>) -> Option<SpaceSpec> {
+    let before = mistakes.len();
+    let written = node.get("parameter").map(Node::items).unwrap_or_default();
+    let parameters: Vec<_> =
+        written.iter().filter_map(|parameter| check_parameter(parameter, mistakes)).collect();
+    let forbidden =
+        node.get("forbidden").map(|forbidden| read_forbidden(forbidden, mistakes)).unwrap_or_default();
+    let architecture = node
+        .entry("architecture")
+        .and_then(|entry| read::<ArchitectureSpec>(&entry.node, entry.place(), "architecture", mistakes));
+    let name = node.get("name").and_then(Node::text).unwrap_or_default().to_owned();
+    let spec = SpaceSpec { name, parameters, forbidden, architecture };
+    if mistakes.len() > before || spec.parameters.len() < written.len() {
+        return None;
+    }
+    match Space::compile(spec.clone()) {
+        Ok(_) => Some(spec),
+        Err(error) => {
+            let span = locate(&error, node).unwrap_or_else(|| place.clone());
+            mistakes.push(Mistake::from_error(span, &error.to_string()));
+            None
+        }
+    }
+}
+
+/// Checks one parameter by itself: the keys of its type, their values, and its range.
+fn check_parameter(node: &Node, mistakes: &mut Vec<Mistake>) -> Option<ParameterSpec> {
+    let before = mistakes.len();
+    let parameter_type = node.get("type").and_then(Node::text).filter(|t| PARAMETER_TYPES.contains(t))?;
+    let name = node.get("name").and_then(Node::text)?;
+    let (own, n_required) = keys_of_type(parameter_type);
+    let common = ["name", "type", "default", "prior", "when", "aliases"];
+    for entry in node.entries() {
+        let key = entry.key.as_str();
+        let is_key = PARAMETER.keys.iter().any(|known| known.name == key);
+        if is_key && !own.contains(&key) && !common.contains(&key) {
+            let message = format!("parameter `{name}`: `{parameter_type}` has no `{key}`");
+            mistakes.push(
+                Mistake::new(entry.key_span.clone(), message).hint(suggest::remedy(key, "it has", own)),
+            );
+        }
+        if matches!(key, "low" | "high") && own.contains(&key) {
+            check_bound(entry, name, parameter_type, mistakes);
+        }
+    }
+    for key in own[..n_required].iter().filter(|key| !validate::is_given(node, key)) {
+        let message = format!("parameter `{name}`: `{parameter_type}` needs `{key}`");
+        mistakes.push(Mistake::new(node.locate("name"), message).hint(format!("add `{key} = …`")));
+    }
+    if mistakes.len() > before {
+        return None;
+    }
+    let place = node.get("name").map_or(node.span.clone(), |name| name.span.clone());
+    let spec = read::<ParameterSpec>(node, place, &format!("parameter `{name}`"), mistakes)?;
+    let alone = ParameterSpec { when: None, ..spec.clone() };
+    match Space::compile(SpaceSpec { parameters: vec![alone], ..SpaceSpec::default() }) {
+        Ok(_) => Some(spec),
+        Err(error) => {
+            let culprit = match &error {
+                SpaceError::OutOfBounds { .. } => "default",
+                SpaceError::BadParameter { problem, .. } => ["low", "choices", "values", "prior", "step"]
+                    .into_iter()
+                    .find(|key| problem.contains(&format!("`{key}")) || problem.contains(key))
+                    .unwrap_or("name"),
+                _ => "name",
+            };
+            let span = node.locate(if node.get(culprit).is_some() { culprit } else { "name" });
+            mistakes.push(Mistake::from_error(span, &error.to_string()));
+            None
+        }
+    }
+}
+
+fn check_bound(entry: &Entry, name: &str, parameter_type: &str, mistakes: &mut Vec<Mistake>) {
+    let (fits, wanted) = match parameter_type {
+        "int" => (entry.node.whole().is_some(), "a whole number"),
+        _ => (entry.node.number().is_some(), "a number"),
+    };
+    if !fits {
+        let found = entry.node.describe();
+        let message = format!("parameter `{name}`: `{}` must be {wanted}, but here is {found}", entry.key);
+        let mut mistake = Mistake::new(entry.node.span.clone(), message);
+        if parameter_type == "int" && entry.node.number().is_some() {
+            mistake = mistake.hint("write whole numbers, or `type = \"float\"`");
+        }
+        mistakes.push(mistake);
+    }
+}
+
+fn read_forbidden(node: &Node, mistakes: &mut Vec<Mistake>) -> Vec<ConditionSpec> {
+    if !matches!(node.value, NodeValue::List(_)) {
+        let mistake = Mistake::new(node.span.clone(), "`forbidden` must be a list of combinations");
+        mistakes.push(mistake.hint("write `forbidden = [{ all = [{ parameter = \"p\", is = 1 }, …] }]`"));
+    }
+    let clause = |clause: &Node| read(clause, clause.span.clone(), "`forbidden`", mistakes);
+    node.items().iter().filter_map(clause).collect()
+}
+
+/// What serde makes of a node; its complaint, pinned to `place`, where it cannot.
+fn read<T: DeserializeOwned>(node: &Node, place: Span, what: &str, mistakes: &mut Vec<Mistake>) -> Option<T> {
+    match serde_json::from_value(node.to_json()) {
+        Ok(value) => Some(value),
+        Err(error) => {
+            let problem = error.to_string();
+            let problem = match problem.as_str() {
+                text if text.contains("ConditionSpec") => "its condition is of no known form",
+                text if text.contains("PriorSpec") => "its prior is of no known form",
+                text => text,
+            };
+            let mistake = Mistake::new(place, format!("{what}: {problem}"));
+            let hint = match problem {
+                text if text.contains("condition") => Some(
+                    "write `{ parameter = \"p\", is = 1 }`, or `one_of = […]`, `at_least = 1`, `at_most = 1`; \
+                     `{ all = […] }`, `{ any = […] }`",
+                ),
+                text if text.contains("prior") => {
+                    Some("write `{ around = 0.1, confidence = \"high\" }` or `{ weights = [1, 2] }`")
+                }
+                _ => None,
+            };
+            mistakes.push(match hint {
+                Some(hint) => mistake.hint(hint),
+                None => mistake,
+            });
+            None
+        }
+    }
+}
+
+/// The line that an error of the whole space is about.
+fn locate(error: &SpaceError, node: &Node) -> Option<Span> {
+    let parameters = node.get("parameter").map(Node::items).unwrap_or_default();
+    let named = |name: &str| {
+        let of_name = |parameter: &&Node| parameter.get("name").and_then(Node::text) == Some(name);
+        parameters.iter().rfind(of_name).map(|parameter| parameter.locate("name"))
+    };
+    match error {
+        SpaceError::DuplicateParameter { name } | SpaceError::BadParameter { name, .. } => named(name),
+        SpaceError::UnknownParameter { name, .. } => node.find_text("parameter", name),
+        // Ranges and defaults were checked before: what is left are values in conditions.
+        SpaceError::OutOfBounds { parameter, .. } => node.find_text("parameter", parameter),
+        SpaceError::BadArchitecture { .. } => Some(node.locate("architecture")),
+        _ => None,
+    }
+}
