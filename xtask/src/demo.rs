@@ -53,5 +53,5 @@ fn shown(what: &str, command: &mut Command) -> Outcome {
     let words = std::iter::once(command.get_program()).chain(command.get_args());
     let line: Vec<_> = words.map(|word| word.to_string_lossy()).collect();
     println!("\n{what}\n$ {}", line.join(" "));
-    crate::run(what, command)
+    crate::call(what, command)
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::Command;
 
-use crate::{Outcome, build_product, run, target_dir};
+use crate::{Outcome, build_product, call, target_dir};
 
 /// The peers that figures are measured beside, pinned.
 const PEERS: &[&str] = &["optuna==5.0.0"];
@@ -25,7 +25,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     if arguments.json {
         command.arg("--json");
     }
-    run("figures", &mut command)
+    call("figures", &mut command)
 }
 
 /// A private Python environment with the peers in it, made once.
@@ -36,8 +36,8 @@ fn peers_python() -> Outcome<PathBuf> {
     if std::fs::read_to_string(&stamp).is_ok_and(|installed| installed == PEERS.join("\n")) {
         return Ok(python);
     }
-    run("the peers' environment", Command::new("python3").args(["-m", "venv"]).arg(&folder))?;
-    run("installing peers", Command::new(&python).args(["-m", "pip", "install", "--quiet"]).args(PEERS))?;
+    call("the peers' environment", Command::new("python3").args(["-m", "venv"]).arg(&folder))?;
+    call("installing peers", Command::new(&python).args(["-m", "pip", "install", "--quiet"]).args(PEERS))?;
     std::fs::write(&stamp, PEERS.join("\n"))
         .map_err(|error| format!("`{}` cannot be written: {error}", stamp.display()))?;
     Ok(python)

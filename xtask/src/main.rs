@@ -71,12 +71,12 @@ pub(crate) fn cargo(arguments: &[&str]) -> Command {
 
 /// Builds the program and its plugins; returns the program's path.
 pub(crate) fn build_product() -> Outcome<PathBuf> {
-    run("building the program and its plugins", &mut cargo(&["build", "--workspace"]))?;
+    call("building the program and its plugins", &mut cargo(&["build", "--workspace"]))?;
     Ok(target_dir().join("debug").join("heirloom"))
 }
 
 /// Runs a command with its output shown; `what` says what it is for.
-pub(crate) fn run(what: &str, command: &mut Command) -> Outcome {
+pub(crate) fn call(what: &str, command: &mut Command) -> Outcome {
     let status =
         command.status().map_err(|error| format!("{what}: {} does not start: {error}", name(command)))?;
     if status.success() { Ok(()) } else { Err(format!("{what}: {} ended with {status}", name(command))) }

@@ -2,7 +2,7 @@
 
 use std::process::{Command, Stdio};
 
-use crate::{Outcome, cargo, root, run, target_dir};
+use crate::{Outcome, call, cargo, root, target_dir};
 
 pub(crate) fn run() -> Outcome {
     // Tests load plugins as users do: as libraries in the target folder.
@@ -17,11 +17,11 @@ pub(crate) fn run() -> Outcome {
     let mut example = cargo(&["test"]);
     example.current_dir(root().join("examples/custom-strategy"));
     example.env("CARGO_TARGET_DIR", target_dir().join("examples"));
-    run("examples/custom-strategy", &mut example)
+    call("examples/custom-strategy", &mut example)
 }
 
 fn run_step(what: &str, arguments: &[&str]) -> Outcome {
-    run(what, &mut cargo(arguments))
+    call(what, &mut cargo(arguments))
 }
 
 fn has_nextest() -> bool {
