@@ -1,1 +1,25 @@
-//! Placeholder.
+#![doc = include_str!("../README.md")]
+#![forbid(unsafe_code)]
+
+mod params;
+pub use params::{Kind, Options, Params};
+
+mod random;
+pub use random::Random;
+
+mod quasi_random;
+pub use quasi_random::{Halton, QuasiRandom};
+
+mod grid;
+pub use grid::{Grid, GridSearch};
+
+use heirloom_model::{ComponentError, Problem, Strategy};
+
+/// The strategy that `options` describe, for `problem`.
+pub fn strategy(options: Options, problem: &Problem) -> Result<Box<dyn Strategy>, ComponentError> {
+    Ok(match options.check()? {
+        Params::Random { priors } => Box::new(Random::new(problem, priors)),
+        Params::QuasiRandom => Box::new(QuasiRandom::new(problem)),
+        Params::Grid { points, shuffle } => Box::new(GridSearch::new(problem, points, shuffle)?),
+    })
+}

@@ -1,0 +1,151 @@
+//! Regularised evolution.
+
+use std::collections::{HashSet, VecDeque};
+use std::sync::Arc;
+
+use heirloom_model::{
+    AskRequest, ComponentError, Configuration, Fidelity, Observation, PriorKnowledge, Problem, Proposal, Rng,
+    Space, SpaceError, Strategy, TrialId,
+};
+
+use crate::params::Params;
+
+/// Mutations tried for a child that was not proposed before.
+const MAX_MUTATIONS: usize = 100;
+
+/// Evolution in which the oldest member dies.
+///
+/// Source: Real et al. 2019, "Regularized Evolution for Image Classifier Architecture Search", algorithm 1.
+#[derive(Debug)]
+pub struct Evolution {
+    space: Arc<Space>,
+    fidelity: Fidelity,
+    params: Params,
+    /// The oldest first, at most `params.population`.
+    population: VecDeque<Member>,
+    /// Expected good configurations with the trust in them, the best first.
+    expected: VecDeque<(Configuration, f64)>,
+    /// All that were proposed; kept only when children shall be distinct.
+    seen: HashSet<Configuration>,
+}
+
+#[derive(Debug, Clone)]
+struct Member {
+    trial: TrialId,
+    configuration: Configuration,
+    /// The first objective, minimised.
+    objective: f64,
+}
+
+impl Evolution {
+    /// Evolution on `problem`.
+    pub fn new(problem: &Problem, params: Params) -> Self {
+        Self {
+            space: Arc::clone(&problem.space),
+            fidelity: problem.full_fidelity(),
+            params,
+            population: VecDeque::with_capacity(params.population + 1),
+            expected: VecDeque::new(),
+            seen: HashSet::new(),
+        }
+    }
+
+    /// A first member: with probability `weight / (1 + weight)` the best expected configuration left, else a
+    /// uniform draw.
+    fn first_member(&mut self, rng: &mut Rng) -> Result<Configuration, SpaceError> {
+        if let Some((_, weight)) = self.expected.front()
+            && rng.uniform() * (1.0 + weight) < *weight
+            && let Some((configuration, _)) = self.expected.pop_front()
+        {
+            return Ok(configuration);
+        }
+        self.space.sample(rng)
+    }
+
+    /// The best of `params.tournament` members, drawn with replacement.
+    fn winner(&self, rng: &mut Rng) -> &Member {
+        let draw = |rng: &mut Rng| &self.population[rng.below(self.population.len())];
+        let mut winner = draw(rng);
+        for _ in 1..self.params.tournament {
+            let rival = draw(rng);
+            if rival.objective < winner.objective {
+                winner = rival;
+            }
+        }
+        winner
+    }
+
+    /// The winner of a tournament with one parameter changed. A space in which nothing can vary gives copies.
+    fn child(&self, rng: &mut Rng) -> Proposal {
+        let parent = self.winner(rng);
+        let mut child = || {
+            self.space.mutate(&parent.configuration, rng).unwrap_or_else(|| parent.configuration.clone())
+        };
+        let mut configuration = child();
+        if self.params.distinct {
+            for _ in 1..MAX_MUTATIONS {
+                if !self.seen.contains(&configuration) {
+                    break;
+                }
+                configuration = child();
+            }
+        }
+        Proposal { parent: Some(parent.trial), ..Proposal::new(configuration, self.fidelity.clone()) }
+    }
+}
+
+impl Strategy for Evolution {
+    fn ask(&mut self, request: &AskRequest<'_>) -> Result<Vec<Proposal>, ComponentError> {
+        if self.params.distinct {
+            self.seen.extend(request.pending.iter().map(|trial| trial.configuration.clone()));
+        }
+        let mut proposals = Vec::with_capacity(request.n);
+        for index in 0..request.n {
+            let mut rng = request.rng(index);
+            let n_members = self.population.len() + request.pending.len() + index;
+            let is_early = n_members < self.params.population || self.population.is_empty();
+            let proposal = if is_early {
+                let configuration = self
+                    .first_member(&mut rng)
+                    .map_err(|error| ComponentError::failed(error.to_string()))?;
+                Proposal::new(configuration, self.fidelity.clone())
+            } else {
+                self.child(&mut rng)
+            };
+            if self.params.distinct {
+                self.seen.insert(proposal.configuration.clone());
+            }
+            proposals.push(proposal);
+        }
+        Ok(proposals)
+    }
+
+    fn tell(&mut self, observations: &[Observation]) -> Result<(), ComponentError> {
+        for observation in observations {
+            if let Some(objective) = observation.objective() {
+                self.population.push_back(Member {
+                    trial: observation.trial,
+                    configuration: observation.configuration.clone(),
+                    objective,
+                });
+            }
+            if self.population.len() > self.params.population {
+                self.population.pop_front();
+            }
+        }
+        Ok(())
+    }
+
+    fn inform(&mut self, knowledge: &PriorKnowledge) -> Result<bool, ComponentError> {
+        let mut expected: Vec<_> = knowledge.observations.iter().collect();
+        expected.sort_by(|a, b| a.score.total_cmp(&b.score));
+        for observation in &expected {
+            self.space
+                .check(&observation.configuration)
+                .map_err(|error| ComponentError::failed(format!("prior knowledge: {error}")))?;
+        }
+        self.expected =
+            expected.iter().map(|prior| (prior.configuration.clone(), prior.weight)).collect();
+        Ok(!self.expected.is_empty())
+    }
+}
