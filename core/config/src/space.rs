@@ -145,7 +145,8 @@ fn check_parameter(node: &Node, mistakes: &mut Vec<Mistake>) -> Option<Parameter
         let message = format!("parameter `{name}`: `{parameter_type}` needs `{key}`");
         mistakes.push(Mistake::new(node.locate("name"), message).hint(format!("add `{key} = …`")));
     }
-    if mistakes.len() > before {
+    let complete = own[..n_required].iter().all(|key| node.get(key).is_some());
+    if mistakes.len() > before || !complete {
         return None;
     }
     let place = node.get("name").map_or(node.span.clone(), |name| name.span.clone());

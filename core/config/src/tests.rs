@@ -137,6 +137,7 @@ fn a_space_can_stand_in_its_own_file_and_mistakes_point_into_it() {
         panic!("`hihg` is no key")
     };
     assert!(mistakes[0].file().unwrap().ends_with("space.toml"));
+    assert_eq!(mistakes.len(), 1, "{mistakes:?}");
     assert_eq!(mistakes[0].line(), Some(5));
 }
 
