@@ -1,0 +1,187 @@
+//! The numbers: which cell holds a quantity of an entry at a size, and what the cells together say.
+
+use std::collections::BTreeMap;
+
+use heirloom_dataset::Column;
+use heirloom_model::{CurvePoint, Failure, FailureKind, Objective, Outcome};
+
+/// No such row.
+pub(crate) const NO_ROW: u32 = u32::MAX;
+
+/// One quantity's columns, one or one for each training, as places in [`Measurements::cells`].
+#[derive(Debug, Clone)]
+pub(crate) struct Quantity {
+    pub(crate) columns: Vec<usize>,
+    pub(crate) scale: f64,
+}
+
+/// What is measured at one size.
+#[derive(Debug, Clone)]
+pub(crate) struct Level {
+    /// The size; 1 where there is only one.
+    pub(crate) at: f64,
+    /// How often a configuration can have been trained.
+    pub(crate) n_trainings: usize,
+    /// In the order of the table's objectives, never empty.
+    pub(crate) objectives: Vec<Quantity>,
+    pub(crate) metrics: Vec<(String, Quantity)>,
+    pub(crate) cost: Option<Quantity>,
+}
+
+/// A column of numbers.
+#[derive(Debug)]
+pub(crate) struct Cells {
+    values: Vec<f64>,
+    valid: Option<Vec<bool>>,
+}
+
+impl Cells {
+    pub(crate) fn new(column: &Column) -> heirloom_dataset::Result<Self> {
+        Ok(Self { values: column.to_f64()?, valid: column.validity().map(<[bool]>::to_vec) })
+    }
+
+    /// `None` where the cell is null; NaN is a value (a training that diverged).
+    fn get(&self, row: usize) -> Option<f64> {
+        let is_null = self.valid.as_ref().is_some_and(|valid| !valid[row]);
+        (!is_null).then(|| self.values[row])
+    }
+}
+
+/// All numbers of a table.
+#[derive(Debug)]
+pub(crate) struct Measurements {
+    /// By ascending size, never empty.
+    pub(crate) levels: Vec<Level>,
+    /// Whether smaller sizes are earlier points of the same training.
+    pub(crate) is_curve: bool,
+    /// Sizes that have rows of their own: all, or 1 where they have columns of their own.
+    pub(crate) n_row_levels: usize,
+    /// Trainings that have rows of their own, likewise.
+    pub(crate) n_row_trainings: usize,
+    /// `[n_entries, n_row_levels, n_row_trainings]`, [`NO_ROW`] where nothing is recorded.
+    pub(crate) rows: Vec<u32>,
+    pub(crate) cells: Vec<Cells>,
+}
+
+impl Measurements {
+    /// The place of a row in [`rows`](Self::rows); a level or training without rows of its own is in row 0.
+    pub(crate) fn slot(&self, entry: usize, level: usize, training: usize) -> usize {
+        let level = if self.n_row_levels == 1 { 0 } else { level };
+        let training = if self.n_row_trainings == 1 { 0 } else { training };
+        (entry * self.n_row_levels + level) * self.n_row_trainings + training
+    }
+
+    /// One training's cell. A null is no training where each has a column of its own, and NaN where the row alone
+    /// says that there was one.
+    fn cell(&self, quantity: &Quantity, entry: usize, level: usize, training: usize) -> Option<f64> {
+        let row = self.rows[self.slot(entry, level, training)];
+        if row == NO_ROW {
+            return None;
+        }
+        let value = match quantity.columns.as_slice() {
+            [column] => self.cells[*column].get(row as usize).unwrap_or(f64::NAN),
+            columns => self.cells[columns[training]].get(row as usize)?,
+        };
+        Some(value * quantity.scale)
+    }
+
+    /// The quantity of one training, or the mean over all that have one.
+    fn value(&self, quantity: &Quantity, entry: usize, level: usize, training: Option<usize>) -> Option<f64> {
+        let same_for_all = quantity.columns.len() == 1 && self.n_row_trainings == 1;
+        if let Some(training) = training.or(same_for_all.then_some(0)) {
+            return self.cell(quantity, entry, level, training);
+        }
+        let (mut sum, mut count) = (0.0, 0);
+        for value in (0..self.levels[level].n_trainings)
+            .filter_map(|training| self.cell(quantity, entry, level, training))
+        {
+            sum += value;
+            count += 1;
+        }
+        (count > 0).then(|| sum / f64::from(count))
+    }
+
+    /// Whether anything is recorded for the entry at this size.
+    pub(crate) fn is_recorded(&self, entry: usize, level: usize) -> bool {
+        let first = self.slot(entry, level, 0);
+        self.rows[first..first + self.n_row_trainings].iter().any(|&row| row != NO_ROW)
+    }
+
+    /// The trainings with a value of the first objective, NaN included; the first alone where there is a row and
+    /// none has, which is a failed training.
+    pub(crate) fn trainings(&self, entry: usize, level: usize) -> Vec<usize> {
+        let first = &self.levels[level].objectives[0];
+        let all = 0..self.levels[level].n_trainings;
+        let found: Vec<usize> =
+            all.filter(|&training| self.cell(first, entry, level, training).is_some()).collect();
+        if found.is_empty() && self.is_recorded(entry, level) { vec![0] } else { found }
+    }
+
+    /// The objectives, minimised, or the name and value of the first that is not finite.
+    fn objectives<'o>(
+        &self,
+        objectives: &'o [Objective],
+        entry: usize,
+        level: usize,
+        training: Option<usize>,
+    ) -> Result<Vec<f64>, (&'o str, Option<f64>)> {
+        let value = |(objective, quantity): (&'o Objective, &Quantity)| match self
+            .value(quantity, entry, level, training)
+        {
+            Some(value) if value.is_finite() => Ok(objective.direction.turn(value)),
+            other => Err((objective.name.as_str(), other)),
+        };
+        objectives.iter().zip(&self.levels[level].objectives).map(value).collect()
+    }
+
+    fn cost_seconds(&self, entry: usize, level: usize, training: Option<usize>) -> f64 {
+        let cost = self.levels[level].cost.as_ref();
+        let cost = cost.and_then(|quantity| self.value(quantity, entry, level, training));
+        cost.filter(|seconds| seconds.is_finite()).unwrap_or(0.0)
+    }
+
+    /// What is recorded; `training` is one, or `None` for the mean. `None` where nothing is.
+    pub(crate) fn outcome(
+        &self,
+        names: &[Objective],
+        entry: usize,
+        level: usize,
+        training: Option<usize>,
+    ) -> Option<Result<Outcome, Failure>> {
+        if !self.is_recorded(entry, level) {
+            return None;
+        }
+        let cost_seconds = self.cost_seconds(entry, level, training);
+        let objectives = match self.objectives(names, entry, level, training) {
+            Ok(objectives) => objectives,
+            Err((name, value)) => {
+                let found = value.map_or("nothing".to_owned(), |value| format!("`{value}`"));
+                let message = format!("the table records {found} for `{name}`");
+                return Some(Err(Failure { kind: FailureKind::Diverged, message, cost_seconds }));
+            }
+        };
+        let metric = |(name, quantity): &(String, Quantity)| {
+            let value = self.value(quantity, entry, level, training)?;
+            value.is_finite().then(|| (name.clone(), value))
+        };
+        let metrics: BTreeMap<_, _> = self.levels[level].metrics.iter().filter_map(metric).collect();
+        let curve = if self.is_curve { self.curve(names, entry, level, training) } else { Vec::new() };
+        Some(Ok(Outcome { objectives, cost_seconds, curve, metrics, stopped: false }))
+    }
+
+    /// The recorded and finite points up to `last`.
+    fn curve(
+        &self,
+        names: &[Objective],
+        entry: usize,
+        last: usize,
+        training: Option<usize>,
+    ) -> Vec<CurvePoint> {
+        let point = |level: usize| {
+            let objectives = self.objectives(names, entry, level, training).ok()?;
+            let cost_seconds = self.cost_seconds(entry, level, training);
+            Some(CurvePoint { step: self.levels[level].at, objectives, cost_seconds })
+        };
+        (0..=last).filter_map(point).collect()
+    }
+}

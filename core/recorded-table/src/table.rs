@@ -1,0 +1,220 @@
+//! The table in memory: what is asked of it, once [`open`] has made sense of its files.
+
+mod open;
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+use std::sync::Arc;
+
+use heirloom_model::{
+    Configuration, Failure, FailureKind, Fidelity, FidelityDimension, Objective, Outcome, Space,
+};
+
+use crate::Result;
+use crate::measured::Measurements;
+
+/// Recorded evaluations of configurations on tasks.
+#[derive(Debug)]
+pub struct RecordedTable {
+    name: String,
+    source: String,
+    licence: String,
+    space: Arc<Space>,
+    objectives: Vec<Objective>,
+    fidelity: Option<FidelityDimension>,
+    tasks: Vec<Task>,
+    configurations: Vec<Configuration>,
+    /// Every known configuration, isomorphs included, to its place in `configurations`.
+    by_configuration: HashMap<Configuration, u32>,
+    /// Task and configuration, `[n_entries]`, in the order of the file.
+    entries: Vec<(u32, u32)>,
+    by_entry: HashMap<(u32, u32), u32>,
+    measurements: Measurements,
+}
+
+/// A task of a table.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Task {
+    /// Its name, as it stands in the table.
+    pub name: String,
+    /// The meta-features that are known of it, by name.
+    pub meta_features: BTreeMap<String, f64>,
+}
+
+/// One recorded evaluation: a configuration, trained once on a task at one size.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Evaluation<'a> {
+    /// The place of the task in [`RecordedTable::tasks`].
+    pub task: usize,
+    /// The place of the configuration in [`RecordedTable::configurations`].
+    pub configuration_index: usize,
+    /// The configuration.
+    pub configuration: &'a Configuration,
+    /// The size: empty where the table has only one.
+    pub fidelity: Fidelity,
+    /// Which training of the configuration this is, from 0: its seed, as far as the table tells.
+    pub training: usize,
+    /// What was measured, with the learning curve where the table has one, or why nothing was.
+    pub result: std::result::Result<Outcome, Failure>,
+}
+
+impl RecordedTable {
+    /// Opens the table that a descriptor describes.
+    ///
+    /// * `path`: a folder with a `table.toml`, or such a file of any name.
+    ///
+    /// Reads all of the files that are named. Errors with the descriptor's place, or the file's row, of what does
+    /// not fit.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
+        open::open(path.as_ref())
+    }
+
+    /// The table's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Where the table comes from, for people; may be empty.
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
+    /// The licence of its numbers, for people; may be empty.
+    pub fn licence(&self) -> &str {
+        &self.licence
+    }
+
+    /// The space of its configurations.
+    pub fn space(&self) -> &Arc<Space> {
+        &self.space
+    }
+
+    /// What was measured to be optimised, `[n_objectives]`.
+    pub fn objectives(&self) -> &[Objective] {
+        &self.objectives
+    }
+
+    /// The sizes of evaluations, where there is more than one.
+    pub fn fidelity(&self) -> Option<&FidelityDimension> {
+        self.fidelity.as_ref()
+    }
+
+    /// The tasks, in the order of the file.
+    pub fn tasks(&self) -> &[Task] {
+        &self.tasks
+    }
+
+    /// The place of a task in [`tasks`](Self::tasks).
+    pub fn task_index(&self, name: &str) -> Option<usize> {
+        self.tasks.iter().position(|task| task.name == name)
+    }
+
+    /// The configurations that were trained on some task; of isomorphic ones the one that was.
+    pub fn configurations(&self) -> &[Configuration] {
+        &self.configurations
+    }
+
+    /// How many pairs of a task and a configuration are recorded.
+    pub fn n_entries(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// What is recorded of a configuration on a task. Constant time.
+    pub fn find(&self, task: usize, configuration: &Configuration) -> Option<Entry<'_>> {
+        let &configuration = self.by_configuration.get(configuration)?;
+        let &index = self.by_entry.get(&(u32::try_from(task).ok()?, configuration))?;
+        Some(Entry { table: self, index: index as usize })
+    }
+
+    /// All that is recorded, in the order of the file.
+    pub fn entries(&self) -> impl Iterator<Item = Entry<'_>> {
+        (0..self.entries.len()).map(|index| Entry { table: self, index })
+    }
+
+    /// Every single evaluation: each training at each size. Where smaller sizes are points of one learning curve,
+    /// each training once, at the largest size that is recorded.
+    pub fn evaluations(&self) -> impl Iterator<Item = Evaluation<'_>> {
+        self.entries().flat_map(Entry::evaluations)
+    }
+
+    /// The level of a size: the largest for an empty one, `None` for a size that is not recorded.
+    pub fn level_of(&self, fidelity: &Fidelity) -> Option<usize> {
+        let levels = &self.measurements.levels;
+        match fidelity.0.as_slice() {
+            [] => Some(levels.len() - 1),
+            [wanted] => levels.iter().position(|level| (level.at - wanted).abs() <= 1e-9 * level.at.abs()),
+            _ => None,
+        }
+    }
+}
+
+/// What is recorded of one configuration on one task.
+#[derive(Debug, Clone, Copy)]
+pub struct Entry<'a> {
+    table: &'a RecordedTable,
+    index: usize,
+}
+
+impl<'a> Entry<'a> {
+    /// The place of the task in [`RecordedTable::tasks`].
+    pub fn task(self) -> usize {
+        self.table.entries[self.index].0 as usize
+    }
+
+    /// The place of the configuration in [`RecordedTable::configurations`].
+    pub fn configuration_index(self) -> usize {
+        self.table.entries[self.index].1 as usize
+    }
+
+    /// The configuration that was trained.
+    pub fn configuration(self) -> &'a Configuration {
+        &self.table.configurations[self.configuration_index()]
+    }
+
+    /// The trainings that are recorded at a level (see [`RecordedTable::level_of`]); empty where there are none.
+    pub fn trainings(self, level: usize) -> Vec<usize> {
+        self.table.measurements.trainings(self.index, level)
+    }
+
+    /// What one training measured at a level, or with `None` the mean over its trainings.
+    ///
+    /// A failure of kind [`Diverged`](FailureKind::Diverged) where the table has no finite number for an objective,
+    /// [`Rejected`](FailureKind::Rejected) where it has no row for this level. Cost is 0 where the table has none.
+    pub fn outcome(self, level: usize, training: Option<usize>) -> std::result::Result<Outcome, Failure> {
+        let table = self.table;
+        let found = table.measurements.outcome(&table.objectives, self.index, level, training);
+        found.unwrap_or_else(|| {
+            let at = table.measurements.levels[level].at;
+            let name = table.fidelity.as_ref().map_or("", |dimension| dimension.name.as_str());
+            let message =
+                format!("`{}` records nothing for this configuration at `{name} = {at}`", table.name);
+            Err(Failure::new(FailureKind::Rejected, message))
+        })
+    }
+
+    fn evaluations(self) -> impl Iterator<Item = Evaluation<'a>> {
+        let measurements = &self.table.measurements;
+        let levels = (0..measurements.levels.len())
+            .rev()
+            .filter(move |&level| measurements.is_recorded(self.index, level));
+        let n_levels = if measurements.is_curve { 1 } else { usize::MAX };
+        levels.take(n_levels).flat_map(move |level| {
+            self.trainings(level).into_iter().map(move |training| self.evaluation(level, training))
+        })
+    }
+
+    fn evaluation(self, level: usize, training: usize) -> Evaluation<'a> {
+        let at = self.table.measurements.levels[level].at;
+        Evaluation {
+            task: self.task(),
+            configuration_index: self.configuration_index(),
+            configuration: self.configuration(),
+            fidelity: Fidelity(self.table.fidelity.iter().map(|_| at).collect()),
+            training,
+            result: self.outcome(level, Some(training)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

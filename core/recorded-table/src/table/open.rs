@@ -1,0 +1,319 @@
+//! From a descriptor and its files to a [`RecordedTable`].
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+use std::sync::Arc;
+
+use heirloom_dataset::{Column, Table, Values};
+use heirloom_model::{Configuration, FidelityDimension, Objective, Space};
+use toml::Spanned;
+
+use super::{RecordedTable, Task};
+use crate::check::{check, n_column_trainings};
+use crate::configurations::{File, Key, Wanted};
+use crate::descriptor::{Descriptor, Measured, ObjectiveSource, Recorded, Source};
+use crate::measured::{Cells, Level, Measurements, NO_ROW, Quantity};
+use crate::{Error, Result};
+
+pub(super) fn open(path: &Path) -> Result<RecordedTable> {
+    let source = Source::read(path)?;
+    let descriptor = source.parse()?;
+    let (space_spec, span) = (descriptor.space.get_ref().0.clone(), descriptor.space.span());
+    let space = Space::compile(space_spec)
+        .map_err(|error| Error::Space { place: source.place(span), source: error })?;
+    check(&source, &descriptor, &space)?;
+
+    let file = File { source: &source, path: source.file(&descriptor.files.evaluations) };
+    let table = file.read(&evaluation_columns(&descriptor, &space))?;
+    let known = Known::read(&file, &table, &descriptor, &space)?;
+    let (task_names, task_of) = tasks(&file, &table, &descriptor)?;
+    let (levels, level_of) = row_levels(&file, &table, &descriptor)?;
+    let (n_row_trainings, training_of) = row_trainings(&file, &table, &descriptor)?;
+
+    let mut measurements = measurements(&table, &descriptor, &levels, n_row_trainings)?;
+    let mut entries = Vec::new();
+    let mut by_entry = HashMap::new();
+    for row in 0..table.n_rows() {
+        let key = (task_of[row], known.of_row[row]);
+        let entry = *by_entry.entry(key).or_insert_with(|| {
+            entries.push(key);
+            let n_rows = entries.len() * measurements.n_row_levels * measurements.n_row_trainings;
+            measurements.rows.resize(n_rows, NO_ROW);
+            index(entries.len() - 1)
+        });
+        let slot = measurements.slot(entry as usize, level_of[row], training_of[row]);
+        let earlier = std::mem::replace(&mut measurements.rows[slot], index(row));
+        if earlier != NO_ROW {
+            let problem = format!("it records what row {earlier} records already");
+            let remedy = "name the columns that tell the two apart: `columns.training`, `fidelity.column`";
+            return Err(file.bad_row(row, problem, remedy));
+        }
+    }
+
+    let mut features = meta_features(&source, &descriptor)?;
+    let tasks = task_names
+        .into_iter()
+        .map(|name| Task { meta_features: features.remove(&name).unwrap_or_default(), name });
+    Ok(RecordedTable {
+        tasks: tasks.collect(),
+        fidelity: dimension(&descriptor, &levels),
+        objectives: objectives(&descriptor),
+        name: descriptor.name,
+        source: descriptor.source,
+        licence: descriptor.licence,
+        space: Arc::new(space),
+        configurations: known.configurations,
+        by_configuration: known.by_configuration,
+        entries,
+        by_entry,
+        measurements,
+    })
+}
+
+fn index(number: usize) -> u32 {
+    u32::try_from(number).expect("a table in memory has fewer than 2^32 rows")
+}
+
+fn objectives(descriptor: &Descriptor) -> Vec<Objective> {
+    let objective =
+        |source: &ObjectiveSource| Objective { name: source.name.clone(), direction: source.direction };
+    descriptor.objectives.iter().map(objective).collect()
+}
+
+/// The columns that are read from the file of evaluations.
+fn evaluation_columns(descriptor: &Descriptor, space: &Space) -> Vec<Wanted> {
+    let columns = &descriptor.columns;
+    let mut wanted: Vec<Wanted> = columns.task.iter().chain(&columns.training).map(Wanted::from).collect();
+    wanted
+        .extend(descriptor.fidelity.iter().filter_map(|fidelity| fidelity.column.as_ref()).map(Wanted::from));
+    match &descriptor.files.configurations {
+        Some(_) => wanted.extend(columns.configuration.as_ref().map(Wanted::from)),
+        None => wanted.extend(File::configuration_columns(columns, space, descriptor.space.span())),
+    }
+    for recorded in &descriptor.recorded {
+        let recorded = recorded.get_ref();
+        let all = recorded.objectives.values().chain(recorded.metrics.values()).chain(&recorded.cost_seconds);
+        for measured in all {
+            let names = measured.get_ref().columns.iter();
+            wanted.extend(names.map(|name| Wanted { name: name.clone(), span: measured.span() }));
+        }
+    }
+    wanted
+}
+
+/// The configurations of a table, and which one each row of evaluations is about.
+struct Known {
+    configurations: Vec<Configuration>,
+    by_configuration: HashMap<Configuration, u32>,
+    /// `[n_rows]` of the file of evaluations.
+    of_row: Vec<u32>,
+}
+
+impl Known {
+    fn read(file: &File<'_>, table: &Table, descriptor: &Descriptor, space: &Space) -> Result<Self> {
+        let columns = &descriptor.columns;
+        let Some(configurations) = &descriptor.files.configurations else {
+            return Ok(Self::in_the_rows(file.configurations(table, columns, space)?));
+        };
+        let Some(key) = &columns.configuration else {
+            let problem = "`columns.configuration` is missing".to_owned();
+            let remedy = "name the column that `files.evaluations` and `files.configurations` share";
+            return Err(file.source.inconsistent(descriptor.space.span(), problem, remedy));
+        };
+        let joined = File { source: file.source, path: file.source.file(configurations) };
+        let mut wanted = File::configuration_columns(columns, space, descriptor.space.span());
+        wanted.push(key.into());
+        let all = joined.read(&wanted)?;
+        Self::joined(file, table, &joined, &all, key.get_ref(), joined.configurations(&all, columns, space)?)
+    }
+
+    /// Configurations that stand in the file of evaluations itself.
+    fn in_the_rows(rows: Vec<Configuration>) -> Self {
+        let mut known =
+            Self { configurations: Vec::new(), by_configuration: HashMap::new(), of_row: Vec::new() };
+        for configuration in rows {
+            let next = index(known.configurations.len());
+            let number = *known.by_configuration.entry(configuration).or_insert_with_key(|configuration| {
+                known.configurations.push(configuration.clone());
+                next
+            });
+            known.of_row.push(number);
+        }
+        known
+    }
+
+    /// Configurations in a file of their own. Those that share a key are one and the same thing, and the first is
+    /// the one that was trained.
+    fn joined(
+        file: &File<'_>,
+        table: &Table,
+        joined: &File<'_>,
+        all: &Table,
+        key: &str,
+        rows: Vec<Configuration>,
+    ) -> Result<Self> {
+        let mut configurations = Vec::new();
+        let mut by_configuration = HashMap::new();
+        let mut by_key: HashMap<Key<'_>, u32> = HashMap::new();
+        for (row, (key, configuration)) in joined.keys(all.column(key)?)?.into_iter().zip(rows).enumerate() {
+            let number = *by_key.entry(key).or_insert_with(|| {
+                configurations.push(configuration.clone());
+                index(configurations.len() - 1)
+            });
+            if by_configuration.insert(configuration, number).is_some_and(|other| other != number) {
+                let problem = format!("the configuration of key `{key}` has another key too");
+                return Err(joined.bad_row(row, problem, "a configuration has one key"));
+            }
+        }
+        let number = |(row, key): (usize, Key<'_>)| {
+            by_key.get(&key).copied().ok_or_else(|| {
+                let problem = format!("`{key}` is not in `{}`", joined.path.display());
+                file.bad_row(row, problem, "every evaluation needs its configuration")
+            })
+        };
+        let of_row =
+            file.keys(table.column(key)?)?.into_iter().enumerate().map(number).collect::<Result<_>>()?;
+        Ok(Self { configurations, by_configuration, of_row })
+    }
+}
+
+/// The tasks' names, and the task of every row.
+fn tasks(file: &File<'_>, table: &Table, descriptor: &Descriptor) -> Result<(Vec<String>, Vec<u32>)> {
+    let Some(column) = &descriptor.columns.task else {
+        return Ok((vec![descriptor.name.clone()], vec![0; table.n_rows()]));
+    };
+    let mut names = Vec::new();
+    let mut numbers: HashMap<Key<'_>, u32> = HashMap::new();
+    let number = |key| {
+        *numbers.entry(key).or_insert_with(|| {
+            names.push(key.to_string());
+            index(names.len() - 1)
+        })
+    };
+    let of_row = file.keys(table.column(column.get_ref())?)?.into_iter().map(number).collect();
+    Ok((names, of_row))
+}
+
+/// The sizes, ascending (1 where there is only one), and for sizes with rows of their own the size of every row.
+fn row_levels(file: &File<'_>, table: &Table, descriptor: &Descriptor) -> Result<(Vec<f64>, Vec<usize>)> {
+    let Some(column) = descriptor.fidelity.as_ref().and_then(|fidelity| fidelity.column.as_ref()) else {
+        let mut sizes: Vec<f64> =
+            descriptor.recorded.iter().map(|recorded| recorded.get_ref().at.unwrap_or(1.0)).collect();
+        sizes.sort_by(f64::total_cmp);
+        return Ok((sizes, vec![0; table.n_rows()]));
+    };
+    let cells = table.column(column.get_ref())?.to_f64()?;
+    if let Some(row) = cells.iter().position(|size| !size.is_finite()) {
+        let problem = format!("column `{}` has the value `{}`", column.get_ref(), cells[row]);
+        return Err(file.bad_row(row, problem, "a size is a number"));
+    }
+    let mut sizes = cells.clone();
+    sizes.sort_by(f64::total_cmp);
+    sizes.dedup();
+    let of_row = cells.iter().map(|size| sizes.partition_point(|other| other < size)).collect();
+    Ok((sizes, of_row))
+}
+
+/// For trainings with rows of their own how many there are, and the training of every row.
+fn row_trainings(file: &File<'_>, table: &Table, descriptor: &Descriptor) -> Result<(usize, Vec<usize>)> {
+    let Some(column) = &descriptor.columns.training else { return Ok((1, vec![0; table.n_rows()])) };
+    let keys = file.keys(table.column(column.get_ref())?)?;
+    let mut numbers = HashMap::new();
+    let number = |key| {
+        let next = numbers.len();
+        *numbers.entry(key).or_insert(next)
+    };
+    let of_row = keys.into_iter().map(number).collect();
+    Ok((numbers.len().max(1), of_row))
+}
+
+fn dimension(descriptor: &Descriptor, levels: &[f64]) -> Option<FidelityDimension> {
+    let fidelity = descriptor.fidelity.as_ref()?;
+    Some(FidelityDimension {
+        name: fidelity.name.clone(),
+        low: levels.first().copied()?,
+        high: levels.last().copied()?,
+        integer: levels.iter().all(|level| level.fract() == 0.0),
+        levels: levels.to_vec(),
+    })
+}
+
+/// The table's numbers, without rows yet.
+fn measurements(
+    table: &Table,
+    descriptor: &Descriptor,
+    sizes: &[f64],
+    n_row_trainings: usize,
+) -> Result<Measurements> {
+    let mut cells = Vec::new();
+    let mut places: HashMap<String, usize> = HashMap::new();
+    let mut quantity = |measured: &Spanned<Measured>| {
+        let mut columns = Vec::new();
+        for name in &measured.get_ref().columns {
+            let place = match places.get(name) {
+                Some(&place) => place,
+                None => {
+                    cells.push(Cells::new(table.column(name)?)?);
+                    places.insert(name.clone(), cells.len() - 1);
+                    cells.len() - 1
+                }
+            };
+            columns.push(place);
+        }
+        Ok::<_, Error>(Quantity { columns, scale: measured.get_ref().scale })
+    };
+    let mut level = |at: f64, recorded: &Recorded| {
+        let objectives = descriptor.objectives.iter();
+        let objectives = objectives.filter_map(|objective| recorded.objectives.get(objective.name.as_str()));
+        let objectives = objectives.map(&mut quantity).collect::<Result<_>>()?;
+        let metric = |(name, measured): (&String, _)| Ok((name.clone(), quantity(measured)?));
+        let metrics = recorded.metrics.iter().map(metric).collect::<Result<_>>()?;
+        let cost = recorded.cost_seconds.as_ref().map(&mut quantity).transpose()?;
+        let n_trainings = n_row_trainings.max(n_column_trainings(recorded));
+        Ok::<_, Error>(Level { at, n_trainings, objectives, metrics, cost })
+    };
+    let in_rows = descriptor.fidelity.as_ref().is_some_and(|fidelity| fidelity.column.is_some());
+    let mut levels: Vec<Level> = Vec::new();
+    for &at in sizes {
+        let own = descriptor
+            .recorded
+            .iter()
+            .map(Spanned::get_ref)
+            .find(|recorded| recorded.at.is_none_or(|own| own == at));
+        match (levels.first().cloned(), own) {
+            (Some(first), _) if in_rows => levels.push(Level { at, ..first }),
+            (_, Some(recorded)) => levels.push(level(at, recorded)?),
+            (_, None) => {}
+        }
+    }
+    Ok(Measurements {
+        n_row_levels: if in_rows { levels.len() } else { 1 },
+        n_row_trainings,
+        is_curve: descriptor.fidelity.as_ref().is_some_and(|fidelity| fidelity.curve),
+        rows: Vec::new(),
+        cells,
+        levels,
+    })
+}
+
+/// The numbers in the file of meta-features, by task.
+fn meta_features(source: &Source, descriptor: &Descriptor) -> Result<HashMap<String, BTreeMap<String, f64>>> {
+    let (Some(path), Some(task)) = (&descriptor.files.meta_features, &descriptor.columns.task) else {
+        return Ok(HashMap::new());
+    };
+    let file = File { source, path: source.file(path) };
+    file.read(&[task.into()])?;
+    let table = Table::read(&file.path)?;
+    let names = file.keys(table.column(task.get_ref())?)?;
+    let mut features: Vec<BTreeMap<String, f64>> = vec![BTreeMap::new(); names.len()];
+    let is_feature =
+        |column: &&Column| column.name() != task.get_ref() && !matches!(column.values(), Values::Text(_));
+    for column in table.columns().iter().filter(is_feature) {
+        for (features, value) in features.iter_mut().zip(column.to_f64()?) {
+            if value.is_finite() {
+                features.insert(column.name().to_owned(), value);
+            }
+        }
+    }
+    Ok(names.iter().map(Key::to_string).zip(features).collect())
+}
