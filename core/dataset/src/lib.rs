@@ -17,5 +17,5 @@ pub use error::{Error, Result};
 pub use idx::read_idx;
 pub use npz::{Array, ArrayValues, read_npz};
 pub use shared::shared_data;
-pub use split::{Split, stratified_folds};
+pub use split::{Split, shuffled_rows, stratified_folds};
 pub use table::{Column, ColumnType, Table, Text, Value, Values};

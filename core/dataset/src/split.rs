@@ -39,6 +39,13 @@ impl Dataset {
     }
 }
 
+/// The numbers below `n_rows` in an order drawn from `seed`.
+pub fn shuffled_rows(n_rows: usize, seed: [u8; 32]) -> Vec<usize> {
+    let mut rows: Vec<usize> = (0..n_rows).collect();
+    shuffle(&mut rows, &mut Xoshiro256PlusPlus::from_seed(seed));
+    rows
+}
+
 /// Deals rows to `n_folds` folds, each class evenly; returns the fold of each row.
 ///
 /// * `codes`: `[n]`, class indices below `n_classes`.
@@ -61,12 +68,14 @@ fn rows_by_class(codes: &[u32], n_classes: usize) -> Vec<Vec<usize>> {
 
 fn shuffle_each(strata: &mut [Vec<usize>], seed: [u8; 32]) {
     let mut rng = Xoshiro256PlusPlus::from_seed(seed);
-    for rows in strata {
-        for last in (1..rows.len()).rev() {
-            // The high half of a 64 × 64 bit product: uniform up to 2^-64 times the length.
-            let other = (u128::from(rng.next_u64()) * (last as u128 + 1)) >> 64;
-            rows.swap(last, other as usize);
-        }
+    strata.iter_mut().for_each(|rows| shuffle(rows, &mut rng));
+}
+
+fn shuffle(rows: &mut [usize], rng: &mut Xoshiro256PlusPlus) {
+    for last in (1..rows.len()).rev() {
+        // The high half of a 64 × 64 bit product: uniform up to 2^-64 times the length.
+        let other = (u128::from(rng.next_u64()) * (last as u128 + 1)) >> 64;
+        rows.swap(last, other as usize);
     }
 }
 
