@@ -6,7 +6,7 @@
 //! 423,624 cells it coincides with isomorphism. Larger graphs exist that it cannot tell apart; it never tells
 //! isomorphic ones apart.
 
-use std::fmt;
+use std::fmt::{self, Debug};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -42,7 +42,7 @@ impl ArchitectureGraph {
 type View = (usize, Vec<usize>, Vec<usize>);
 
 /// The refined graph written down: for each node, in the order of colours, its label and its view.
-fn certificate(labels: &[String], edges: &[(usize, usize)]) -> String {
+pub(super) fn certificate<T: Ord + Debug>(labels: &[T], edges: &[(usize, usize)]) -> String {
     let mut colours = ranks(labels);
     let mut n_colours = count(&colours);
     loop {
@@ -55,7 +55,7 @@ fn certificate(labels: &[String], edges: &[(usize, usize)]) -> String {
         n_colours = n_refined;
     }
     let views = views(&colours, edges);
-    let mut lines: Vec<(&View, &String)> = views.iter().zip(labels).collect();
+    let mut lines: Vec<(&View, &T)> = views.iter().zip(labels).collect();
     lines.sort_unstable();
     format!("{lines:?}")
 }

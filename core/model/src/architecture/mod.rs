@@ -4,25 +4,73 @@
 //! a configuration of them as an [`ArchitectureGraph`]. Strategies see parameters; what trains or scores a network
 //! sees the graph.
 
-mod canonical;
-mod edge_cell;
 mod graph;
+pub use graph::{ArchitectureGraph, Node};
+
+mod canonical;
+pub use canonical::ArchitectureKey;
+
 mod text;
 
-pub use canonical::ArchitectureKey;
+mod edge_cell;
 pub use edge_cell::{EdgeCell, EdgeCellEquivalence};
-pub use graph::{ArchitectureGraph, Node};
+
+mod node_cell;
+pub use node_cell::NodeCell;
+
+mod linked_cell;
+pub use linked_cell::LinkedCell;
+
+mod chain;
+pub use chain::{Chain, LayerOperation};
+
+mod macro_shape;
+pub use macro_shape::{MacroShape, Stage};
 
 use serde::{Deserialize, Serialize};
 
 use crate::space::{Configuration, ParameterSpec, Space, SpaceError};
 
-/// A family of architectures as it stands in a run file.
+/// A family of architectures as it stands in a run file; `kind` says which.
+///
+/// Together with hyperparameters it makes a joint space:
+///
+/// ```
+/// use heirloom_model::{Space, SpaceSpec};
+///
+/// let spec: SpaceSpec = toml::from_str(
+///     r#"
+///     [[parameter]]
+///     name = "lr"
+///     type = "float"
+///     low = 1e-4
+///     high = 1.0
+///     log = true
+///
+///     [architecture]
+///     kind = "edge-cell"
+///     n_nodes = 3
+///     operations = ["none", "skip_connect", "nor_conv_3x3"]
+///     "#,
+/// )?;
+/// let space = Space::compile(spec)?;
+/// let names: Vec<&str> = space.parameters().iter().map(|parameter| &*parameter.name).collect();
+/// assert_eq!(names, ["lr", "op_0_1", "op_0_2", "op_1_2"]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum ArchitectureSpec {
     /// A cell with operations on its edges (NAS-Bench-201).
     EdgeCell(EdgeCell),
+    /// A cell with operations on its nodes (NAS-Bench-101).
+    NodeCell(NodeCell),
+    /// A cell of a listed shape in which every node has one input (NAS-Bench-Graph).
+    LinkedCell(LinkedCell),
+    /// Layers in a row, with or without skip connections.
+    Chain(Chain),
+    /// Stages of layers with their depths, widths and resolutions (NAS-Bench-Macro).
+    Macro(MacroShape),
 }
 
 impl ArchitectureSpec {
@@ -30,6 +78,10 @@ impl ArchitectureSpec {
     pub(crate) fn parameters(&self) -> Result<Vec<ParameterSpec>, SpaceError> {
         match self {
             Self::EdgeCell(cell) => cell.parameters(),
+            Self::NodeCell(cell) => cell.parameters(),
+            Self::LinkedCell(cell) => cell.parameters(),
+            Self::Chain(chain) => chain.parameters(),
+            Self::Macro(shape) => shape.parameters(),
         }
     }
 
@@ -41,16 +93,33 @@ impl ArchitectureSpec {
     ) -> Result<ArchitectureGraph, SpaceError> {
         match self {
             Self::EdgeCell(cell) => cell.decode(space, configuration),
+            Self::NodeCell(cell) => cell.decode(space, configuration),
+            Self::LinkedCell(cell) => cell.decode(space, configuration),
+            Self::Chain(chain) => chain.decode(space, configuration),
+            Self::Macro(shape) => shape.decode(space, configuration),
+        }
+    }
+
+    /// What makes an architecture none of the space though each of its values is allowed.
+    pub(crate) fn violation(&self, values: &[f64]) -> Option<SpaceError> {
+        match self {
+            Self::NodeCell(cell) => cell.violation(values),
+            Self::EdgeCell(_) | Self::LinkedCell(_) | Self::Chain(_) | Self::Macro(_) => None,
         }
     }
 
     /// Reads an architecture of `space` in the string form its benchmark published. Parameters that are no part of
     /// the architecture get their defaults.
     ///
-    /// Errors with [`SpaceError::BadText`], which names the place in the text.
+    /// Errors with [`SpaceError::BadText`], which names the place in the text, and with
+    /// [`SpaceError::BadArchitecture`] where the family has no string form.
     pub fn parse(&self, space: &Space, text: &str) -> Result<Configuration, SpaceError> {
         match self {
             Self::EdgeCell(cell) => cell.parse(space, text),
+            Self::NodeCell(cell) => cell.parse(space, text),
+            Self::LinkedCell(cell) => cell.parse(space, text),
+            Self::Chain(_) => Err(chains_have_no_text()),
+            Self::Macro(shape) => shape.parse(space, text),
         }
     }
 
@@ -58,6 +127,18 @@ impl ArchitectureSpec {
     pub fn format(&self, space: &Space, configuration: &Configuration) -> Result<String, SpaceError> {
         match self {
             Self::EdgeCell(cell) => cell.format(space, configuration),
+            Self::NodeCell(cell) => cell.format(space, configuration),
+            Self::LinkedCell(cell) => cell.format(space, configuration),
+            Self::Chain(_) => Err(chains_have_no_text()),
+            Self::Macro(shape) => shape.format(space, configuration),
         }
     }
 }
+
+fn chains_have_no_text() -> SpaceError {
+    let problem = "a chain has no string form; hint: give its parameters by name";
+    SpaceError::BadArchitecture { problem: problem.into() }
+}
+
+#[cfg(test)]
+mod tests;

@@ -35,6 +35,19 @@ impl<'a> Cursor<'a> {
         word
     }
 
+    /// Reads one digit below `n`.
+    pub(super) fn digit(&mut self, n: usize) -> Result<usize, SpaceError> {
+        let digit =
+            self.rest().chars().next().and_then(|digit| digit.to_digit(10)).map(|digit| digit as usize);
+        match digit.filter(|&digit| digit < n) {
+            Some(digit) => {
+                self.place += 1;
+                Ok(digit)
+            }
+            None => Err(self.error(format!("expected a digit below {n}, found {}", self.found()))),
+        }
+    }
+
     /// Reads the end of the text, or says what follows.
     pub(super) fn end(&self) -> Result<(), SpaceError> {
         if self.rest().is_empty() {

@@ -106,6 +106,12 @@ pub enum SpaceError {
         /// The forbidden combination.
         combination: String,
     },
+    /// The configuration decodes to an architecture that is none of the space.
+    #[error("architecture: {problem}")]
+    ForbiddenArchitecture {
+        /// What is wrong, with a remedy.
+        problem: String,
+    },
     /// No allowed configuration was found among many draws.
     #[error("{draws} draws hit forbidden combinations only; hint: loosen the `forbidden` clauses")]
     TooManyForbidden {
@@ -215,9 +221,15 @@ impl Space {
         self.conditions[index].as_ref().is_none_or(|clause| clause.holds(values))
     }
 
-    /// Whether a configuration holds a forbidden combination.
+    /// Whether a configuration holds a forbidden combination or an architecture that is none of the space.
     pub fn is_forbidden(&self, configuration: &Configuration) -> bool {
-        self.forbidden.iter().any(|clause| clause.holds(configuration.values()))
+        let values = configuration.values();
+        self.forbidden.iter().any(|clause| clause.holds(values)) || self.violation(values).is_some()
+    }
+
+    /// What makes the architecture in checked `values` none of the space.
+    fn violation(&self, values: &[f64]) -> Option<SpaceError> {
+        self.spec.architecture.as_ref()?.violation(&values[self.spec.parameters.len()..])
     }
 
     /// Checks that a configuration is a point of this space: length, bounds, steps, activity, forbidden clauses.
@@ -230,7 +242,7 @@ impl Space {
             self.check_value(index, values)?;
         }
         match self.forbidden.iter().find(|clause| clause.holds(values)) {
-            None => Ok(()),
+            None => self.violation(values).map_or(Ok(()), Err),
             Some(clause) => Err(SpaceError::Forbidden { combination: clause.describe(&self.parameters) }),
         }
     }

@@ -202,6 +202,21 @@ pub enum ConditionSpec {
     },
 }
 
+impl ConditionSpec {
+    /// Gives every parameter that is named another name.
+    pub(crate) fn rename(&mut self, name: &impl Fn(&str) -> String) {
+        match self {
+            Self::Is { parameter, .. }
+            | Self::In { parameter, .. }
+            | Self::AtLeast { parameter, .. }
+            | Self::AtMost { parameter, .. } => *parameter = name(parameter),
+            Self::All { all: conditions } | Self::Any { any: conditions } => {
+                conditions.iter_mut().for_each(|condition| condition.rename(name));
+            }
+        }
+    }
+}
+
 impl ParameterSpec {
     /// An unconditional parameter.
     pub fn new(name: impl Into<String>, kind: ParameterType) -> Self {

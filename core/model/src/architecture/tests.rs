@@ -1,0 +1,123 @@
+use super::*;
+use crate::{Rng, Seed, SpaceSpec};
+
+/// What others say of these cells: `tests/golden/architecture/make.py`.
+pub(super) fn golden() -> serde_json::Value {
+    serde_json::from_str(include_str!("../../../../tests/golden/architecture/expected.json")).unwrap()
+}
+
+pub(super) fn preset(name: &str) -> Space {
+    Space::compile(SpaceSpec::preset(name).unwrap()).unwrap()
+}
+
+pub(super) fn space(toml: &str) -> Result<Space, SpaceError> {
+    Space::compile(toml::from_str(toml).unwrap())
+}
+
+/// The same graph with its nodes in another topological order.
+fn shuffled(graph: &ArchitectureGraph, rng: &mut Rng) -> ArchitectureGraph {
+    let inputs = graph.inputs();
+    let n = graph.nodes.len();
+    let mut places = vec![None; n];
+    places[0] = Some(0);
+    let mut other = ArchitectureGraph::with_input();
+    other.nodes[0] = graph.nodes[0].clone();
+    while other.nodes.len() < n {
+        let ready: Vec<usize> = (1..n)
+            .filter(|&node| places[node].is_none() && inputs[node].iter().all(|&from| places[from].is_some()))
+            .filter(|&node| node != n - 1 || other.nodes.len() == n - 1)
+            .collect();
+        let node = *rng.choose(&ready).unwrap();
+        let sources: Vec<usize> = inputs[node].iter().filter_map(|&from| places[from]).collect();
+        places[node] = Some(other.add(graph.nodes[node].clone(), &sources));
+    }
+    other
+}
+
+#[test]
+fn every_preset_decodes_to_sound_graphs_whose_key_does_not_depend_on_the_order_of_nodes() {
+    let mut rng = Seed::from_number(7).rng();
+    for name in SpaceSpec::PRESETS {
+        let space = preset(name);
+        assert_eq!(space.name(), name);
+        space.check(&space.default_configuration()).unwrap();
+        for _ in 0..300 {
+            let configuration = space.sample(&mut rng).unwrap();
+            space.check(&configuration).unwrap();
+            let text = space.format_architecture(&configuration).unwrap().unwrap();
+            assert_eq!(space.parse_architecture(&text).unwrap().unwrap(), configuration, "{text}");
+            let graph = space.architecture(&configuration).unwrap().unwrap();
+            graph.check().unwrap();
+            let other = shuffled(&graph, &mut rng);
+            other.check().unwrap();
+            assert_eq!(other.key(), graph.key(), "{text}");
+            assert_eq!(graph.simplified().key(), graph.key(), "{text}");
+        }
+    }
+    assert_eq!(SpaceSpec::preset("nas-bench-9000"), None);
+}
+
+#[test]
+fn simplifying_drops_what_does_nothing_and_keeps_what_is_added_twice() {
+    let mut graph = ArchitectureGraph::with_input();
+    let conv = graph.add(Node::new("conv"), &[0]);
+    let skip = graph.add(Node::new("skip_connect"), &[0]);
+    let nothing = graph.add(Node::new("none"), &[conv]);
+    let inner = graph.add(Node::new(Node::SUM), &[conv, skip, nothing]);
+    graph.add(Node::new("pool"), &[nothing]);
+    let outer = graph.add(Node::new(Node::SUM), &[skip, inner]);
+    graph.add(Node::new(Node::OUTPUT), &[outer]);
+    graph.check().unwrap();
+    let simple = graph.simplified();
+    let operations: Vec<&str> = simple.nodes.iter().map(|node| node.operation.as_str()).collect();
+    assert_eq!(operations, ["input", "conv", "sum", "output"]);
+    assert_eq!(simple.edges, [(0, 1), (0, 2), (0, 2), (1, 2), (2, 3)]);
+}
+
+#[test]
+fn an_identity_with_a_stride_is_no_identity() {
+    let strided = |stride: Option<i64>| {
+        let mut graph = ArchitectureGraph::with_input();
+        let identity = Node::new("identity");
+        let identity = stride.map_or(identity.clone(), |stride| identity.with("stride", stride));
+        let layer = graph.add(identity, &[0]);
+        graph.add(Node::new(Node::OUTPUT), &[layer]);
+        graph
+    };
+    assert_eq!(strided(None).simplified().edges, [(0, 1)]);
+    assert_eq!(strided(Some(2)).simplified().edges, [(0, 1), (1, 2)]);
+    assert_ne!(strided(Some(2)).key(), strided(Some(4)).key());
+}
+
+#[test]
+fn graphs_from_elsewhere_are_checked() {
+    let check = |nodes: &[&str], edges: &[(usize, usize)], expected: &str| {
+        let nodes = nodes.iter().map(|&name| Node::new(name)).collect();
+        let error = ArchitectureGraph { nodes, edges: edges.to_vec() }.check().unwrap_err().to_string();
+        assert!(error.contains(expected), "{error}");
+    };
+    check(&["input"], &[], "ends with `output`");
+    check(&["input", "output"], &[(0, 2)], "the edge 0 to 2");
+    check(&["input", "output"], &[(1, 1)], "the edge 1 to 1");
+    check(&["input", "a", "output"], &[(1, 2), (0, 1)], "do not ascend");
+}
+
+#[test]
+fn the_examples_in_the_documentation_compile() {
+    let sources = [
+        include_str!("edge_cell.rs"),
+        include_str!("node_cell.rs"),
+        include_str!("linked_cell.rs"),
+        include_str!("chain.rs"),
+        include_str!("macro_shape.rs"),
+    ];
+    for source in sources {
+        let lines = source.lines().skip_while(|line| *line != "/// ```toml").skip(1);
+        let example: Vec<&str> =
+            lines.take_while(|line| *line != "/// ```").map(|line| line.trim_start_matches("///")).collect();
+        assert!(example.len() > 3, "{example:?}");
+        let space = space(&example.join("\n")).unwrap();
+        let configuration = space.sample(&mut Seed::from_number(1).rng()).unwrap();
+        space.architecture(&configuration).unwrap().unwrap().check().unwrap();
+    }
+}
