@@ -1,1 +1,46 @@
-//! Placeholder.
+#![doc = include_str!("../README.md")]
+#![forbid(unsafe_code)]
+
+mod report;
+pub use report::{CheckResult, Report, Status};
+
+mod problems;
+
+mod session;
+pub use session::{Session, Trouble};
+
+mod strategy;
+pub use strategy::{StrategyCheck, StrategySuite};
+
+mod estimator;
+pub use estimator::{EstimatorCheck, EstimatorSuite};
+
+mod proxy;
+pub use proxy::{ProxyCheck, ProxySuite};
+
+use heirloom_model::{ComponentError, Configuration, Estimator, EvaluationRequest, Problem, Proxy, Strategy};
+
+/// The checks of a strategy. `make` is called for every check, with problems of many kinds; it may refuse one with
+/// [`ComponentErrorKind::Unsupported`](heirloom_model::ComponentErrorKind::Unsupported).
+pub fn strategy<F>(make: F) -> StrategySuite<F>
+where
+    F: Fn(&Problem) -> Result<Box<dyn Strategy>, ComponentError>,
+{
+    StrategySuite::new(make)
+}
+
+/// The checks of an estimator, on `requests` that it can evaluate: at least one.
+pub fn estimator<F>(make: F, requests: Vec<EvaluationRequest>) -> EstimatorSuite<F>
+where
+    F: Fn() -> Result<Box<dyn Estimator>, ComponentError>,
+{
+    EstimatorSuite::new(make, requests)
+}
+
+/// The checks of a proxy, on `configurations` of the space it is made for: at least two.
+pub fn proxy<F>(make: F, configurations: Vec<Configuration>) -> ProxySuite<F>
+where
+    F: Fn() -> Result<Box<dyn Proxy>, ComponentError>,
+{
+    ProxySuite::new(make, configurations)
+}

@@ -1,0 +1,204 @@
+//! What every proxy must keep to.
+
+use heirloom_model::{ComponentError, Configuration, Proxy, Seed};
+use serde::{Deserialize, Serialize};
+
+use crate::{Report, Trouble};
+
+/// What a proxy is checked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum ProxyCheck {
+    /// It says what it costs.
+    Info,
+    /// Every configuration gets its score.
+    Count,
+    /// Scores are numbers.
+    Finite,
+    /// A batch is many single scores.
+    Batch,
+    /// Same seed, same scores.
+    Deterministic,
+    /// Wrong input has no score.
+    Rejects,
+}
+
+impl ProxyCheck {
+    /// All checks, in the order in which they are made.
+    pub const ALL: [Self; 6] =
+        [Self::Info, Self::Count, Self::Finite, Self::Batch, Self::Deterministic, Self::Rejects];
+
+    /// The check's name in reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Info => "info",
+            Self::Count => "count",
+            Self::Finite => "finite",
+            Self::Batch => "batch",
+            Self::Deterministic => "deterministic",
+            Self::Rejects => "rejects",
+        }
+    }
+
+    /// What the check demands.
+    pub fn demand(self) -> &'static str {
+        match self {
+            Self::Info => "the declared cost is a finite number of seconds, 0 or more",
+            Self::Count => "every configuration's place in `scores` is written, and no configurations are no error",
+            Self::Finite => "a score is finite, or NaN for a configuration that cannot be scored; not all are NaN",
+            Self::Batch => "a batch gives the scores that its configurations get one by one",
+            Self::Deterministic => "the same seed gives the same scores, in a fresh instance too",
+            Self::Rejects => "a configuration of the wrong length gets NaN or an error, not a score or a panic",
+        }
+    }
+}
+
+/// The checks of one proxy.
+#[derive(Debug, Clone)]
+pub struct ProxySuite<F> {
+    make: F,
+    configurations: Vec<Configuration>,
+}
+
+impl<F> ProxySuite<F>
+where
+    F: Fn() -> Result<Box<dyn Proxy>, ComponentError>,
+{
+    pub(crate) fn new(make: F, configurations: Vec<Configuration>) -> Self {
+        Self { make, configurations }
+    }
+
+    /// Makes all checks.
+    pub fn report(&self) -> Report {
+        let mut report = Report::default();
+        for check in ProxyCheck::ALL {
+            self.check_into(check, &mut report);
+        }
+        report
+    }
+
+    /// Makes one check.
+    pub fn check(&self, check: ProxyCheck) -> Report {
+        let mut report = Report::default();
+        self.check_into(check, &mut report);
+        report
+    }
+
+    /// For tests: makes all checks and ends the test with the failures, if there are any.
+    #[track_caller]
+    pub fn assert_passed(&self) {
+        self.report().assert_passed();
+    }
+
+    fn check_into(&self, check: ProxyCheck, report: &mut Report) {
+        let body = || {
+            if self.configurations.len() < 2 {
+                return failed("the suite was given fewer than two configurations");
+            }
+            match check {
+                ProxyCheck::Info => self.info(),
+                ProxyCheck::Count => self.count(),
+                ProxyCheck::Finite => self.finite(),
+                ProxyCheck::Batch => self.batch(),
+                ProxyCheck::Deterministic => self.deterministic(),
+                ProxyCheck::Rejects => self.rejects(),
+            }
+        };
+        report.run(format!("proxy/{}", check.name()), check.demand(), body);
+    }
+
+    fn proxy(&self) -> Result<Box<dyn Proxy>, Trouble> {
+        (self.make)().map_err(|error| Trouble::from_error("making the proxy", &error))
+    }
+
+    /// Scores into places that hold `before`.
+    fn scores(
+        proxy: &dyn Proxy,
+        configurations: &[Configuration],
+        before: f64,
+    ) -> Result<Vec<f64>, Trouble> {
+        let mut scores = vec![before; configurations.len()];
+        proxy
+            .score(configurations, Seed::from_number(1), &mut scores)
+            .map_err(|error| Trouble::from_error("`score`", &error))?;
+        Ok(scores)
+    }
+
+    fn info(&self) -> Result<(), Trouble> {
+        let cost = self.proxy()?.info().cost_seconds;
+        if cost.is_finite() && cost >= 0.0 {
+            Ok(())
+        } else {
+            failed(format!("the declared cost is {cost} seconds"))
+        }
+    }
+
+    fn count(&self) -> Result<(), Trouble> {
+        let proxy = self.proxy()?;
+        Self::scores(proxy.as_ref(), &[], 0.0)?;
+        let first = Self::scores(proxy.as_ref(), &self.configurations, 1.25e300)?;
+        match first.iter().position(|&score| score == 1.25e300) {
+            None => Ok(()),
+            Some(place) => failed(format!("the score of configuration {place} was not written")),
+        }
+    }
+
+    fn finite(&self) -> Result<(), Trouble> {
+        let scores = Self::scores(self.proxy()?.as_ref(), &self.configurations, 0.0)?;
+        if let Some(place) = scores.iter().position(|score| score.is_infinite()) {
+            return failed(format!("configuration {place} got an infinite score; hint: give NaN"));
+        }
+        if scores.iter().all(|score| score.is_nan()) {
+            return failed("no configuration could be scored");
+        }
+        Ok(())
+    }
+
+    fn batch(&self) -> Result<(), Trouble> {
+        let proxy = self.proxy()?;
+        let together = Self::scores(proxy.as_ref(), &self.configurations, 0.0)?;
+        for (place, configuration) in self.configurations.iter().enumerate() {
+            let alone = Self::scores(proxy.as_ref(), std::slice::from_ref(configuration), 0.0)?[0];
+            if alone.to_bits() != together[place].to_bits() {
+                return failed(format!(
+                    "configuration {place} got {} in a batch and {alone} alone",
+                    together[place]
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    fn deterministic(&self) -> Result<(), Trouble> {
+        let (first, second) = (self.proxy()?, self.proxy()?);
+        let bits = |proxy: &dyn Proxy| -> Result<Vec<u64>, Trouble> {
+            Ok(Self::scores(proxy, &self.configurations, 0.0)?.iter().map(|score| score.to_bits()).collect())
+        };
+        let expected = bits(first.as_ref())?;
+        if bits(first.as_ref())? != expected || bits(second.as_ref())? != expected {
+            return failed("the same seed gave other scores the second time");
+        }
+        Ok(())
+    }
+
+    fn rejects(&self) -> Result<(), Trouble> {
+        let proxy = self.proxy()?;
+        let mut values = self.configurations[0].values().to_vec();
+        values.extend([0.5; 7]);
+        let mut scores = [0.0];
+        match proxy.score(&[Configuration::new(values)], Seed::from_number(1), &mut scores) {
+            Ok(()) if !scores[0].is_nan() => {
+                failed(format!("a configuration of a wrong length got the score {}", scores[0]))
+            }
+            Ok(()) | Err(_) => Ok(()),
+        }
+    }
+}
+
+fn failed(message: impl Into<String>) -> Result<(), Trouble> {
+    Err(Trouble::Failed(message.into()))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,100 @@
+//! What became of the checks.
+
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use serde::Serialize;
+
+use crate::Trouble;
+
+/// What became of one check.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "status", content = "message", rename_all = "kebab-case")]
+pub enum Status {
+    /// It holds.
+    Success,
+    /// It does not: what was seen, and what was expected.
+    Failed(String),
+    /// It says nothing about this component: why.
+    Skipped(String),
+}
+
+/// One check with its result.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct CheckResult {
+    /// The check's name, such as `strategy/in-bounds`.
+    pub check: String,
+    /// What it demands.
+    pub demand: &'static str,
+    /// What became of it.
+    #[serde(flatten)]
+    pub status: Status,
+}
+
+/// The results of a suite, in the order of its checks.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct Report {
+    /// One for each check.
+    pub results: Vec<CheckResult>,
+}
+
+impl Report {
+    /// Whether no check failed.
+    pub fn passed(&self) -> bool {
+        self.failures().next().is_none()
+    }
+
+    /// The checks that failed.
+    pub fn failures(&self) -> impl Iterator<Item = &CheckResult> {
+        self.results.iter().filter(|result| matches!(result.status, Status::Failed(_)))
+    }
+
+    /// For tests: ends the test with the failures, if there are any.
+    ///
+    /// # Panics
+    ///
+    /// When a check failed, or none was made.
+    #[track_caller]
+    pub fn assert_passed(&self) {
+        assert!(!self.results.is_empty(), "no check was made");
+        assert!(self.passed(), "the component does not conform:\n{self}");
+    }
+
+    /// Runs a check and keeps its result. A panic is a failure.
+    pub(crate) fn run(
+        &mut self,
+        check: String,
+        demand: &'static str,
+        body: impl FnOnce() -> Result<(), Trouble>,
+    ) {
+        let status = match catch_unwind(AssertUnwindSafe(body)) {
+            Ok(Ok(())) => Status::Success,
+            Ok(Err(Trouble::Failed(message))) => Status::Failed(message),
+            Ok(Err(Trouble::Skipped(message))) => Status::Skipped(message),
+            Err(panic) => {
+                let text = panic
+                    .downcast_ref::<&str>()
+                    .map(ToString::to_string)
+                    .or_else(|| panic.downcast_ref::<String>().cloned());
+                Status::Failed(format!("it panicked: {}", text.as_deref().unwrap_or("no message")))
+            }
+        };
+        self.results.push(CheckResult { check, demand, status });
+    }
+}
+
+/// One line a check: a sign, the name, and the message of what did not succeed.
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for result in &self.results {
+            match &result.status {
+                Status::Success => writeln!(f, "ok      {}", result.check)?,
+                Status::Skipped(message) => writeln!(f, "skipped {}: {message}", result.check)?,
+                Status::Failed(message) => {
+                    writeln!(f, "FAILED  {}: {message}\n        demanded: {}", result.check, result.demand)?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
