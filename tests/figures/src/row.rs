@@ -42,10 +42,39 @@ impl Row {
         }
     }
 
+    /// The head of the table that [`to_markdown`](Self::to_markdown) gives rows of.
+    pub(crate) const HEADER: &'static str =
+        "| figure | value | 95 % interval | unit | peer | ratio | n |\n|---|---|---|---|---|---|---|";
+
+    /// The row as a line of a Markdown table.
+    pub(crate) fn to_markdown(&self) -> String {
+        let optional = |number: Option<f64>| number.map_or(String::new(), four_digits);
+        format!(
+            "| {} | {} | {} to {} | {} | {} | {} | {} |",
+            self.id,
+            four_digits(self.value),
+            four_digits(self.low),
+            four_digits(self.high),
+            self.unit,
+            optional(self.peer),
+            optional(self.ratio),
+            self.n_seeds
+        )
+    }
+
     /// The same row beside a peer's value.
     pub(crate) fn beside(mut self, peer: f64) -> Self {
         self.peer = Some(peer);
         self.ratio = Some(self.value / peer);
         self
     }
+}
+
+/// A number to four significant digits, as people read it.
+fn four_digits(number: f64) -> String {
+    if number == 0.0 || !number.is_finite() {
+        return number.to_string();
+    }
+    let decimals = (3 - number.abs().log10().floor() as i64).clamp(0, 9) as usize;
+    format!("{number:.decimals$}")
 }
