@@ -125,26 +125,21 @@ impl File<'_> {
 
     /// The values that architectures decode to, parameters beside the architecture at their defaults.
     fn architectures(&self, column: &Column, space: &Space) -> Result<Vec<Vec<f64>>> {
-        let text = column.as_text()?;
-        let Some(architecture) = space.architecture_spec() else {
-            let problem = format!("column `{}` holds architectures and the space has none", column.name());
-            return Err(self.bad_row(
-                0,
-                problem,
-                "describe the space's architecture, or leave the column out",
-            ));
-        };
-        let mut decoded: Vec<Option<Vec<f64>>> = vec![None; text.symbols().len()];
-        let decode = |(row, &code): (usize, &u32)| {
-            let values = &mut decoded[code as usize];
-            if values.is_none() {
-                let configuration = architecture.parse(space, text.get(row));
-                let configuration = configuration.map_err(|error| self.not_of_the_space(row, &error))?;
-                *values = Some(configuration.values().to_vec());
+        let mut decoded: HashMap<Key<'_>, Vec<f64>> = HashMap::new();
+        let decode = |(row, key)| {
+            if let Some(values) = decoded.get(&key) {
+                return Ok(values.clone());
             }
-            Ok(values.clone().expect("decoded just now"))
+            let parsed = space.parse_architecture(&key.to_string()).ok_or_else(|| {
+                let problem =
+                    format!("column `{}` holds architectures and the space has none", column.name());
+                self.bad_row(row, problem, "describe the space's architecture, or leave the column out")
+            })?;
+            let values = parsed.map_err(|error| self.not_of_the_space(row, &error))?.values().to_vec();
+            decoded.insert(key, values.clone());
+            Ok(values)
         };
-        text.codes().iter().enumerate().map(decode).collect()
+        self.keys(column)?.into_iter().enumerate().map(decode).collect()
     }
 
     /// Puts a column's cells at `place` of every row's values, NaN where a cell is null.

@@ -6,7 +6,6 @@ use std::fmt;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use heirloom_model::architecture::{ArchitectureSpec, EdgeCell};
 use heirloom_model::{Direction, SpaceSpec};
 use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
@@ -147,12 +146,11 @@ impl<'de> Deserialize<'de> for SpaceSource {
         impl<'de> Visitor<'de> for NameOrTable {
             type Value = SpaceSource;
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("the name of a published space (`nas-bench-201`) or a space's table")
+                write!(f, "a space's table, or the name of one of {}", SpaceSpec::PRESETS.join(", "))
             }
             fn visit_str<E: serde::de::Error>(self, name: &str) -> std::result::Result<SpaceSource, E> {
-                published(name)
-                    .map(SpaceSource)
-                    .ok_or_else(|| E::invalid_value(serde::de::Unexpected::Str(name), &self))
+                let found = SpaceSpec::preset(name).map(SpaceSource);
+                found.ok_or_else(|| E::invalid_value(serde::de::Unexpected::Str(name), &self))
             }
             fn visit_map<A: MapAccess<'de>>(self, map: A) -> std::result::Result<SpaceSource, A::Error> {
                 SpaceSpec::deserialize(MapAccessDeserializer::new(map)).map(SpaceSource)
@@ -160,15 +158,6 @@ impl<'de> Deserialize<'de> for SpaceSource {
         }
         deserializer.deserialize_any(NameOrTable)
     }
-}
-
-fn published(name: &str) -> Option<SpaceSpec> {
-    let cell = match name {
-        "nas-bench-201" => EdgeCell::nas_bench_201(),
-        _ => return None,
-    };
-    let architecture = Some(ArchitectureSpec::EdgeCell(cell));
-    Some(SpaceSpec { name: name.to_owned(), architecture, ..SpaceSpec::default() })
 }
 
 /// A descriptor's text, kept for the places of errors.

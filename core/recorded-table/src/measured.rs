@@ -165,12 +165,12 @@ impl Measurements {
             value.is_finite().then(|| (name.clone(), value))
         };
         let metrics: BTreeMap<_, _> = self.levels[level].metrics.iter().filter_map(metric).collect();
-        let curve = if self.is_curve { self.curve(names, entry, level, training) } else { Vec::new() };
+        let curve = self.curve(names, entry, level, training);
         Some(Ok(Outcome { objectives, cost_seconds, curve, metrics, stopped: false }))
     }
 
-    /// The recorded and finite points up to `last`.
-    fn curve(
+    /// The recorded and finite points up to `last`; none where smaller sizes are no points of the same training.
+    pub(crate) fn curve(
         &self,
         names: &[Objective],
         entry: usize,
@@ -182,6 +182,6 @@ impl Measurements {
             let cost_seconds = self.cost_seconds(entry, level, training);
             Some(CurvePoint { step: self.levels[level].at, objectives, cost_seconds })
         };
-        (0..=last).filter_map(point).collect()
+        if self.is_curve { (0..=last).filter_map(point).collect() } else { Vec::new() }
     }
 }

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use heirloom_model::{
-    Configuration, Failure, FailureKind, Fidelity, FidelityDimension, Objective, Outcome, Space,
+    Configuration, CurvePoint, Failure, FailureKind, Fidelity, FidelityDimension, Objective, Outcome, Space,
 };
 
 use crate::Result;
@@ -190,6 +190,11 @@ impl<'a> Entry<'a> {
                 format!("`{}` records nothing for this configuration at `{name} = {at}`", table.name);
             Err(Failure::new(FailureKind::Rejected, message))
         })
+    }
+
+    /// The learning curve up to a level, also of a training that diverged later; empty where the table has none.
+    pub fn curve(self, level: usize, training: Option<usize>) -> Vec<CurvePoint> {
+        self.table.measurements.curve(&self.table.objectives, self.index, level, training)
     }
 
     fn evaluations(self) -> impl Iterator<Item = Evaluation<'a>> {
