@@ -1,0 +1,202 @@
+//! The archive as a program uses it: opened, written to by a run's recorder, read from, merged.
+
+use std::collections::{BTreeMap, HashMap};
+use std::ops::Deref;
+use std::path::Path;
+use std::sync::Arc;
+
+use heirloom_model::{Event, Origin, RecordError, Recorder};
+
+use crate::sqlite::SqliteStore;
+use crate::{
+    ArchiveError, MergeReport, Result, RunContents, RunHeader, RunId, RunState, RunSummary, Store,
+    TrialRecord,
+};
+
+/// Runs, trials, curves, tasks and artifacts, kept. Clones share one opened archive.
+///
+/// What a [`Store`] can do an archive can do.
+#[derive(Clone)]
+pub struct Archive {
+    store: Arc<dyn Store>,
+}
+
+impl Deref for Archive {
+    type Target = dyn Store;
+
+    fn deref(&self) -> &(dyn Store + 'static) {
+        &*self.store
+    }
+}
+
+impl Archive {
+    /// Makes a new archive at `path`. Errors where something is there, or on a network file system.
+    pub fn create(path: &Path) -> Result<Self> {
+        Ok(Self::over(Box::new(SqliteStore::create(path)?)))
+    }
+
+    /// Opens an archive to read and write; one of an older schema is brought up to date.
+    pub fn open(path: &Path) -> Result<Self> {
+        Ok(Self::over(Box::new(SqliteStore::open(path)?)))
+    }
+
+    /// Opens the archive at `path`, or makes it.
+    pub fn open_or_create(path: &Path) -> Result<Self> {
+        if path.exists() { Self::open(path) } else { Self::create(path) }
+    }
+
+    /// Opens an archive to read: also one whose file or folder cannot be written.
+    pub fn open_read_only(path: &Path) -> Result<Self> {
+        Ok(Self::over(Box::new(SqliteStore::open_read_only(path)?)))
+    }
+
+    /// An archive over any store.
+    pub fn over(store: Box<dyn Store>) -> Self {
+        Self { store: store.into() }
+    }
+
+    /// Begins a run. Its events go to the recorder.
+    pub fn begin_run(&self, header: &RunHeader) -> Result<(RunId, RunRecorder)> {
+        let run = RunId::new();
+        self.store.begin_run(run, header)?;
+        Ok((run, RunRecorder { store: self.store.clone(), run }))
+    }
+
+    /// Takes a run up again: its header, its [`history`](Self::history), and the recorder for what follows.
+    pub fn resume_run(&self, run: RunId) -> Result<(RunHeader, Vec<Event>, RunRecorder)> {
+        let header = self.store.header(run)?;
+        let history = self.history(run)?;
+        self.store.set_run_state(run, RunState::Running)?;
+        Ok((header, history, RunRecorder { store: self.store.clone(), run }))
+    }
+
+    /// What happened in a run, in the order of the strategy's calls: replaying it brings a fresh strategy to where
+    /// it was.
+    ///
+    /// `Proposed` and `Told` stand exactly as they were recorded, each `Finished` right before its `Told`. Trials
+    /// that finished and were not told come with `Finished` at the end, by number; trials that were begun and did
+    /// not finish come there with `Started` of their newest attempt: later ones must have higher numbers.
+    pub fn history(&self, run: RunId) -> Result<Vec<Event>> {
+        let mut curves = BTreeMap::new();
+        self.store.curves(run, &mut |trial, points| {
+            curves.insert(trial, points);
+            Ok(())
+        })?;
+        // Each step of the run with its events; what was not told comes last.
+        let mut steps: Vec<(u64, Event)> = Vec::new();
+        self.store.trials(run, &mut |trial| {
+            let TrialRecord { id, proposal, origin, scores, attempt, .. } = trial;
+            let origin = origin.unwrap_or(Origin::WarmStart { sources: Vec::new() });
+            steps.push((trial.proposed, Event::Proposed { trial: id, proposal, origin, scores }));
+            if let Some(mut result) = trial.result {
+                if let (Ok(outcome), Some(curve)) = (&mut result, curves.remove(&id)) {
+                    outcome.curve = curve;
+                }
+                let wall_seconds = trial.wall_seconds.unwrap_or(0.0);
+                let step = trial.told.unwrap_or(u64::MAX);
+                steps.push((step, Event::Finished { trial: id, attempt, result, wall_seconds }));
+            } else if attempt > 0 {
+                steps.push((u64::MAX, Event::Started { trial: id, attempt }));
+            }
+            if let Some(step) = trial.told {
+                steps.push((step, Event::Told { trial: id }));
+            }
+            Ok(())
+        })?;
+        // Stable: `Finished` stays before its `Told`.
+        steps.sort_by_key(|(step, _)| *step);
+        Ok(steps.into_iter().map(|(_, event)| event).collect())
+    }
+
+    /// The run that a person means by `text`: an id, the beginning or end of one, or a run's name.
+    pub fn find_run(&self, text: &str) -> Result<RunSummary> {
+        let answers = |run: &RunSummary| {
+            let id = run.id.to_string();
+            id.starts_with(text) || id.ends_with(text) || run.name == text
+        };
+        let mut found: Vec<_> = self.store.runs()?.into_iter().filter(answers).collect();
+        match (found.pop(), found.len()) {
+            (Some(run), 0) if !text.is_empty() => Ok(run),
+            (Some(_), n) => Err(ArchiveError::AmbiguousRun { text: text.into(), n: n + 1 }),
+            (None, _) => Err(ArchiveError::NoSuchRun { run: text.into() }),
+        }
+    }
+
+    /// A whole run, to be kept elsewhere.
+    pub fn contents(&self, run: RunId) -> Result<RunContents> {
+        let summary = self.store.runs()?.into_iter().find(|summary| summary.id == run);
+        let summary = summary.ok_or_else(|| ArchiveError::NoSuchRun { run: run.to_string() })?;
+        let mut contents = RunContents {
+            id: run,
+            header: self.store.header(run)?,
+            state: summary.state,
+            steps: summary.steps,
+            trials: Vec::new(),
+            attempts: self.store.attempts(run)?,
+            curves: Vec::new(),
+            evaluations: Vec::new(),
+        };
+        self.store.trials(run, &mut |trial| {
+            contents.trials.push(trial);
+            Ok(())
+        })?;
+        self.store.curves(run, &mut |trial, points| {
+            contents.curves.push((trial, points));
+            Ok(())
+        })?;
+        self.store.recorded(run, &mut |batch| {
+            contents.evaluations.push(batch);
+            Ok(())
+        })?;
+        Ok(contents)
+    }
+
+    /// Takes in every run, task, description and artifact of another archive that is not here, or is older here.
+    /// Merging again changes nothing. One run is held in memory at a time.
+    pub fn merge(&self, other: &Archive) -> Result<MergeReport> {
+        let mut report = MergeReport::default();
+        for task in other.store.tasks()? {
+            self.store.put_task(&task)?;
+            for set in other.store.meta_features(&task.key)? {
+                let known = self.store.meta_features(&task.key)?;
+                if !known.iter().any(|here| here.version == set.version) {
+                    self.store.put_meta_features(&task.key, &set)?;
+                }
+            }
+        }
+        let here: HashMap<RunId, u64> =
+            self.store.runs()?.into_iter().map(|run| (run.id, run.steps)).collect();
+        let artifacts_before = self.store.stats()?.n_artifacts;
+        for summary in other.store.runs()? {
+            let kept = self.store.put_run(&other.contents(summary.id)?)?;
+            match (kept, here.contains_key(&summary.id)) {
+                (false, _) => report.unchanged += 1,
+                (true, true) => report.updated += 1,
+                (true, false) => report.added += 1,
+            }
+            if kept {
+                for reference in other.store.artifacts(summary.id)? {
+                    let bytes = other.store.artifact(&reference.hash)?;
+                    self.store.put_artifact(summary.id, reference.trial, &reference.name, &bytes)?;
+                }
+            }
+        }
+        report.artifacts = self.store.stats()?.n_artifacts - artifacts_before;
+        Ok(report)
+    }
+}
+
+/// Keeps the events of one run.
+///
+/// Clones record into the same run, from any thread; their batches are committed together where they meet.
+#[derive(Clone)]
+pub struct RunRecorder {
+    store: Arc<dyn Store>,
+    run: RunId,
+}
+
+impl Recorder for RunRecorder {
+    fn record(&mut self, events: &[Event]) -> Result<(), RecordError> {
+        Ok(self.store.append(self.run, events)?)
+    }
+}

@@ -1,0 +1,203 @@
+//! What past tasks teach: configurations and how they fared, task by task, for a warm start to read.
+
+use std::collections::BTreeMap;
+
+use heirloom_model::{Configuration, Fidelity, Rng, Seed, Space, SpaceHash, SpaceSpec};
+
+use crate::{Archive, Evaluations, Result, RunHeader, RunSummary, TrialState};
+
+/// Which past evaluations are wanted.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PastFilter {
+    /// Of this space only; any by default.
+    pub space: Option<SpaceHash>,
+    /// Not of these tasks: the new one, and its near copies where a test must be fair.
+    pub without_tasks: Vec<String>,
+    /// Only evaluations at full size; smaller ones rank configurations otherwise.
+    pub full_fidelity_only: bool,
+    /// The most evaluations a task and space; of more an even random sample is taken. Bounds memory: an evaluation
+    /// takes 8 bytes a parameter and about 100 more.
+    pub max_evaluations: usize,
+}
+
+impl Default for PastFilter {
+    fn default() -> Self {
+        Self { space: None, without_tasks: Vec::new(), full_fidelity_only: true, max_evaluations: 50_000 }
+    }
+}
+
+/// What was evaluated on one task in one space. The lists stand in parallel, `[n]` each.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PastTask {
+    /// The task's key.
+    pub key: String,
+    /// Its name for people.
+    pub name: String,
+    /// Its description, of all versions: a later version's value stands where two have the same name.
+    pub meta_features: BTreeMap<String, f64>,
+    /// The space of the configurations.
+    pub space: SpaceSpec,
+    /// The space's identity.
+    pub space_hash: SpaceHash,
+    /// The first objective's name.
+    pub objective: String,
+    /// Configurations that were evaluated without failure; the same one may come more than once.
+    pub configurations: Vec<Configuration>,
+    /// Their first objective, minimised, finite.
+    pub objectives: Vec<f64>,
+    /// Their sizes.
+    pub fidelities: Vec<Fidelity>,
+    /// What they cost, in seconds.
+    pub cost_seconds: Vec<f64>,
+    /// How many there are in the archive: more than `n` where a sample was taken.
+    pub n_available: usize,
+}
+
+impl Archive {
+    /// Visits past tasks with their evaluations, by task and space. One is held in memory at a time.
+    pub fn visit_past(
+        &self,
+        filter: &PastFilter,
+        visit: &mut dyn FnMut(PastTask) -> Result<()>,
+    ) -> Result<()> {
+        let mut groups: BTreeMap<(String, SpaceHash, String), Vec<RunSummary>> = BTreeMap::new();
+        for run in self.runs()? {
+            let wanted = filter.space.as_ref().is_none_or(|space| *space == run.space)
+                && !filter.without_tasks.contains(&run.task);
+            if let (true, Some(objective)) = (wanted, run.objectives.first()) {
+                groups
+                    .entry((run.task.clone(), run.space.clone(), objective.name.clone()))
+                    .or_default()
+                    .push(run);
+            }
+        }
+        for runs in groups.values() {
+            let past = self.past_task(runs, filter)?;
+            if !past.configurations.is_empty() {
+                visit(past)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// All past tasks that the filter lets through.
+    pub fn past_tasks(&self, filter: &PastFilter) -> Result<Vec<PastTask>> {
+        let mut tasks = Vec::new();
+        self.visit_past(filter, &mut |task| {
+            tasks.push(task);
+            Ok(())
+        })?;
+        Ok(tasks)
+    }
+
+    /// Visits the evaluations of a run that gave a result, in columns, whichever way they are kept.
+    pub fn evaluations(
+        &self,
+        run: &RunSummary,
+        visit: &mut dyn FnMut(Evaluations) -> Result<()>,
+    ) -> Result<()> {
+        let mut batch = Evaluations::default();
+        self.trials(run.id, &mut |trial| {
+            if let (TrialState::Completed | TrialState::Stopped, Some(Ok(outcome))) =
+                (trial.state, trial.result)
+            {
+                batch.configurations.extend_from_slice(trial.proposal.configuration.values());
+                batch.fidelities.extend_from_slice(&trial.proposal.fidelity.0);
+                batch.objectives.extend_from_slice(&outcome.objectives);
+                batch.cost_seconds.push(outcome.cost_seconds);
+                batch.failures.push(0);
+            }
+            if batch.len() >= crate::BATCH { visit(std::mem::take(&mut batch)) } else { Ok(()) }
+        })?;
+        if !batch.is_empty() {
+            visit(batch)?;
+        }
+        self.recorded(run.id, visit)
+    }
+
+    fn past_task(&self, runs: &[RunSummary], filter: &PastFilter) -> Result<PastTask> {
+        let header = self.header(runs[0].id)?;
+        let mut meta_features = BTreeMap::new();
+        for set in self.meta_features(&header.task.key)? {
+            meta_features.extend(set.features);
+        }
+        let n_parameters = Space::compile(header.space.clone())?.parameters().len();
+        let mut sample = Sample::new(filter.max_evaluations);
+        for run in runs {
+            let header = self.header(run.id)?;
+            self.evaluations(run, &mut |batch| {
+                sample.add(&batch, &header, n_parameters, filter.full_fidelity_only);
+                Ok(())
+            })?;
+        }
+        let mut past = PastTask {
+            key: header.task.key,
+            name: header.task.name,
+            meta_features,
+            space: header.space,
+            space_hash: runs[0].space.clone(),
+            objective: runs[0].objectives[0].name.clone(),
+            configurations: Vec::with_capacity(sample.kept.len()),
+            objectives: Vec::with_capacity(sample.kept.len()),
+            fidelities: Vec::with_capacity(sample.kept.len()),
+            cost_seconds: Vec::with_capacity(sample.kept.len()),
+            n_available: sample.n_seen,
+        };
+        for one in sample.kept {
+            past.configurations.push(one.configuration);
+            past.objectives.push(one.objective);
+            past.fidelities.push(one.fidelity);
+            past.cost_seconds.push(one.cost_seconds);
+        }
+        Ok(past)
+    }
+}
+
+struct One {
+    configuration: Configuration,
+    objective: f64,
+    fidelity: Fidelity,
+    cost_seconds: f64,
+}
+
+/// An even random sample of a stream (Vitter 1985, algorithm R); the same for the same archive.
+struct Sample {
+    kept: Vec<One>,
+    n_seen: usize,
+    most: usize,
+    rng: Rng,
+}
+
+impl Sample {
+    fn new(most: usize) -> Self {
+        Self { kept: Vec::new(), n_seen: 0, most, rng: Seed::from_number(0).derive("past-sample", 0).rng() }
+    }
+
+    fn add(&mut self, batch: &Evaluations, header: &RunHeader, n_parameters: usize, full_only: bool) {
+        let n = batch.len();
+        let (n_sizes, n_objectives) = (batch.fidelities.len() / n, batch.objectives.len() / n);
+        for row in 0..n {
+            let objective = batch.objectives[row * n_objectives];
+            let fidelity = &batch.fidelities[row * n_sizes..][..n_sizes];
+            let full =
+                fidelity.iter().zip(&header.fidelities).all(|(size, dimension)| *size >= dimension.high);
+            if !objective.is_finite() || (full_only && !full) {
+                continue;
+            }
+            self.n_seen += 1;
+            let place =
+                if self.kept.len() < self.most { self.kept.len() } else { self.rng.below(self.n_seen) };
+            if place >= self.most {
+                continue;
+            }
+            let values = &batch.configurations[row * n_parameters..][..n_parameters];
+            let one = One {
+                configuration: Configuration::new(values),
+                objective,
+                fidelity: Fidelity(fidelity.to_vec()),
+                cost_seconds: batch.cost_seconds[row],
+            };
+            if place == self.kept.len() { self.kept.push(one) } else { self.kept[place] = one }
+        }
+    }
+}

@@ -1,0 +1,224 @@
+//! Writing runs as a whole: headers, tasks, spaces, and runs that come from another archive or from elsewhere.
+
+use heirloom_model::{Origin, Space, SpaceSpec};
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::{find_run, now_ms, run_key, to_json};
+use crate::record::hex_hash;
+use crate::{
+    ArchiveError, MetaFeatures, Result, RunContents, RunHeader, RunId, RunState, Task, TrialRecord, pack,
+};
+
+/// Keeps a run's header. Returns its key.
+pub(super) fn insert_run(
+    db: &Connection,
+    run: RunId,
+    header: &RunHeader,
+    state: RunState,
+    steps: u64,
+) -> Result<i64> {
+    let task = put_task(db, &header.task)?;
+    let space = put_space(db, &header.space)?;
+    let configuration = to_json(&header.configuration)?;
+    db.prepare_cached(
+        "INSERT INTO run (uuid, task, space, name, objectives, fidelities, configuration, configuration_hash, seed,
+            versions, plugin_lock, parent, source, licence, state, steps)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    )?
+    .execute(params![
+        run.0.as_bytes().as_slice(),
+        task,
+        space,
+        header.name,
+        to_json(&header.objectives)?,
+        to_json(&header.fidelities)?,
+        configuration,
+        hex_hash(configuration.as_bytes()),
+        header.seed as i64,
+        to_json(&header.versions)?,
+        header.plugin_lock,
+        header.parent.map(|parent| parent.0.as_bytes().to_vec()),
+        header.source,
+        header.licence,
+        state.code(),
+        steps as i64,
+    ])?;
+    Ok(db.last_insert_rowid())
+}
+
+/// Says where a run stands.
+pub(super) fn set_state(db: &Connection, run: RunId, state: RunState) -> Result<()> {
+    let key = run_key(db, run)?;
+    let ended = (state != RunState::Running).then(now_ms);
+    db.prepare_cached("UPDATE run SET state = ?, ended = ? WHERE id = ?")?.execute(params![
+        state.code(),
+        ended,
+        key
+    ])?;
+    Ok(())
+}
+
+/// Keeps a task, or finds it. Returns its key.
+pub(super) fn put_task(db: &Connection, task: &Task) -> Result<i64> {
+    if let Some(key) = find_task(db, &task.key)? {
+        return Ok(key);
+    }
+    db.prepare_cached(
+        "INSERT INTO task (key, name, fingerprint, kind, target, metric) VALUES (?, ?, ?, ?, ?, ?)",
+    )?
+    .execute(params![task.key, task.name, task.fingerprint, task.kind, task.target, task.metric])?;
+    Ok(db.last_insert_rowid())
+}
+
+fn find_task(db: &Connection, key: &str) -> Result<Option<i64>> {
+    let mut statement = db.prepare_cached("SELECT id FROM task WHERE key = ?")?;
+    Ok(statement.query_row([key], |row| row.get(0)).optional()?)
+}
+
+fn put_space(db: &Connection, spec: &SpaceSpec) -> Result<i64> {
+    let space = Space::compile(spec.clone())?;
+    let hash = &space.hash().0;
+    let mut statement = db.prepare_cached("SELECT id FROM space WHERE hash = ?")?;
+    if let Some(key) = statement.query_row([hash], |row| row.get(0)).optional()? {
+        return Ok(key);
+    }
+    db.prepare_cached("INSERT INTO space (hash, n_parameters, spec) VALUES (?, ?, ?)")?.execute(params![
+        hash,
+        space.parameters().len() as i64,
+        to_json(spec)?
+    ])?;
+    Ok(db.last_insert_rowid())
+}
+
+/// Keeps a description of a task.
+pub(super) fn put_meta_features(db: &Connection, task: &str, set: &MetaFeatures) -> Result<()> {
+    let key = find_task(db, task)?.ok_or_else(|| ArchiveError::NoSuchTask { key: task.into() })?;
+    let mut set = set.clone();
+    set.features.retain(|_, value| value.is_finite());
+    set.cost_seconds.retain(|_, seconds| seconds.is_finite());
+    db.prepare_cached(
+        "INSERT OR REPLACE INTO meta_features (task, version, features, cost_seconds) VALUES (?, ?, ?, ?)",
+    )?
+    .execute(params![key, set.version, to_json(&set.features)?, to_json(&set.cost_seconds)?])?;
+    Ok(())
+}
+
+/// Keeps a whole run, unless it is here already in this state or a newer one.
+pub(super) fn put(db: &Connection, run: &RunContents) -> Result<bool> {
+    if let Some(key) = find_run(db, run.id)? {
+        if !is_newer(db, key, run)? {
+            return Ok(false);
+        }
+        delete_run(db, key)?;
+    }
+    let key = insert_run(db, run.id, &run.header, run.state, run.steps)?;
+    for trial in &run.trials {
+        insert_trial(db, key, trial)?;
+    }
+    let mut attempt = db.prepare_cached(
+        "INSERT INTO attempt (run, trial, number, worker, state, started, ended) VALUES (?, ?, ?, ?, ?, ?, ?)",
+    )?;
+    let ms = |time: std::time::SystemTime| {
+        time.duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64)
+    };
+    for one in &run.attempts {
+        let (started, ended) = (ms(one.started), one.ended.map(ms));
+        attempt.execute(params![
+            key,
+            one.trial.0 as i64,
+            one.number,
+            one.worker,
+            one.state.code(),
+            started,
+            ended
+        ])?;
+    }
+    let mut curve = db.prepare_cached("INSERT INTO curve (run, trial, points) VALUES (?, ?, ?)")?;
+    for (trial, points) in &run.curves {
+        curve.execute(params![key, trial.0 as i64, pack::curve(points)?])?;
+    }
+    let mut batch =
+        db.prepare_cached("INSERT INTO evaluations (run, first, n, columns) VALUES (?, ?, ?, ?)")?;
+    let mut first = run.trials.len();
+    for evaluations in run.evaluations.iter().filter(|batch| !batch.is_empty()) {
+        let n = evaluations.len();
+        batch.execute(params![key, first as i64, n as i64, pack::evaluations(evaluations)?])?;
+        first += n;
+    }
+    Ok(true)
+}
+
+/// Whether `run` has come further than the copy that is here.
+fn is_newer(db: &Connection, key: i64, run: &RunContents) -> Result<bool> {
+    let ended = run.trials.iter().filter(|trial| trial.state.is_ended()).count() as i64;
+    let here: (i64, i64) = db.query_row(
+        "SELECT steps, (SELECT count(*) FROM trial WHERE run = run.id AND state IN (2, 3, 4)) FROM run WHERE id = ?",
+        [key],
+        |row| Ok((row.get(0)?, row.get(1)?)),
+    )?;
+    Ok((run.steps as i64, ended) > here)
+}
+
+fn delete_run(db: &Connection, key: i64) -> Result<()> {
+    for table in ["warm_start_use", "curve", "point", "attempt", "evaluations", "artifact_reference", "trial"]
+    {
+        db.execute(&format!("DELETE FROM {table} WHERE run = ?"), [key])?;
+    }
+    db.execute("DELETE FROM run WHERE id = ?", [key])?;
+    Ok(())
+}
+
+fn insert_trial(db: &Connection, key: i64, trial: &TrialRecord) -> Result<()> {
+    let (ask, ask_size) = match &trial.origin {
+        Some(Origin::Strategy { ask, n }) => (Some(*ask as i64), Some(*n as i64)),
+        _ => (None, None),
+    };
+    let outcome = trial.result.as_ref().and_then(|result| result.as_ref().ok());
+    let failure = trial.result.as_ref().and_then(|result| result.as_ref().err());
+    let number = trial.id.0 as i64;
+    db.prepare_cached(
+        "INSERT INTO trial (run, number, proposed, configuration, fidelity, parent, continues, ask, ask_size, scores,
+            state, attempt, failure, message, objectives, cost_seconds, wall_seconds, metrics, told)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    )?
+    .execute(params![
+        key,
+        number,
+        trial.proposed as i64,
+        pack::numbers(trial.proposal.configuration.values()),
+        pack::numbers(&trial.proposal.fidelity.0),
+        trial.proposal.parent.map(|parent| parent.0 as i64),
+        trial.proposal.continues.map(|continued| continued.0 as i64),
+        ask,
+        ask_size,
+        if trial.scores.is_empty() { None } else { Some(to_json(&trial.scores)?) },
+        trial.state.code(),
+        trial.attempt,
+        failure.map(|failure| failure.kind.code()),
+        failure.map(|failure| &failure.message),
+        outcome.map(|outcome| pack::numbers(&outcome.objectives)),
+        outcome.map(|outcome| outcome.cost_seconds).or(failure.map(|failure| failure.cost_seconds)),
+        trial.wall_seconds,
+        match outcome {
+            Some(outcome) if !outcome.metrics.is_empty() => Some(to_json(&outcome.metrics)?),
+            _ => None,
+        },
+        trial.told.map(|step| step as i64),
+    ])?;
+    if let Some(Origin::WarmStart { sources }) = &trial.origin {
+        let mut statement = db.prepare_cached(
+            "INSERT INTO warm_start_use (run, trial, place, task, weight, expected_rank) VALUES (?, ?, ?, ?, ?, ?)",
+        )?;
+        for (place, source) in sources.iter().enumerate() {
+            statement.execute(params![
+                key,
+                number,
+                place as i64,
+                source.task,
+                source.weight,
+                source.expected_rank
+            ])?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,65 @@
+//! The schema's versions: numbered scripts, applied in order, never changed once released.
+
+use std::path::Path;
+
+use rusqlite::{Connection, TransactionBehavior};
+
+use super::translate;
+use crate::{ArchiveError, Result};
+
+/// Script number `i` brings version `i` to `i + 1`.
+const MIGRATIONS: [&str; 2] = [
+    include_str!("../../migrations/sqlite/0001_runs.sql"),
+    include_str!("../../migrations/sqlite/0002_artifacts.sql"),
+];
+
+/// The newest schema.
+pub(super) const VERSION: u32 = MIGRATIONS.len() as u32;
+
+/// Marks the file as an archive: "HLAR" in the file's header.
+const APPLICATION_ID: u32 = 0x484c_4152;
+
+/// Brings the database to the newest schema, in one transaction.
+pub(super) fn migrate(db: &mut Connection, path: &Path) -> Result<()> {
+    let fail = |error| translate(error, path);
+    if version(db, path)? == VERSION {
+        return Ok(());
+    }
+    // WAL is a property of the file, and cannot be set inside a transaction.
+    db.execute_batch("PRAGMA journal_mode = WAL").map_err(fail)?;
+    let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate).map_err(fail)?;
+    // Another process may have been faster.
+    let found = version(&transaction, path)?;
+    for script in MIGRATIONS.iter().skip(found as usize) {
+        transaction.execute_batch(script).map_err(fail)?;
+    }
+    transaction.pragma_update(None, "application_id", APPLICATION_ID).map_err(fail)?;
+    transaction.pragma_update(None, "user_version", VERSION).map_err(fail)?;
+    transaction.commit().map_err(fail)
+}
+
+/// Checks that a file opened for reading has a schema that can be read.
+pub(super) fn verify(db: &Connection, path: &Path) -> Result<()> {
+    match version(db, path)? {
+        VERSION => Ok(()),
+        // Old schemas are brought up to date by opening them for writing.
+        _ => Err(ArchiveError::ReadOnly { path: path.into() }),
+    }
+}
+
+/// The file's schema; 0 where it is empty.
+fn version(db: &Connection, path: &Path) -> Result<u32> {
+    let fail = |error| translate(error, path);
+    let number = |name: &str| db.pragma_query_value(None, name, |row| row.get::<_, u32>(0)).map_err(fail);
+    let (application, found) = (number("application_id")?, number("user_version")?);
+    let tables: u32 =
+        db.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)).map_err(fail)?;
+    match (application, tables) {
+        (APPLICATION_ID, _) if found > VERSION => {
+            Err(ArchiveError::NewerSchema { path: path.into(), found, known: VERSION })
+        }
+        (APPLICATION_ID, _) => Ok(found),
+        (0, 0) => Ok(0),
+        _ => Err(ArchiveError::NotAnArchive { path: path.into() }),
+    }
+}
