@@ -7,13 +7,12 @@ mod discriminant;
 mod nearest;
 mod tree;
 
-use std::sync::OnceLock;
-
 use heirloom_dataset::{Target, stratified_folds};
 use nalgebra::DMatrix;
 use rayon::prelude::*;
 
 use crate::Skipped;
+use crate::deadline::Deadline;
 use crate::describe::{Computed, Context};
 use crate::encode::{draw_rows, encode};
 
@@ -30,8 +29,9 @@ pub(crate) struct Problem {
     /// `[n]`, below `n_folds`.
     folds: Vec<usize>,
     n_folds: usize,
-    /// The rows in the order of each column, sorted by the first tree for all.
-    orders: OnceLock<Vec<Vec<u32>>>,
+    /// For each column the rows in the order of its values, which all trees start from.
+    orders: Vec<Vec<u32>>,
+    deadline: Deadline,
 }
 
 /// Row indices of one fold's two sides.
@@ -52,13 +52,10 @@ impl Problem {
         if n_folds < 2 || x.ncols() == 0 {
             return Err(Skipped::Undefined);
         }
+        let orders = tree::sort_columns(&x);
         let codes: Vec<u32> = rows.iter().map(|&row| codes[row]).collect();
         let folds = stratified_folds(&codes, names.len(), n_folds, context.options.seed);
-        Ok(Problem { x, codes, n_classes: names.len(), folds, n_folds, orders: OnceLock::new() })
-    }
-
-    fn orders(&self) -> &[Vec<u32>] {
-        self.orders.get_or_init(|| tree::sort_columns(&self.x))
+        Ok(Problem { x, codes, n_classes: names.len(), folds, n_folds, orders, deadline: context.deadline })
     }
 
     fn fold(&self, index: usize) -> Fold {
@@ -72,16 +69,11 @@ impl Problem {
     }
 
     /// Mean accuracy over the folds of the classes that `predict` gives for each fold's test rows.
-    fn accuracy(
-        &self,
-        context: &Context<'_>,
-        predict: impl Fn(&Fold) -> Result<Vec<u32>, Skipped> + Sync,
-    ) -> Computed {
-        let deadline = context.deadline;
+    fn accuracy(&self, predict: impl Fn(&Fold) -> Result<Vec<u32>, Skipped> + Sync) -> Computed {
         let accuracies: Vec<f64> = (0..self.n_folds)
             .into_par_iter()
             .map(|index| {
-                deadline.check()?;
+                self.deadline.check()?;
                 let fold = self.fold(index);
                 let predicted = predict(&fold)?;
                 let hits = predicted
@@ -108,10 +100,9 @@ fn problem<'a>(context: &'a Context<'_>) -> Result<&'a Problem, Skipped> {
 pub(crate) fn random_node(context: &Context<'_>) -> Computed {
     let problem = problem(context)?;
     context.deadline.allows(4.0 * problem.n_steps())?;
-    let orders = problem.orders();
-    problem.accuracy(context, |fold| {
+    problem.accuracy(|fold| {
         let features = tree::draw_feature(&problem.x, &fold.train, context.options.seed, fold.index);
-        Ok(tree::Tree::node(problem, &fold.train, orders, &features).predict(&problem.x, &fold.test))
+        Ok(tree::Tree::node(problem, &fold.train, &features)?.predict(&problem.x, &fold.test))
     })
 }
 
@@ -119,10 +110,9 @@ pub(crate) fn random_node(context: &Context<'_>) -> Computed {
 pub(crate) fn decision_node(context: &Context<'_>) -> Computed {
     let problem = problem(context)?;
     context.deadline.allows(4.0 * problem.n_steps())?;
-    let orders = problem.orders();
     let features: Vec<usize> = (0..problem.x.ncols()).collect();
-    problem.accuracy(context, |fold| {
-        Ok(tree::Tree::node(problem, &fold.train, orders, &features).predict(&problem.x, &fold.test))
+    problem.accuracy(|fold| {
+        Ok(tree::Tree::node(problem, &fold.train, &features)?.predict(&problem.x, &fold.test))
     })
 }
 
@@ -131,17 +121,14 @@ pub(crate) fn decision_tree(context: &Context<'_>) -> Computed {
     let problem = problem(context)?;
     // Every cell is looked at once a level.
     context.deadline.allows(2.0 * problem.n_steps() * (problem.codes.len() as f64).log2())?;
-    let orders = problem.orders();
-    problem.accuracy(context, |fold| {
-        Ok(tree::Tree::full(problem, &fold.train, orders).predict(&problem.x, &fold.test))
-    })
+    problem.accuracy(|fold| Ok(tree::Tree::full(problem, &fold.train)?.predict(&problem.x, &fold.test)))
 }
 
 /// Gaussian naive Bayes.
 pub(crate) fn naive_bayes(context: &Context<'_>) -> Computed {
     let problem = problem(context)?;
     context.deadline.allows(problem.n_steps() * (1.0 + problem.n_classes as f64 / problem.n_folds as f64))?;
-    problem.accuracy(context, |fold| Ok(bayes::predict(problem, fold)))
+    problem.accuracy(|fold| Ok(bayes::predict(problem, fold)))
 }
 
 /// Linear discriminant analysis.
@@ -151,13 +138,12 @@ pub(crate) fn lda(context: &Context<'_>) -> Computed {
         (problem.x.nrows().min(problem.x.ncols()) as f64, problem.x.nrows().max(problem.x.ncols()) as f64);
     let n_steps = problem.n_folds as f64 * (outer * inner.powi(2) / 4.0 + 10.0 * inner.powi(3));
     context.deadline.allows(n_steps)?;
-    problem.accuracy(context, |fold| discriminant::predict(problem, fold))
+    problem.accuracy(|fold| discriminant::predict(problem, fold))
 }
 
 /// The nearest neighbour of the training rows, by Euclidean distance.
 pub(crate) fn nearest_neighbour(context: &Context<'_>) -> Computed {
     let problem = problem(context)?;
     let neighbours = nearest::outside_own_fold(&problem.x, &problem.folds, context.deadline)?;
-    problem
-        .accuracy(context, |fold| Ok(fold.test.iter().map(|&row| problem.codes[neighbours[row]]).collect()))
+    problem.accuracy(|fold| Ok(fold.test.iter().map(|&row| problem.codes[neighbours[row]]).collect()))
 }

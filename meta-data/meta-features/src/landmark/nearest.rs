@@ -33,15 +33,19 @@ pub(super) fn outside_own_fold(
                 deadline.check()?;
                 let (n_a, n_b) = (TILE.min(n - a), TILE.min(n - b));
                 let products = x.rows(a, n_a) * transposed.columns(b, n_b);
-                for j in 0..n_b {
-                    for i in 0..n_a {
-                        let (row, other) = (a + i, b + j);
-                        if folds[row] != folds[other] {
-                            let distance = squared_distance(norms[row], norms[other], products[(i, j)]);
-                            best[row] = best[row].min(key(distance, other));
-                            best[other] = best[other].min(key(distance, row));
+                for (other, products) in (b..).zip(products.column_iter()) {
+                    let mut nearest = best[other];
+                    let rows = best[a..a + n_a].iter_mut().zip(&norms[a..]).zip(&folds[a..]);
+                    for (((best, &norm), &fold), (&product, row)) in
+                        rows.zip(products.as_slice().iter().zip(a..))
+                    {
+                        if fold != folds[other] {
+                            let distance = squared_distance(norm, norms[other], product);
+                            *best = (*best).min(key(distance, other));
+                            nearest = nearest.min(key(distance, row));
                         }
                     }
+                    best[other] = best[other].min(nearest);
                 }
                 Ok(best)
             },

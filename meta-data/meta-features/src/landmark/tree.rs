@@ -5,12 +5,15 @@
 //!
 //! Source: Breiman, Friedman, Olshen, Stone 1984, "Classification and Regression Trees".
 
+use std::ops::Range;
+
 use nalgebra::DMatrix;
 use rand_xoshiro::Xoshiro256PlusPlus;
 use rand_xoshiro::rand_core::{Rng, SeedableRng};
 use rayon::prelude::*;
 
 use super::Problem;
+use crate::Skipped;
 
 /// Values nearer than this are one (scikit-learn's `FEATURE_THRESHOLD`).
 const SAME: f64 = 1e-7;
@@ -96,14 +99,14 @@ struct Grower<'a> {
 
 impl Tree {
     /// Grown by Gini impurity until every leaf is pure or cannot be split.
-    pub(super) fn full(problem: &Problem, rows: &[usize], orders: &[Vec<u32>]) -> Tree {
-        let features: Vec<usize> = (0..orders.len()).collect();
-        Grower::new(problem, rows, orders, &features, Criterion::Gini).grow(usize::MAX)
+    pub(super) fn full(problem: &Problem, rows: &[usize]) -> Result<Tree, Skipped> {
+        let features: Vec<usize> = (0..problem.x.ncols()).collect();
+        Grower::new(problem, rows, &features, Criterion::Gini).grow(usize::MAX)
     }
 
     /// One split at most, on one of `features`, by entropy.
-    pub(super) fn node(problem: &Problem, rows: &[usize], orders: &[Vec<u32>], features: &[usize]) -> Tree {
-        Grower::new(problem, rows, orders, features, Criterion::Entropy).grow(1)
+    pub(super) fn node(problem: &Problem, rows: &[usize], features: &[usize]) -> Result<Tree, Skipped> {
+        Grower::new(problem, rows, features, Criterion::Entropy).grow(1)
     }
 
     pub(super) fn predict(&self, x: &DMatrix<f64>, rows: &[usize]) -> Vec<u32> {
@@ -123,59 +126,71 @@ impl Tree {
 }
 
 impl<'a> Grower<'a> {
-    fn new(
-        problem: &'a Problem,
-        rows: &[usize],
-        orders: &[Vec<u32>],
-        features: &'a [usize],
-        criterion: Criterion,
-    ) -> Self {
+    fn new(problem: &'a Problem, rows: &[usize], features: &'a [usize], criterion: Criterion) -> Self {
         let mut is_in = vec![false; problem.codes.len()];
         rows.iter().for_each(|&row| is_in[row] = true);
         let own = |order: &Vec<u32>| order.iter().copied().filter(|&row| is_in[row as usize]).collect();
         let orders = if features.is_empty() {
             vec![rows.iter().map(|&row| row as u32).collect()]
         } else {
-            features.iter().map(|&feature| own(&orders[feature])).collect()
+            features.iter().map(|&feature| own(&problem.orders[feature])).collect()
         };
         let terms = (0..=rows.len()).map(|count| criterion.term(count as f64)).collect();
         let scratch = Vec::with_capacity(rows.len());
         Grower { problem, criterion, terms, features, orders, goes_left: is_in, scratch }
     }
 
-    fn grow(mut self, max_depth: usize) -> Tree {
-        let mut nodes = vec![Node::Leaf(0)];
-        let mut open = vec![(0, 0..self.orders[0].len(), 0)];
-        while let Some((node, range, depth)) = open.pop() {
-            let counts = self.class_counts(range.clone());
-            nodes[node] = Node::Leaf(majority(&counts));
-            let is_pure = counts.iter().filter(|&&count| count > 0).count() < 2;
-            if is_pure || depth == max_depth {
-                continue;
-            }
-            let Some(split) = self.best_split(range.clone(), &counts) else { continue };
+    fn grow(mut self, max_depth: usize) -> Result<Tree, Skipped> {
+        let root = 0..self.orders[0].len();
+        let mut counts = vec![0; self.problem.n_classes];
+        self.orders[0].iter().for_each(|&row| counts[self.problem.codes[row as usize] as usize] += 1);
+        let mut nodes = vec![Node::Leaf(majority(&counts))];
+        let mut open = vec![Open { node: 0, rows: root, depth: 0, counts }];
+        open.retain(|child| child.is_divisible(max_depth));
+        while let Some(parent) = open.pop() {
+            self.problem.deadline.check()?;
+            let Some(split) = self.best_split(parent.rows.clone(), &parent.counts) else { continue };
             let left = nodes.len();
-            nodes[node] = Node::Split { feature: split.feature, threshold: split.threshold, left };
-            nodes.extend([Node::Leaf(0), Node::Leaf(0)]);
-            let middle = self.partition(range.clone(), &split);
-            open.push((left, range.start..middle, depth + 1));
-            open.push((left + 1, middle..range.end, depth + 1));
+            nodes[parent.node] = Node::Split { feature: split.feature, threshold: split.threshold, left };
+            let children = self.divide(&parent, &split, left);
+            nodes.extend(children.iter().map(|child| Node::Leaf(majority(&child.counts))));
+            if children.iter().any(|child| child.is_divisible(max_depth)) {
+                self.partition(parent.rows);
+                open.extend(children.into_iter().filter(|child| child.is_divisible(max_depth)));
+            }
         }
-        Tree(nodes)
+        Ok(Tree(nodes))
     }
 
-    fn class_counts(&self, range: std::ops::Range<usize>) -> Vec<usize> {
-        let mut counts = vec![0; self.problem.n_classes];
-        self.orders[0][range].iter().for_each(|&row| counts[self.problem.codes[row as usize] as usize] += 1);
-        counts
+    /// Marks which of the parent's rows go left, and counts both sides.
+    fn divide(&mut self, parent: &Open, split: &Split, left: usize) -> [Open; 2] {
+        let values = self.problem.x.column(split.feature);
+        let mut middle = parent.rows.start;
+        let (mut below, mut above) = (vec![0; parent.counts.len()], parent.counts.clone());
+        for &row in &self.orders[0][parent.rows.clone()] {
+            let goes_left = values[row as usize] <= split.threshold;
+            self.goes_left[row as usize] = goes_left;
+            if goes_left {
+                let class = self.problem.codes[row as usize] as usize;
+                below[class] += 1;
+                above[class] -= 1;
+                middle += 1;
+            }
+        }
+        let depth = parent.depth + 1;
+        [
+            Open { node: left, rows: parent.rows.start..middle, depth, counts: below },
+            Open { node: left + 1, rows: middle..parent.rows.end, depth, counts: above },
+        ]
     }
 
     /// The purest split; the first feature and lowest threshold on a tie.
-    fn best_split(&self, range: std::ops::Range<usize>, counts: &[usize]) -> Option<Split> {
+    fn best_split(&self, range: Range<usize>, counts: &[usize]) -> Option<Split> {
         let mut best: Option<Split> = None;
         let (mut left, mut right) = (Vec::new(), Vec::new());
         for (order, &feature) in self.orders.iter().zip(self.features) {
             let values = self.problem.x.column(feature);
+            let values = values.as_slice();
             let rows = &order[range.clone()];
             left.clear();
             left.resize(counts.len(), 0);
@@ -204,15 +219,8 @@ impl<'a> Grower<'a> {
         best
     }
 
-    /// Reorders every feature's list so that the rows that go left come first; returns where the others begin.
-    fn partition(&mut self, range: std::ops::Range<usize>, split: &Split) -> usize {
-        let values = self.problem.x.column(split.feature);
-        let mut middle = range.start;
-        for &row in &self.orders[0][range.clone()] {
-            let goes_left = values[row as usize] <= split.threshold;
-            self.goes_left[row as usize] = goes_left;
-            middle += usize::from(goes_left);
-        }
+    /// Reorders every feature's list so that the rows marked to go left come first.
+    fn partition(&mut self, range: Range<usize>) {
         for order in &mut self.orders {
             let rows = &mut order[range.clone()];
             self.scratch.clear();
@@ -228,7 +236,21 @@ impl<'a> Grower<'a> {
             }
             rows[n_left..].copy_from_slice(&self.scratch);
         }
-        middle
+    }
+}
+
+/// A node that may yet be split.
+struct Open {
+    node: usize,
+    /// Its range of every feature's list.
+    rows: Range<usize>,
+    depth: usize,
+    counts: Vec<usize>,
+}
+
+impl Open {
+    fn is_divisible(&self, max_depth: usize) -> bool {
+        self.depth < max_depth && self.counts.iter().filter(|&&count| count > 0).count() > 1
     }
 }
 
