@@ -198,6 +198,11 @@ impl MacroShape {
         Ok(graph)
     }
 
+    /// Layers of the deepest network.
+    pub(super) fn max_layers(&self) -> usize {
+        self.layers().count()
+    }
+
     fn min_stages(&self) -> usize {
         self.min_stages.unwrap_or(self.stages.len())
     }

@@ -10,6 +10,9 @@ pub use graph::{ArchitectureGraph, Node};
 mod canonical;
 pub use canonical::ArchitectureKey;
 
+mod encoding;
+pub use encoding::PathEncoding;
+
 mod text;
 
 mod edge_cell;
@@ -106,6 +109,11 @@ impl ArchitectureSpec {
             Self::NodeCell(cell) => cell.violation(values),
             Self::EdgeCell(_) | Self::LinkedCell(_) | Self::Chain(_) | Self::Macro(_) => None,
         }
+    }
+
+    /// Whether some combinations of allowed values are no architecture of the space.
+    pub(crate) fn restricts_values(&self) -> bool {
+        matches!(self, Self::NodeCell(_))
     }
 
     /// Reads an architecture of `space` in the string form its benchmark published. Parameters that are no part of

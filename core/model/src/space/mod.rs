@@ -6,6 +6,8 @@
 
 mod condition;
 mod configuration;
+mod encoding;
+mod mapping;
 mod parameter;
 mod preset;
 mod sample;
@@ -13,6 +15,8 @@ mod spec;
 
 pub use condition::Clause;
 pub use configuration::Configuration;
+pub use encoding::ConfigurationKey;
+pub use mapping::{Dropped, MappingNote, MappingReport, OutOfRange, SpaceMapping};
 pub use parameter::{Parameter, ParameterKind, Prior};
 pub use spec::{ConditionSpec, Confidence, ParameterSpec, ParameterType, PriorSpec, SpaceSpec};
 
@@ -140,6 +144,8 @@ pub struct Space {
     /// For each parameter, when it is active; parents come before children.
     conditions: Vec<Option<Clause>>,
     forbidden: Vec<Clause>,
+    /// For each parameter, names it had in other spaces.
+    aliases: Vec<Vec<String>>,
     by_name: HashMap<String, usize>,
 }
 
@@ -177,7 +183,8 @@ impl Space {
             .collect::<Result<_, _>>()?;
         let canonical = serde_json::to_vec(&spec.identity()).expect("a space is plain data");
         let hash = SpaceHash(Sha256::digest(&canonical).iter().map(|byte| format!("{byte:02x}")).collect());
-        Ok(Self { spec, hash, parameters, conditions, forbidden, by_name })
+        let aliases = all.into_iter().map(|parameter| parameter.aliases).collect();
+        Ok(Self { spec, hash, parameters, conditions, forbidden, aliases, by_name })
     }
 
     /// The description this space was made from.
@@ -209,6 +216,11 @@ impl Space {
     /// When parameter `index` is active; `None`: always.
     pub fn condition(&self, index: usize) -> Option<&Clause> {
         self.conditions[index].as_ref()
+    }
+
+    /// Names that parameter `index` had in other spaces.
+    pub fn aliases(&self, index: usize) -> &[String] {
+        &self.aliases[index]
     }
 
     /// Combinations that must not be proposed.
