@@ -1,8 +1,8 @@
 //! Answers from the table.
 
-use heirloom_model::{
+use heirloom_plugin::{
     ComponentError, Estimator, EstimatorInfo, EvaluationRequest, Failure, FailureKind, Fidelity, Outcome,
-    Reporter, Verdict,
+    Reporter, Space, Verdict,
 };
 use heirloom_recorded_table::{Entry, RecordedTable};
 
@@ -21,11 +21,16 @@ pub struct TableEstimator {
 impl TableEstimator {
     /// Opens the table.
     ///
-    /// Errors with [`Configuration`](heirloom_model::ComponentErrorKind::Configuration) when it cannot be opened, or
-    /// when it has no such task or size.
-    pub fn new(options: &Options) -> Result<Self, ComponentError> {
+    /// Errors with [`Configuration`](heirloom_plugin::ComponentErrorKind::Configuration) when it cannot be opened,
+    /// has no such task or size, or when the run's `space` is another one.
+    pub fn new(options: &Options, space: Option<&Space>) -> Result<Self, ComponentError> {
         let table = RecordedTable::open(&options.table)
             .map_err(|error| ComponentError::configuration(error.to_string()))?;
+        if space.is_some_and(|space| space.hash() != table.space().hash()) {
+            let problem =
+                format!("the run's space is not that of `{}`; hint: leave `[space]` out", table.name());
+            return Err(ComponentError::configuration(problem));
+        }
         let task = choose_task(&table, options.task.as_deref())?;
         let level = options.fidelity.map(|size| choose_level(&table, size)).transpose()?;
         Ok(Self { table, task, seed_policy: options.seed_policy, level })

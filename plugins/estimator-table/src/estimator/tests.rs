@@ -2,7 +2,7 @@ use std::path::Path;
 use std::sync::Mutex;
 
 use heirloom_dataset::{Table, shared_data};
-use heirloom_model::{Configuration, CurvePoint, Limits, Seed, TrialId};
+use heirloom_plugin::{Configuration, CurvePoint, Limits, PluginOptions, Seed, SpaceSpec, TrialId};
 
 use super::*;
 
@@ -41,7 +41,7 @@ fn request(configuration: Configuration, fidelity: Fidelity, seed: u64) -> Evalu
 }
 
 fn options(json: &str) -> Options {
-    serde_json::from_str(json).unwrap()
+    Options::from_json(&json.parse().unwrap()).unwrap()
 }
 
 fn seed_folder() -> String {
@@ -50,7 +50,8 @@ fn seed_folder() -> String {
 
 fn nb201(task: &str, rest: &str) -> TableEstimator {
     let table = format!("{}/nas-bench-201", seed_folder());
-    TableEstimator::new(&options(&format!(r#"{{"table": "{table}", "task": "{task}"{rest}}}"#))).unwrap()
+    TableEstimator::new(&options(&format!(r#"{{"table": "{table}", "task": "{task}"{rest}}}"#)), None)
+        .unwrap()
 }
 
 fn cell(estimator: &TableEstimator, text: &str) -> Configuration {
@@ -117,7 +118,7 @@ fn random_cells_score_as_in_the_shared_table_under_both_seed_policies() {
 #[test]
 fn the_estimator_brings_its_space_and_simulates_cost() {
     let info = nb201("cifar10", "").info();
-    assert_eq!(info.space, heirloom_model::SpaceSpec::preset("nas-bench-201"));
+    assert_eq!(info.space, SpaceSpec::preset("nas-bench-201"));
     assert!(info.simulated_cost && info.fidelities.is_empty());
     assert_eq!(info.objectives[0].name, "val_acc");
 }
@@ -126,7 +127,7 @@ fn the_estimator_brings_its_space_and_simulates_cost() {
 fn a_configuration_that_was_never_trained_is_rejected_by_name() {
     let table = format!("{}/nas-bench-graph", seed_folder());
     let estimator =
-        TableEstimator::new(&options(&format!(r#"{{"table": "{table}", "task": "cora"}}"#))).unwrap();
+        TableEstimator::new(&options(&format!(r#"{{"table": "{table}", "task": "cora"}}"#)), None).unwrap();
     let skips = estimator.table().space().parse_architecture("8888").unwrap().unwrap();
     let failure = one(&estimator, request(skips, Fidelity::default(), 0)).unwrap_err();
     assert_eq!(failure.kind, FailureKind::Rejected);
@@ -142,7 +143,7 @@ fn a_configuration_that_was_never_trained_is_rejected_by_name() {
 fn mistakes_in_the_options_name_what_there_is() {
     let message = |rest: &str| {
         let table = format!("{}/nas-bench-201", seed_folder());
-        TableEstimator::new(&options(&format!(r#"{{"table": "{table}"{rest}}}"#))).unwrap_err().message
+        TableEstimator::new(&options(&format!(r#"{{"table": "{table}"{rest}}}"#)), None).unwrap_err().message
     };
     assert_eq!(
         message(""),
@@ -153,6 +154,15 @@ fn mistakes_in_the_options_name_what_there_is() {
         message(r#", "task": "cifar10", "fidelity": 12"#),
         "`fidelity = 12`: `nas-bench-201` records no such size; hint: it has one size only, leave the fidelity out"
     );
+}
+
+#[test]
+fn a_run_with_another_space_is_refused() {
+    let options = options(&format!(r#"{{"table": "{}/nas-bench-201", "task": "cifar10"}}"#, seed_folder()));
+    let space = |name| Space::compile(SpaceSpec::preset(name).unwrap()).unwrap();
+    assert!(TableEstimator::new(&options, Some(&space("nas-bench-201"))).is_ok());
+    let error = TableEstimator::new(&options, Some(&space("nas-bench-graph"))).unwrap_err();
+    assert_eq!(error.message, "the run's space is not that of `nas-bench-201`; hint: leave `[space]` out");
 }
 
 const CURVES: &str = r#"
@@ -172,7 +182,7 @@ fn curves(rest: &str) -> (tempfile::TempDir, TableEstimator) {
         "lr,epoch,loss,seconds\n0.1,1,3,10\n0.1,2,2,20\n0.1,4,1,40\n1.0,1,5,10\n1.0,2,9,20\n1.0,4,,40\n";
     std::fs::write(folder.path().join("runs.csv"), rows).unwrap();
     let estimator =
-        TableEstimator::new(&options(&format!(r#"{{"table": "{}"{rest}}}"#, folder.path().display())));
+        TableEstimator::new(&options(&format!(r#"{{"table": "{}"{rest}}}"#, folder.path().display())), None);
     (folder, estimator.unwrap())
 }
 
