@@ -1,1 +1,52 @@
-//! Placeholder.
+#![doc = include_str!("../README.md")]
+#![allow(unsafe_code, reason = "the one crate that knows how objects cross the boundary between libraries")]
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+mod root;
+pub use root::{Extension, INTERFACE_LEVEL, LoadError, LoadedLibrary, Root, RootRef, header};
+
+mod strategy;
+pub use strategy::{STRATEGY_EXTENSION, StrategyExtension, StrategyObject, StrategyVtable};
+pub use strategy::{verdict_code, verdict_from_code};
+
+mod estimator;
+pub use estimator::{
+    ESTIMATOR_EXTENSION, EstimatorExtension, EstimatorObject, EstimatorVtable, ReporterObject, fail_all,
+};
+
+mod proxy;
+pub use proxy::{PROXY_EXTENSION, ProxyExtension, ProxyObject, ProxyVtable};
+
+mod host;
+pub use host::{Context, HostObject, HostServices, HostVtable};
+
+pub mod columns;
+
+mod wire;
+pub use wire::Wire;
+
+mod problem;
+pub use problem::{read_problem, read_space, write_problem, write_space};
+
+mod guard;
+pub use guard::{Handle, POISONED};
+
+mod error;
+pub use error::{AbiError, AbiResult};
+
+mod log;
+pub use log::LogSink;
+
+mod library;
+pub use library::{Component, Exports, Factory};
+
+pub mod embed;
+pub use embed::Kind;
+
+mod manifest;
+pub use manifest::{ComponentManifest, Determinism, Manifest, ManifestError};
+
+pub mod schema;
+
+/// The type of the symbol that a library exports: see [`header`].
+pub use abi_stable::library::LibHeader;

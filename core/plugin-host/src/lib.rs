@@ -1,1 +1,24 @@
-//! Placeholder.
+#![doc = include_str!("../README.md")]
+#![allow(unsafe_code, reason = "starts worker processes and shares a socket with them")]
+
+mod host;
+pub use host::{HostOptions, Isolation, PluginHost};
+
+mod plugin;
+pub use plugin::Plugin;
+
+mod error;
+pub use error::HostError;
+
+pub use heirloom_plugin_abi::schema::OptionProblem;
+pub use heirloom_plugin_abi::{ComponentManifest, Context, Determinism, Kind, Manifest};
+
+mod identity;
+
+mod library_file;
+
+mod checked;
+
+mod local;
+
+mod worker;

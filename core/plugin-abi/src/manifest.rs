@@ -1,0 +1,76 @@
+//! `plugin.toml`: what an author says of a plugin.
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::embed::Kind;
+
+/// The manifest of one library.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    /// The plugin's name among all plugins, such as `heirloom-random`.
+    pub id: String,
+    /// One sentence for lists.
+    pub description: String,
+    /// Its version; that of its crate where it is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    /// The interface level it is written for; that of the SDK it is built with where it is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interface: Option<u32>,
+    /// Where its source is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repository: Option<String>,
+    /// Its components.
+    #[serde(rename = "component")]
+    pub components: Vec<ComponentManifest>,
+}
+
+/// What an author says of one component.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ComponentManifest {
+    /// Its kind.
+    pub kind: Kind,
+    /// Its name in run files.
+    pub name: String,
+    /// One sentence for lists.
+    pub description: String,
+    /// When it gives the same results again.
+    #[serde(default)]
+    pub determinism: Determinism,
+    /// Strategies: whether it uses what past runs let it believe (`inform`).
+    #[serde(default)]
+    pub informs: bool,
+    /// Where the method was published.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paper: Option<String>,
+}
+
+/// When the same seed and the same inputs give the same results.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Determinism {
+    /// Everywhere, to the last bit.
+    #[default]
+    Exact,
+    /// On the same kind of machine and device.
+    SameDevice,
+    /// Not even there: wall clocks, other programs.
+    None,
+}
+
+/// A `plugin.toml` that is none.
+#[derive(Debug, Error)]
+#[error("its `plugin.toml` is wrong: {problem}")]
+pub struct ManifestError {
+    problem: String,
+}
+
+impl Manifest {
+    /// Reads the text of a `plugin.toml`.
+    pub fn parse(text: &str) -> Result<Self, ManifestError> {
+        toml::from_str(text).map_err(|error| ManifestError { problem: error.message().to_owned() })
+    }
+}

@@ -1,0 +1,199 @@
+//! Components as the host hands them out: every error says who, and what comes back is looked at.
+//!
+//! A proposal outside the space and an objective that is not finite are the engine's to turn into failed trials; here
+//! they are only named. What cannot be attributed to one trial, such as too many answers, is an error.
+
+use heirloom_model::{
+    AskRequest, ComponentError, Configuration, CurveReport, Estimator, EstimatorInfo, EvaluationRequest,
+    Failure, FailureKind, Observation, Outcome, PriorKnowledge, Problem, Proposal, Proxy, ProxyInfo,
+    Reporter, Seed, Strategy, TrialId, Verdict,
+};
+
+use crate::identity::Identity;
+
+type Result<T> = std::result::Result<T, ComponentError>;
+
+/// A strategy whose answers are checked.
+pub(crate) struct CheckedStrategy {
+    pub(crate) inner: Box<dyn Strategy>,
+    pub(crate) identity: Identity,
+    pub(crate) problem: Problem,
+}
+
+impl CheckedStrategy {
+    fn explain<T>(&self, doing: &str, result: Result<T>) -> Result<T> {
+        result.map_err(|error| self.identity.explain(doing, error))
+    }
+
+    /// Says what is wrong with a proposal.
+    fn fault(&self, proposal: &Proposal) -> Option<String> {
+        if let Err(error) = self.problem.space.check(&proposal.configuration) {
+            return Some(error.to_string());
+        }
+        let (found, expected) = (proposal.fidelity.0.len(), self.problem.fidelities.len());
+        (found != expected)
+            .then(|| format!("its fidelity has {found} values, the problem has {expected} dimensions"))
+    }
+}
+
+impl Strategy for CheckedStrategy {
+    fn ask(&mut self, request: &AskRequest<'_>) -> Result<Vec<Proposal>> {
+        let first = request.first_trial;
+        let answer = self.inner.ask(request);
+        let proposals =
+            answer.map_err(|error| self.identity.explain(&format!("asked for trial {first}"), error))?;
+        if proposals.len() > request.n {
+            let (n, wanted) = (proposals.len(), request.n);
+            let error = ComponentError::failed(format!(
+                "gave {n} proposals where {wanted} were wanted; hint: report it to the plugin's author"
+            ));
+            return Err(self.identity.explain(&format!("asked for trial {first}"), error));
+        }
+        for (index, proposal) in proposals.iter().enumerate() {
+            if let Some(fault) = self.fault(proposal) {
+                let trial = first.0 + index as u64;
+                tracing::warn!(trial.id = trial, "{} proposed for trial {trial}: {fault}", self.identity);
+            }
+        }
+        Ok(proposals)
+    }
+
+    fn tell(&mut self, observations: &[Observation]) -> Result<()> {
+        let told = self.inner.tell(observations);
+        told.map_err(|error| {
+            let trials: Vec<_> = observations.iter().take(8).map(|o| o.trial.to_string()).collect();
+            self.identity.explain(&format!("told of trial {}", trials.join(", ")), error)
+        })
+    }
+
+    fn judge(&mut self, report: &CurveReport) -> Result<Verdict> {
+        let verdict = self.inner.judge(report);
+        self.explain(&format!("judging trial {}", report.trial), verdict)
+    }
+
+    fn inform(&mut self, knowledge: &PriorKnowledge) -> Result<bool> {
+        let used = self.inner.inform(knowledge);
+        self.explain("informed of past runs", used)
+    }
+
+    fn recommend(&self) -> Result<Option<TrialId>> {
+        self.explain("asked for its recommendation", self.inner.recommend())
+    }
+
+    fn save(&self) -> Result<Option<Vec<u8>>> {
+        self.explain("saving its state", self.inner.save())
+    }
+
+    fn restore(&mut self, state: &[u8]) -> Result<()> {
+        let restored = self.inner.restore(state);
+        self.explain("restoring its state", restored)
+    }
+}
+
+/// What stands behind an estimator: an object of a library, or a pool of worker processes.
+pub(crate) trait RawEstimator: Send + Sync {
+    fn try_evaluate(
+        &self,
+        requests: &[EvaluationRequest],
+        reporter: &dyn Reporter,
+    ) -> Result<Vec<std::result::Result<Outcome, Failure>>>;
+}
+
+/// An estimator whose answers are checked.
+pub(crate) struct CheckedEstimator {
+    pub(crate) inner: Box<dyn RawEstimator>,
+    pub(crate) identity: Identity,
+    pub(crate) info: EstimatorInfo,
+}
+
+impl CheckedEstimator {
+    /// The result, or the failure that it amounts to.
+    fn check(
+        &self,
+        trial: TrialId,
+        result: std::result::Result<Outcome, Failure>,
+    ) -> std::result::Result<Outcome, Failure> {
+        let who = &self.identity;
+        let outcome = result.map_err(|failure| match failure.kind {
+            FailureKind::Rejected | FailureKind::Cancelled => failure,
+            _ => Failure { message: format!("{who}, trial {trial}: {}", failure.message), ..failure },
+        })?;
+        let fail = |kind, what: String| {
+            let message = format!("{who}, trial {trial}: {what}");
+            Err(Failure { kind, message, cost_seconds: outcome.cost_seconds })
+        };
+        let (found, expected) = (outcome.objectives.len(), self.info.objectives.len());
+        if found != expected {
+            let what =
+                format!("gave {found} objectives, its info names {expected}; hint: report it to its author");
+            return fail(FailureKind::Crashed, what);
+        }
+        match outcome.objectives.iter().position(|objective| !objective.is_finite()) {
+            None => Ok(outcome),
+            Some(index) => {
+                let (name, value) = (&self.info.objectives[index].name, outcome.objectives[index]);
+                let hint =
+                    "the configuration may be unsuitable, a smaller learning rate or another seed may help";
+                fail(FailureKind::Diverged, format!("`{name}` is {value}; hint: {hint}"))
+            }
+        }
+    }
+}
+
+impl Estimator for CheckedEstimator {
+    fn info(&self) -> EstimatorInfo {
+        self.info.clone()
+    }
+
+    fn evaluate(
+        &self,
+        requests: &[EvaluationRequest],
+        reporter: &dyn Reporter,
+    ) -> Vec<std::result::Result<Outcome, Failure>> {
+        let fail_all = |error: ComponentError| {
+            let failure = |request: &EvaluationRequest| {
+                let doing = format!("evaluating trial {}", request.trial);
+                let message = self.identity.explain(&doing, error.clone()).message;
+                Err(Failure::new(FailureKind::Crashed, message))
+            };
+            requests.iter().map(failure).collect()
+        };
+        match self.inner.try_evaluate(requests, reporter) {
+            Err(error) => fail_all(error),
+            Ok(results) if results.len() != requests.len() => fail_all(ComponentError::failed(format!(
+                "gave {} results for {} trials; hint: report it to the plugin's author",
+                results.len(),
+                requests.len()
+            ))),
+            Ok(results) => {
+                let pairs = requests.iter().zip(results);
+                pairs.map(|(request, result)| self.check(request.trial, result)).collect()
+            }
+        }
+    }
+}
+
+/// What stands behind a proxy.
+pub(crate) trait RawProxy: Send + Sync {
+    fn try_score(&self, configurations: &[Configuration], seed: Seed, scores: &mut [f64]) -> Result<()>;
+}
+
+/// A proxy whose errors say who.
+pub(crate) struct CheckedProxy {
+    pub(crate) inner: Box<dyn RawProxy>,
+    pub(crate) identity: Identity,
+    pub(crate) info: ProxyInfo,
+}
+
+impl Proxy for CheckedProxy {
+    fn info(&self) -> ProxyInfo {
+        self.info.clone()
+    }
+
+    fn score(&self, configurations: &[Configuration], seed: Seed, scores: &mut [f64]) -> Result<()> {
+        let scored = self.inner.try_score(configurations, seed, scores);
+        scored.map_err(|error| {
+            self.identity.explain(&format!("scoring {} configurations", configurations.len()), error)
+        })
+    }
+}

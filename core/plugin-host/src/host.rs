@@ -1,0 +1,320 @@
+//! The plugin host: which plugins there are, and components of them by name.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use heirloom_model::{ComponentError, Components, Estimator, Problem, Proxy, Space, Strategy};
+use heirloom_plugin_abi::schema::{self, OptionProblem};
+use heirloom_plugin_abi::{Context, HostServices, Kind};
+use serde_json::Value as Json;
+
+use crate::checked::{CheckedEstimator, CheckedProxy, CheckedStrategy};
+use crate::error::HostError;
+use crate::identity::Identity;
+use crate::local::Recipe;
+use crate::plugin::Plugin;
+
+/// Where a component runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Isolation {
+    /// In the host's process: fast; a segmentation fault or an `exit` ends the host.
+    #[default]
+    None,
+    /// In a worker process: whatever happens there costs one trial.
+    Process,
+}
+
+/// What holds for all components of a host.
+#[derive(Debug, Clone)]
+pub struct HostOptions {
+    /// How many threads a component may use at the same time.
+    pub threads: usize,
+    /// The run file's folder: relative paths among options start there.
+    pub folder: PathBuf,
+    /// The worker's program; by default `heirloom-plugin-worker` beside the host's own program.
+    pub worker: Option<PathBuf>,
+    /// Seconds after which a call to an isolated component that has no limit of its own counts as hanging.
+    pub call_seconds: f64,
+}
+
+impl Default for HostOptions {
+    fn default() -> Self {
+        Self { threads: 1, folder: PathBuf::new(), worker: None, call_seconds: 600.0 }
+    }
+}
+
+/// Finds plugins and makes their components. Clones share the plugins.
+#[derive(Debug, Clone)]
+pub struct PluginHost(pub(crate) Arc<Inner>);
+
+#[derive(Debug)]
+pub(crate) struct Inner {
+    pub(crate) search_paths: Vec<PathBuf>,
+    pub(crate) options: HostOptions,
+    plugins: Vec<Plugin>,
+    problems: Vec<HostError>,
+    by_name: HashMap<(Kind, String), usize>,
+    cancelled: AtomicBool,
+}
+
+impl PluginHost {
+    /// Reads the records of all plugins in `search_paths`, each a folder or a library, without loading any.
+    ///
+    /// Where two plugins have a component of the same name, the earlier path wins; within a folder the newer file.
+    /// What is wrong with single files is in [`problems`](Self::problems).
+    pub fn open(search_paths: &[PathBuf], options: HostOptions) -> Self {
+        let (mut plugins, mut problems) = (Vec::<Plugin>::new(), Vec::new());
+        for (path, named) in search_paths.iter().flat_map(|path| libraries(path)) {
+            match Plugin::read(&path) {
+                Ok(plugin) => {
+                    problems.extend(plugin.check().err());
+                    plugins.push(plugin);
+                }
+                // A folder may hold other libraries too.
+                Err(HostError::NotAPlugin { .. }) if !named => {}
+                Err(problem) => problems.push(problem),
+            }
+        }
+        let mut by_name = HashMap::new();
+        for (index, plugin) in plugins.iter().enumerate() {
+            for (component, _) in plugin.components() {
+                by_name.entry((component.kind, component.name.clone())).or_insert(index);
+            }
+        }
+        let search_paths = search_paths.to_vec();
+        let cancelled = AtomicBool::new(false);
+        Self(Arc::new(Inner { search_paths, options, plugins, problems, by_name, cancelled }))
+    }
+
+    /// Where plugins are looked for when nothing else is said: the folders in `$HEIRLOOM_PLUGINS`, then `plugins/`
+    /// beside the program, then the program's own folder.
+    pub fn default_search_paths() -> Vec<PathBuf> {
+        let variable = std::env::var_os("HEIRLOOM_PLUGINS").unwrap_or_default();
+        let mut paths: Vec<_> =
+            std::env::split_paths(&variable).filter(|path| !path.as_os_str().is_empty()).collect();
+        if let Some(folder) = std::env::current_exe().ok().as_deref().and_then(Path::parent) {
+            paths.extend([folder.join("plugins"), folder.to_owned()]);
+        }
+        paths
+    }
+
+    /// All plugins that were found, usable or not.
+    pub fn plugins(&self) -> &[Plugin] {
+        &self.0.plugins
+    }
+
+    /// What is wrong with files that look like plugins.
+    pub fn problems(&self) -> &[HostError] {
+        &self.0.problems
+    }
+
+    /// The names of all components of a kind, sorted.
+    pub fn names(&self, kind: Kind) -> Vec<&str> {
+        let names = self.0.by_name.keys().filter(|(other, _)| *other == kind);
+        let mut names: Vec<_> = names.map(|(_, name)| name.as_str()).collect();
+        names.sort_unstable();
+        names
+    }
+
+    /// The plugin that has a component.
+    pub fn find(&self, kind: Kind, name: &str) -> Result<&Plugin, HostError> {
+        match self.0.by_name.get(&(kind, name.to_owned())) {
+            Some(&index) => Ok(&self.0.plugins[index]),
+            None => Err(HostError::Unknown { kind, name: name.into(), hint: self.hint(kind, name) }),
+        }
+    }
+
+    fn hint(&self, kind: Kind, name: &str) -> String {
+        let names = self.names(kind);
+        match schema::nearest(name, names.iter().copied()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None if names.is_empty() => {
+                let paths: Vec<_> =
+                    self.0.search_paths.iter().map(|path| format!("`{}`", path.display())).collect();
+                format!("no plugin with one was found in {}; set `HEIRLOOM_PLUGINS`", paths.join(", "))
+            }
+            None => {
+                format!("there are {}", names.iter().map(|n| format!("`{n}`")).collect::<Vec<_>>().join(", "))
+            }
+        }
+    }
+
+    /// The JSON schema of a component's options.
+    pub fn schema(&self, kind: Kind, name: &str) -> Result<&Json, HostError> {
+        let plugin = self.find(kind, name)?;
+        let mut components = plugin.components();
+        let found = components.find(|(component, _)| component.kind == kind && component.name == name);
+        Ok(found.expect("`find` found it by its components").1)
+    }
+
+    /// Checks a component's options without loading its library: the options with defaults filled in and paths
+    /// taken from `folder`; or everything that is wrong with them.
+    pub fn check_options(
+        &self,
+        kind: Kind,
+        name: &str,
+        options: &Json,
+        folder: &Path,
+    ) -> Result<Json, Vec<OptionProblem>> {
+        let unknown = |error: HostError| match error {
+            HostError::Unknown { hint, .. } => {
+                vec![OptionProblem {
+                    path: String::new(),
+                    message: format!("there is no {kind} `{name}`"),
+                    help: hint,
+                }]
+            }
+            other => {
+                vec![OptionProblem { path: String::new(), message: other.to_string(), help: String::new() }]
+            }
+        };
+        let schema = self.schema(kind, name).map_err(unknown)?;
+        let mut checked = schema::check(schema, options)?;
+        let nested = self.check_nested(schema, &mut checked, folder);
+        schema::resolve_paths(schema, &mut checked, folder);
+        if nested.is_empty() { Ok(checked) } else { Err(nested) }
+    }
+
+    /// Checks the options of strategies that are named within options, in place.
+    fn check_nested(&self, schema: &Json, options: &mut Json, folder: &Path) -> Vec<OptionProblem> {
+        let mut problems = Vec::new();
+        let Some(properties) = options.as_object_mut() else { return problems };
+        for (key, value) in properties {
+            let property = &schema["properties"][key.as_str()];
+            if property["component"] != "strategy" {
+                continue;
+            }
+            let Some(table) = value.as_object_mut() else { continue };
+            let Some(Json::String(name)) = table.remove("name") else { continue };
+            match self.check_options(Kind::Strategy, &name, &Json::Object(table.clone()), folder) {
+                Ok(checked) => *table = checked.as_object().cloned().unwrap_or_default(),
+                Err(nested) => problems.extend(nested.into_iter().map(|problem| {
+                    let path =
+                        if problem.path.is_empty() { key.clone() } else { format!("{key}.{}", problem.path) };
+                    OptionProblem { path, ..problem }
+                })),
+            }
+            table.insert("name".into(), Json::String(name));
+        }
+        problems
+    }
+
+    /// The strategy `name` for `problem`.
+    pub fn strategy(
+        &self,
+        name: &str,
+        options: &Json,
+        isolation: Isolation,
+        problem: &Problem,
+    ) -> Result<Box<dyn Strategy>, HostError> {
+        self.make(Kind::Strategy, name, options, |recipe| {
+            let inner = match isolation {
+                Isolation::None => recipe.strategy(problem)?,
+                Isolation::Process => recipe.isolated_strategy(&self.0, problem)?,
+            };
+            let (identity, problem) = (recipe.identity.clone(), problem.clone());
+            Ok(Box::new(CheckedStrategy { inner, identity, problem }) as Box<dyn Strategy>)
+        })
+    }
+
+    /// The estimator `name`, for the run file's space where it has one.
+    pub fn estimator(
+        &self,
+        name: &str,
+        options: &Json,
+        isolation: Isolation,
+        space: Option<&Arc<Space>>,
+    ) -> Result<Arc<dyn Estimator>, HostError> {
+        self.make(Kind::Estimator, name, options, |recipe| {
+            let (inner, info) = match isolation {
+                Isolation::None => recipe.estimator(space.cloned())?,
+                Isolation::Process => recipe.isolated_estimator(&self.0, space.cloned())?,
+            };
+            let identity = recipe.identity.clone();
+            Ok(Arc::new(CheckedEstimator { inner, identity, info }) as Arc<dyn Estimator>)
+        })
+    }
+
+    /// The proxy `name` for `problem`.
+    pub fn proxy(
+        &self,
+        name: &str,
+        options: &Json,
+        isolation: Isolation,
+        problem: &Problem,
+    ) -> Result<Arc<dyn Proxy>, HostError> {
+        self.make(Kind::Proxy, name, options, |recipe| {
+            let (inner, info) = match isolation {
+                Isolation::None => recipe.proxy(problem)?,
+                Isolation::Process => recipe.isolated_proxy(&self.0, problem)?,
+            };
+            let identity = recipe.identity.clone();
+            Ok(Arc::new(CheckedProxy { inner, identity, info }) as Arc<dyn Proxy>)
+        })
+    }
+
+    /// Tells components that look at their context that the run ends.
+    pub fn cancel(&self) {
+        self.0.cancelled.store(true, Ordering::Relaxed);
+    }
+
+    fn make<T>(
+        &self,
+        kind: Kind,
+        name: &str,
+        options: &Json,
+        make: impl FnOnce(&Recipe<'_>) -> Result<T, HostError>,
+    ) -> Result<T, HostError> {
+        let plugin = self.find(kind, name)?;
+        plugin.check()?;
+        let host = &self.0.options;
+        let options = self
+            .check_options(kind, name, options, &host.folder)
+            .map_err(|problems| HostError::Options { kind, name: name.into(), problems })?;
+        let identity = Identity {
+            kind,
+            name: name.into(),
+            plugin: plugin.id().into(),
+            version: plugin.version().into(),
+        };
+        let context = Context::new(Arc::new(self.clone()), host.threads, &host.folder);
+        make(&Recipe { plugin, identity: &identity, options: &options, context: &context })
+    }
+}
+
+impl Components for PluginHost {
+    fn strategy(
+        &self,
+        name: &str,
+        options: &Json,
+        problem: &Problem,
+    ) -> Result<Box<dyn Strategy>, ComponentError> {
+        Ok(PluginHost::strategy(self, name, options, Isolation::None, problem)?)
+    }
+}
+
+impl HostServices for PluginHost {
+    fn cancelled(&self) -> bool {
+        self.0.cancelled.load(Ordering::Relaxed)
+    }
+}
+
+/// The libraries at a search path, the newest first, each with whether the path names it itself.
+fn libraries(path: &Path) -> Vec<(PathBuf, bool)> {
+    if path.is_file() {
+        return vec![(path.to_owned(), true)];
+    }
+    let entries = std::fs::read_dir(path).into_iter().flatten().flatten();
+    let is_library = |path: &PathBuf| {
+        path.extension().is_some_and(|extension| extension == std::env::consts::DLL_EXTENSION)
+    };
+    let mut files: Vec<_> = entries
+        .map(|entry| entry.path())
+        .filter(is_library)
+        .map(|path| (std::fs::metadata(&path).and_then(|data| data.modified()).ok(), path))
+        .collect();
+    files.sort_by(|a, b| b.cmp(a));
+    files.into_iter().map(|(_, path)| (path, false)).collect()
+}

@@ -1,0 +1,64 @@
+//! Reads what a library says of itself, without loading it: no code of the library runs.
+
+use std::fs::File;
+use std::path::Path;
+
+use heirloom_plugin_abi::Manifest;
+use heirloom_plugin_abi::embed::{self, Embedded, Record, SECTION};
+use object::{Object, ObjectSection, ReadCache};
+
+use crate::error::HostError;
+
+/// A library's record and manifest.
+#[derive(Debug, Clone)]
+pub(crate) struct Described {
+    pub(crate) record: Record,
+    pub(crate) manifest: Manifest,
+    pub(crate) fingerprint: String,
+    pub(crate) version: String,
+}
+
+/// Reads the record and the manifest of the library at `path`, and checks that they agree.
+pub(crate) fn describe(path: &Path) -> Result<Described, HostError> {
+    let Embedded { mut record, manifest, fingerprint } = read_record(path)?;
+    let bad = |problem: String| HostError::BadManifest { path: path.into(), problem };
+    let manifest = Manifest::parse(&manifest).map_err(|error| bad(error.to_string()))?;
+    record.interface = manifest.interface.unwrap_or(record.interface);
+    for component in &record.components {
+        if !manifest
+            .components
+            .iter()
+            .any(|other| (other.kind, &other.name) == (component.kind, &component.name))
+        {
+            let (kind, name) = (component.kind, &component.name);
+            return Err(bad(format!("it exports {kind} `{name}`, which its `plugin.toml` does not name")));
+        }
+    }
+    for component in &manifest.components {
+        if !record
+            .components
+            .iter()
+            .any(|other| (other.kind, &other.name) == (component.kind, &component.name))
+        {
+            let (kind, name) = (component.kind, &component.name);
+            return Err(bad(format!("its `plugin.toml` names {kind} `{name}`, which it does not export")));
+        }
+    }
+    let version = manifest.version.clone().unwrap_or_else(|| record.version.clone());
+    Ok(Described { record, manifest, fingerprint, version })
+}
+
+fn read_record(path: &Path) -> Result<Embedded, HostError> {
+    let file =
+        File::open(path).map_err(|error| HostError::Read { path: path.into(), reason: error.to_string() })?;
+    let damaged =
+        |error: object::Error| HostError::NotALibrary { path: path.into(), reason: error.to_string() };
+    // A library may be large; the cache reads the headers and the one section.
+    let cache = ReadCache::new(file);
+    let library = object::File::parse(&cache).map_err(damaged)?;
+    let section =
+        library.section_by_name(SECTION).ok_or_else(|| HostError::NotAPlugin { path: path.into() })?;
+    let bytes = section.data().map_err(damaged)?;
+    embed::parse(bytes)
+        .map_err(|error| HostError::BadManifest { path: path.into(), problem: error.to_string() })
+}

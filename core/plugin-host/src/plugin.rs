@@ -1,0 +1,119 @@
+//! One plugin library that was found.
+
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use heirloom_plugin_abi::embed::TARGET;
+use heirloom_plugin_abi::{ComponentManifest, INTERFACE_LEVEL, LoadError, LoadedLibrary, LogSink, Manifest};
+use serde_json::Value as Json;
+
+use crate::error::HostError;
+use crate::library_file::{Described, describe};
+
+/// A plugin library whose record was read.
+pub struct Plugin {
+    path: PathBuf,
+    described: Described,
+    /// Loaded, started, and found to be what the record says.
+    library: OnceLock<Result<LoadedLibrary, HostError>>,
+}
+
+impl Plugin {
+    /// Reads the record of the library at `path`.
+    pub(crate) fn read(path: &Path) -> Result<Self, HostError> {
+        Ok(Self { path: path.into(), described: describe(path)?, library: OnceLock::new() })
+    }
+
+    /// The library's file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What its author says of it.
+    pub fn manifest(&self) -> &Manifest {
+        &self.described.manifest
+    }
+
+    /// Its id.
+    pub fn id(&self) -> &str {
+        &self.described.manifest.id
+    }
+
+    /// Its version.
+    pub fn version(&self) -> &str {
+        &self.described.version
+    }
+
+    /// The interface level it was built for.
+    pub fn interface(&self) -> u32 {
+        self.described.record.interface
+    }
+
+    /// The compiler and the target it was built with.
+    pub fn built_with(&self) -> (&str, &str) {
+        (&self.described.record.rustc, &self.described.record.target)
+    }
+
+    /// The hash of its record: tells builds apart.
+    pub fn fingerprint(&self) -> &str {
+        &self.described.fingerprint
+    }
+
+    /// Its components, each with the JSON schema of its options.
+    pub fn components(&self) -> impl Iterator<Item = (&ComponentManifest, &Json)> {
+        self.described.record.components.iter().filter_map(|recorded| {
+            let mut manifests = self.described.manifest.components.iter();
+            let manifest =
+                manifests.find(|other| (other.kind, &other.name) == (recorded.kind, &recorded.name))?;
+            Some((manifest, &recorded.options))
+        })
+    }
+
+    /// Checks what can be checked without loading: the interface level and the target.
+    pub fn check(&self) -> Result<(), HostError> {
+        let (plugin, version) = (self.id().to_owned(), self.version().to_owned());
+        let record = &self.described.record;
+        if record.interface != INTERFACE_LEVEL {
+            let (found, expected) = (record.interface, INTERFACE_LEVEL);
+            return Err(HostError::Interface { plugin, version, found, expected });
+        }
+        if record.target != TARGET {
+            let (found, expected) = (record.target.clone(), TARGET.to_owned());
+            return Err(HostError::Target { plugin, version, found, expected });
+        }
+        Ok(())
+    }
+
+    /// The loaded library: all checks, then its start, once.
+    pub(crate) fn library(&self) -> Result<LoadedLibrary, HostError> {
+        self.library.get_or_init(|| self.load()).clone()
+    }
+
+    fn load(&self) -> Result<LoadedLibrary, HostError> {
+        self.check()?;
+        let (plugin, version) = (self.id().to_owned(), self.version().to_owned());
+        let failed = |error: LoadError| self.load_error(&error);
+        let library = LoadedLibrary::load(&self.path).map_err(failed)?;
+        if library.fingerprint() != self.fingerprint() {
+            let (found, expected) = (library.fingerprint().to_owned(), self.fingerprint().to_owned());
+            return Err(HostError::Fingerprint { plugin, version, found, expected });
+        }
+        library.init(LogSink::to_tracing(&format!("{plugin} {version}"))).map_err(failed)?;
+        Ok(library)
+    }
+
+    /// An error of the loaded library as the host's.
+    pub(crate) fn load_error(&self, error: &LoadError) -> HostError {
+        HostError::Load {
+            plugin: self.id().into(),
+            version: self.version().into(),
+            reason: error.to_string(),
+        }
+    }
+}
+
+impl std::fmt::Debug for Plugin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Plugin").field("path", &self.path).field("described", &self.described).finish()
+    }
+}

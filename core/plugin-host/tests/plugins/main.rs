@@ -1,0 +1,7 @@
+//! The host against real libraries. `heirloom-faulty-plugin` and `heirloom-not-a-plugin` are dev-dependencies so that
+//! cargo builds them; they are never named, because a library that is linked and loaded would export its symbols
+//! twice.
+
+mod common;
+
+mod in_process;
