@@ -76,7 +76,9 @@ impl EstimatorCheck {
             Self::Stop => {
                 "an evaluation that is told to stop at its first point ends there, with an outcome marked as stopped"
             }
-            Self::Cancel => "a cancelled evaluation gives an outcome or the failure `cancelled`, no other failure",
+            Self::Cancel => {
+                "a cancelled evaluation gives an outcome or the failure `cancelled`, no other failure"
+            }
             Self::Rejects => "a configuration of the wrong length is a failed trial, not a panic or a number",
             Self::Parallel => "four threads at once are all served",
         }

@@ -15,6 +15,9 @@ pub use strategy::{StrategyCheck, StrategySuite};
 mod estimator;
 pub use estimator::{EstimatorCheck, EstimatorSuite};
 
+mod convergence;
+pub use convergence::{ConvergenceTask, convergence};
+
 mod proxy;
 pub use proxy::{ProxyCheck, ProxySuite};
 

@@ -50,6 +50,21 @@ pub(crate) fn real() -> Problem {
     )
 }
 
+/// The cell of NAS-Bench-201.
+pub(crate) fn five_operations() -> Problem {
+    problem(
+        r#"{"name": "five-operations", "architecture": {"kind": "edge-cell", "n_nodes": 4, "operations":
+            ["none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3"]}}"#,
+    )
+}
+
+/// Six real parameters.
+pub(crate) fn six_numbers() -> Problem {
+    let parameter = |index| format!(r#"{{"name": "x{index}", "type": "float", "low": 0, "high": 1}}"#);
+    let parameters: Vec<_> = (0..6).map(parameter).collect();
+    problem(&format!(r#"{{"name": "six-numbers", "parameter": [{}]}}"#, parameters.join(", ")))
+}
+
 /// Four configurations.
 pub(crate) fn tiny() -> Problem {
     problem(
@@ -90,12 +105,8 @@ pub(crate) fn measure(problem: &Problem, configuration: &Configuration, fidelity
     let unit = problem.space.to_unit(configuration);
     let active = unit.iter().filter(|place| !place.is_nan());
     let distance: f64 = active.map(|place| (place - 0.3).powi(2)).sum();
-    let size: f64 = problem
-        .fidelities
-        .iter()
-        .zip(&fidelity.0)
-        .map(|(dimension, value)| value / dimension.high)
-        .product();
+    let size: f64 =
+        problem.fidelities.iter().zip(&fidelity.0).map(|(dimension, value)| value / dimension.high).product();
     let first = distance + 0.1 * (1.0 - size);
     (0..problem.objectives.len()).map(|index| if index == 0 { first } else { size + distance }).collect()
 }

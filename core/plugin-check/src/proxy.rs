@@ -45,11 +45,17 @@ impl ProxyCheck {
     pub fn demand(self) -> &'static str {
         match self {
             Self::Info => "the declared cost is a finite number of seconds, 0 or more",
-            Self::Count => "every configuration's place in `scores` is written, and no configurations are no error",
-            Self::Finite => "a score is finite, or NaN for a configuration that cannot be scored; not all are NaN",
+            Self::Count => {
+                "every configuration's place in `scores` is written, and no configurations are no error"
+            }
+            Self::Finite => {
+                "a score is finite, or NaN for a configuration that cannot be scored; not all are NaN"
+            }
             Self::Batch => "a batch gives the scores that its configurations get one by one",
             Self::Deterministic => "the same seed gives the same scores, in a fresh instance too",
-            Self::Rejects => "a configuration of the wrong length gets NaN or an error, not a score or a panic",
+            Self::Rejects => {
+                "a configuration of the wrong length gets NaN or an error, not a score or a panic"
+            }
         }
     }
 }
@@ -113,11 +119,7 @@ where
     }
 
     /// Scores into places that hold `before`.
-    fn scores(
-        proxy: &dyn Proxy,
-        configurations: &[Configuration],
-        before: f64,
-    ) -> Result<Vec<f64>, Trouble> {
+    fn scores(proxy: &dyn Proxy, configurations: &[Configuration], before: f64) -> Result<Vec<f64>, Trouble> {
         let mut scores = vec![before; configurations.len()];
         proxy
             .score(configurations, Seed::from_number(1), &mut scores)

@@ -58,8 +58,7 @@ impl<'a> Session<'a> {
     pub fn ask(&mut self, n: usize) -> Result<Vec<TrialId>, Trouble> {
         let request =
             AskRequest { n, first_trial: TrialId(self.next_trial), pending: &self.pending, seed: self.seed };
-        let proposals =
-            self.strategy.ask(&request).map_err(|error| Trouble::from_error("`ask`", &error))?;
+        let proposals = self.strategy.ask(&request).map_err(|error| Trouble::from_error("`ask`", &error))?;
         if proposals.len() > n {
             return Err(Trouble::Failed(format!("`ask` for {n} gave {} proposals", proposals.len())));
         }

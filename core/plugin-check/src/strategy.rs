@@ -98,7 +98,9 @@ impl StrategyCheck {
             }
             Self::Count => "an ask for n gives at most n proposals, and an ask for none gives none",
             Self::LargeBatch => "an ask for 500 is answered, with at least one proposal",
-            Self::Pending => "asks are answered while up to 64 trials are pending, and all can be told afterwards",
+            Self::Pending => {
+                "asks are answered while up to 64 trials are pending, and all can be told afterwards"
+            }
             Self::AnyOrder => "trials may be told in any order, one by one or many at a time",
             Self::FailedTrials => {
                 "failed trials are told like others; the search goes on, even when all have failed"
@@ -115,7 +117,9 @@ impl StrategyCheck {
                  replaying its trials"
             }
             Self::FollowsSeed => "another seed gives other proposals, unless declared with `ignores_seed`",
-            Self::SaveRestore => "an instance that restores a saved state proposes what the saved one proposes",
+            Self::SaveRestore => {
+                "an instance that restores a saved state proposes what the saved one proposes"
+            }
             Self::Inform => "prior knowledge is taken in before the first ask, be it empty or not",
             Self::Exhausted => "a strategy that has nothing left to propose stays at that",
             Self::Judge => "every reported point of a learning curve gets a verdict",
@@ -235,9 +239,8 @@ impl<F: Make> Bench<'_, F> {
 
     /// A second instance beside one that `on_each` gave.
     fn twin<'p>(&self, problem: &'p Problem, seed: u64) -> Result<Session<'p>, Trouble> {
-        self.session(problem, seed)?.ok_or_else(|| {
-            Trouble::Failed("the strategy refused a problem that it had taken before".into())
-        })
+        self.session(problem, seed)?
+            .ok_or_else(|| Trouble::Failed("the strategy refused a problem that it had taken before".into()))
     }
 }
 

@@ -3,12 +3,12 @@
 use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 
-use heirloom_model::{
+use heirloom_plugin::{
     AskRequest, ComponentError, Configuration, Fidelity, Observation, PriorKnowledge, Problem, Proposal, Rng,
     Space, SpaceError, Strategy, TrialId,
 };
 
-use crate::params::Params;
+use crate::params::Options;
 
 /// Mutations tried for a child that was not proposed before.
 const MAX_MUTATIONS: usize = 100;
@@ -20,8 +20,8 @@ const MAX_MUTATIONS: usize = 100;
 pub struct Evolution {
     space: Arc<Space>,
     fidelity: Fidelity,
-    params: Params,
-    /// The oldest first, at most `params.population`.
+    options: Options,
+    /// The oldest first, at most `options.population`.
     population: VecDeque<Member>,
     /// Expected good configurations with the trust in them, the best first.
     expected: VecDeque<(Configuration, f64)>,
@@ -39,12 +39,12 @@ struct Member {
 
 impl Evolution {
     /// Evolution on `problem`.
-    pub fn new(problem: &Problem, params: Params) -> Self {
+    pub fn new(problem: &Problem, options: Options) -> Self {
         Self {
             space: Arc::clone(&problem.space),
             fidelity: problem.full_fidelity(),
-            params,
-            population: VecDeque::with_capacity(params.population + 1),
+            options,
+            population: VecDeque::with_capacity(options.population + 1),
             expected: VecDeque::new(),
             seen: HashSet::new(),
         }
@@ -62,11 +62,11 @@ impl Evolution {
         self.space.sample(rng)
     }
 
-    /// The best of `params.tournament` members, drawn with replacement.
+    /// The best of `options.tournament` members, drawn with replacement.
     fn winner(&self, rng: &mut Rng) -> &Member {
         let draw = |rng: &mut Rng| &self.population[rng.below(self.population.len())];
         let mut winner = draw(rng);
-        for _ in 1..self.params.tournament {
+        for _ in 1..self.options.tournament {
             let rival = draw(rng);
             if rival.objective < winner.objective {
                 winner = rival;
@@ -78,11 +78,10 @@ impl Evolution {
     /// The winner of a tournament with one parameter changed. A space in which nothing can vary gives copies.
     fn child(&self, rng: &mut Rng) -> Proposal {
         let parent = self.winner(rng);
-        let mut child = || {
-            self.space.mutate(&parent.configuration, rng).unwrap_or_else(|| parent.configuration.clone())
-        };
+        let mut child =
+            || self.space.mutate(&parent.configuration, rng).unwrap_or_else(|| parent.configuration.clone());
         let mut configuration = child();
-        if self.params.distinct {
+        if self.options.distinct {
             for _ in 1..MAX_MUTATIONS {
                 if !self.seen.contains(&configuration) {
                     break;
@@ -96,23 +95,22 @@ impl Evolution {
 
 impl Strategy for Evolution {
     fn ask(&mut self, request: &AskRequest<'_>) -> Result<Vec<Proposal>, ComponentError> {
-        if self.params.distinct {
+        if self.options.distinct {
             self.seen.extend(request.pending.iter().map(|trial| trial.configuration.clone()));
         }
         let mut proposals = Vec::with_capacity(request.n);
         for index in 0..request.n {
             let mut rng = request.rng(index);
             let n_members = self.population.len() + request.pending.len() + index;
-            let is_early = n_members < self.params.population || self.population.is_empty();
+            let is_early = n_members < self.options.population || self.population.is_empty();
             let proposal = if is_early {
-                let configuration = self
-                    .first_member(&mut rng)
-                    .map_err(|error| ComponentError::failed(error.to_string()))?;
+                let configuration =
+                    self.first_member(&mut rng).map_err(|error| ComponentError::failed(error.to_string()))?;
                 Proposal::new(configuration, self.fidelity.clone())
             } else {
                 self.child(&mut rng)
             };
-            if self.params.distinct {
+            if self.options.distinct {
                 self.seen.insert(proposal.configuration.clone());
             }
             proposals.push(proposal);
@@ -129,7 +127,7 @@ impl Strategy for Evolution {
                     objective,
                 });
             }
-            if self.population.len() > self.params.population {
+            if self.population.len() > self.options.population {
                 self.population.pop_front();
             }
         }
@@ -144,8 +142,7 @@ impl Strategy for Evolution {
                 .check(&observation.configuration)
                 .map_err(|error| ComponentError::failed(format!("prior knowledge: {error}")))?;
         }
-        self.expected =
-            expected.iter().map(|prior| (prior.configuration.clone(), prior.weight)).collect();
+        self.expected = expected.iter().map(|prior| (prior.configuration.clone(), prior.weight)).collect();
         Ok(!self.expected.is_empty())
     }
 }

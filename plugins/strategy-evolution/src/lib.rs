@@ -2,14 +2,21 @@
 #![forbid(unsafe_code)]
 
 mod params;
-pub use params::{Options, Params};
+pub use params::Options;
 
 mod evolution;
 pub use evolution::Evolution;
 
-use heirloom_model::{ComponentError, Problem, Strategy};
+use heirloom_plugin::{ComponentError, Context, Problem, Strategy, export_strategy};
 
 /// Regularised evolution with `options` on `problem`.
-pub fn strategy(options: Options, problem: &Problem) -> Result<Box<dyn Strategy>, ComponentError> {
-    Ok(Box::new(Evolution::new(problem, options.check()?)))
+pub fn strategy(
+    options: Options,
+    problem: &Problem,
+    _context: &Context,
+) -> Result<Box<dyn Strategy>, ComponentError> {
+    options.check()?;
+    Ok(Box::new(Evolution::new(problem, options)))
 }
+
+export_strategy!("evolution" => strategy);

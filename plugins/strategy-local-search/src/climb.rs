@@ -1,6 +1,6 @@
 //! One climb: from a centre to its best neighbour, and on, until no neighbour is better.
 
-use heirloom_model::{Configuration, Rng, Space, TrialId};
+use heirloom_plugin::{Configuration, Rng, Space, TrialId};
 
 use crate::params::Move;
 

@@ -6,13 +6,13 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
-use heirloom_model::{
-    AskRequest, ComponentError, Configuration, Fidelity, Observation, PriorKnowledge, Problem, Proposal, Rng, Seed,
-    Space, Strategy, TrialId,
+use heirloom_plugin::{
+    AskRequest, ComponentError, Configuration, Fidelity, Observation, PriorKnowledge, Problem, Proposal, Rng,
+    Seed, Space, Strategy, TrialId,
 };
 
 use crate::climb::{Batch, Climb, Evaluated, Standing, Step};
-use crate::params::Params;
+use crate::params::Options;
 
 /// Draws after which the space counts as searched through.
 const MAX_DRAWS: usize = 1_000;
@@ -25,7 +25,7 @@ const MAX_DRAWS: usize = 1_000;
 pub struct LocalSearch {
     space: Arc<Space>,
     fidelity: Fidelity,
-    params: Params,
+    options: Options,
     /// Told configurations; `None` where the evaluation failed.
     told: HashMap<Configuration, Option<Evaluated>>,
     /// Proposed, not told: the request's pending trials and what the same ask proposed before.
@@ -41,11 +41,11 @@ pub struct LocalSearch {
 
 impl LocalSearch {
     /// Local search over `problem`.
-    pub fn new(problem: &Problem, params: Params) -> Self {
+    pub fn new(problem: &Problem, options: Options) -> Self {
         Self {
             space: Arc::clone(&problem.space),
             fidelity: problem.full_fidelity(),
-            params,
+            options,
             told: HashMap::new(),
             in_flight: HashSet::new(),
             starts: Batch::default(),
@@ -72,8 +72,7 @@ impl LocalSearch {
             break;
         }
         for _ in 0..MAX_DRAWS {
-            let drawn =
-                self.space.sample(rng).map_err(|error| ComponentError::failed(error.to_string()))?;
+            let drawn = self.space.sample(rng).map_err(|error| ComponentError::failed(error.to_string()))?;
             if !is_seen(&drawn) {
                 return Ok(Some(drawn));
             }
@@ -85,16 +84,18 @@ impl LocalSearch {
     fn next_neighbour(&mut self) -> Option<(Configuration, TrialId)> {
         let Self { told, in_flight, climb, .. } = self;
         let climb = climb.as_mut()?;
-        let is_seen =
-            |configuration: &Configuration| told.contains_key(configuration) || in_flight.contains(configuration);
+        let is_seen = |configuration: &Configuration| {
+            told.contains_key(configuration) || in_flight.contains(configuration)
+        };
         Some((climb.next_neighbour(is_seen)?, climb.centre.trial))
     }
 
     /// Takes in what was told since the last ask, and climbs as far as that allows.
     fn advance(&mut self, seed: Seed) {
         let Self { told, in_flight, .. } = self;
-        let is_seen =
-            |configuration: &Configuration| told.contains_key(configuration) || in_flight.contains(configuration);
+        let is_seen = |configuration: &Configuration| {
+            told.contains_key(configuration) || in_flight.contains(configuration)
+        };
         let standing = |configuration: &Configuration| match told.get(configuration) {
             Some(Some(evaluated)) => Standing::Known(evaluated),
             None if in_flight.contains(configuration) => Standing::Pending,
@@ -103,12 +104,12 @@ impl LocalSearch {
         self.starts.settle(&standing);
         loop {
             let step = match &mut self.climb {
-                None if self.starts.n_settled >= self.params.n_starts => {
+                None if self.starts.n_settled >= self.options.n_starts => {
                     self.starts.n_settled = 0;
                     self.starts.best.take().map_or(Step::LocalOptimum, Step::Move)
                 }
                 None => Step::Stay,
-                Some(climb) => climb.step(self.params.moves, &standing),
+                Some(climb) => climb.step(self.options.moves, &standing),
             };
             match step {
                 Step::Stay => return,
@@ -163,8 +164,7 @@ impl Strategy for LocalSearch {
                 .check(&observation.configuration)
                 .map_err(|error| ComponentError::failed(format!("prior knowledge: {error}")))?;
         }
-        self.expected =
-            expected.iter().map(|prior| (prior.configuration.clone(), prior.weight)).collect();
+        self.expected = expected.iter().map(|prior| (prior.configuration.clone(), prior.weight)).collect();
         Ok(!self.expected.is_empty())
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use heirloom_model::{
+use heirloom_plugin::{
     AskRequest, ComponentError, Configuration, Fidelity, Observation, Problem, Proposal, Space, Strategy,
 };
 
@@ -123,7 +123,7 @@ impl Strategy for GridSearch {
 mod tests {
     use std::collections::HashSet;
 
-    use heirloom_model::SpaceSpec;
+    use heirloom_plugin::SpaceSpec;
 
     use super::*;
 

@@ -1,31 +1,26 @@
 //! The strategy's table of the run file.
 
-use heirloom_model::ComponentError;
-use serde::Deserialize;
+use heirloom_plugin::{ComponentError, PluginOptions};
 
 /// The table as it is written.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[derive(Debug, Clone, PluginOptions)]
 pub struct Options {
     /// How configurations are drawn.
+    #[option(default = "random")]
     pub kind: Kind,
     /// `random`: draw from the parameters' priors where they have some.
+    #[option(default = false)]
     pub priors: bool,
     /// `grid`: values taken of a real parameter without a step, both ends among them.
-    pub points: u32,
+    #[option(default = 5, low = 1)]
+    pub points: usize,
     /// `grid`: visit the points in random order, which is drawing without replacement.
+    #[option(default = false)]
     pub shuffle: bool,
 }
 
-impl Default for Options {
-    fn default() -> Self {
-        Self { kind: Kind::Random, priors: false, points: 5, shuffle: false }
-    }
-}
-
 /// How configurations are drawn.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PluginOptions)]
 pub enum Kind {
     /// Independently and uniformly.
     Random,
@@ -58,7 +53,8 @@ impl Options {
     /// Checks the table: every field that is set must mean something for the kind.
     pub fn check(&self) -> Result<Params, ComponentError> {
         let unused = |field: &str, kind: &str| {
-            let message = format!("`{field}` has no meaning here; hint: leave it out or set `kind = \"{kind}\"`");
+            let message =
+                format!("`{field}` has no meaning here; hint: leave it out or set `kind = \"{kind}\"`");
             Err(ComponentError::configuration(message))
         };
         if self.priors && self.kind != Kind::Random {
@@ -67,13 +63,10 @@ impl Options {
         if self.shuffle && self.kind != Kind::Grid {
             return unused("shuffle", "grid");
         }
-        if self.points == 0 {
-            return Err(ComponentError::configuration("`points = 0` leaves no grid; hint: give at least 1"));
-        }
         Ok(match self.kind {
             Kind::Random => Params::Random { priors: self.priors },
             Kind::QuasiRandom => Params::QuasiRandom,
-            Kind::Grid => Params::Grid { points: self.points as usize, shuffle: self.shuffle },
+            Kind::Grid => Params::Grid { points: self.points, shuffle: self.shuffle },
         })
     }
 }
@@ -89,7 +82,6 @@ mod tests {
         assert!(refused(shuffled).contains("hint: leave it out or set `kind = \"grid\"`"));
         let priors = Options { kind: Kind::Grid, priors: true, ..Options::default() };
         assert!(refused(priors).contains("`priors`"));
-        assert!(refused(Options { points: 0, ..Options::default() }).contains("`points = 0`"));
         assert_eq!(Options::default().check(), Ok(Params::Random { priors: false }));
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use heirloom_model::{
+use heirloom_plugin::{
     AskRequest, ComponentError, Fidelity, Observation, Problem, Proposal, Space, Strategy,
 };
 

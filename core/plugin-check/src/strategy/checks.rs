@@ -109,8 +109,12 @@ pub(super) fn filtered_trials<F: Make>(bench: &Bench<'_, F>) -> Result<(), Troub
     bench.on_each(problems::endless(), |problem, mut session| {
         for round in 0..N_TRIALS {
             if session.ask(3)?.is_empty() && session.pending.is_empty() {
+                let n = session.proposals.len();
+                if n >= N_TRIALS {
+                    break;
+                }
                 return failed(format!(
-                    "the search ended in round {round}, after two of every three proposals were filtered out"
+                    "the search ended in round {round} with {n} proposals, after two of every three were filtered out"
                 ));
             }
             while session.pending.len() > 1 {
@@ -161,7 +165,12 @@ pub(super) fn deterministic<F: Make>(bench: &Bench<'_, F>) -> Result<(), Trouble
         let mut twin = bench.twin(problem, 1)?;
         session.run(2 * N_TRIALS, 4, measured(problem))?;
         twin.run(2 * N_TRIALS, 4, measured(problem))?;
-        same(problem, &session.proposals, &twin.proposals, "in two instances with one seed and the same tells")
+        same(
+            problem,
+            &session.proposals,
+            &twin.proposals,
+            "in two instances with one seed and the same tells",
+        )
     })
 }
 
@@ -269,13 +278,10 @@ pub(super) fn recommend<F: Make>(bench: &Bench<'_, F>) -> Result<(), Trouble> {
     bench.on_each(problems::all(), |problem, mut session| {
         let turn = std::cell::Cell::new(0);
         for _ in 0..3 {
-            let recommended = session
-                .strategy()
-                .recommend()
-                .map_err(|error| Trouble::from_error("`recommend`", &error))?;
-            let succeeded = |id| {
-                session.observations.iter().any(|told| told.trial == id && told.result.is_ok())
-            };
+            let recommended =
+                session.strategy().recommend().map_err(|error| Trouble::from_error("`recommend`", &error))?;
+            let succeeded =
+                |id| session.observations.iter().any(|told| told.trial == id && told.result.is_ok());
             if let Some(id) = recommended.filter(|&id| !succeeded(id)) {
                 return failed(format!("trial {id} was recommended, which was not told with a result"));
             }

@@ -155,7 +155,10 @@ fn suite(fault: Fault) -> StrategySuite<impl Fn(&Problem) -> Result<Box<dyn Stra
 /// The check fails for the fault, with `expected` in its message, and succeeds without it.
 fn check(check: StrategyCheck, fault: Fault, expected: &str) {
     let status = suite(fault).check(check).results.remove(0).status;
-    assert!(matches!(&status, Status::Failed(message) if message.contains(expected)), "{fault:?}: {status:?}");
+    assert!(
+        matches!(&status, Status::Failed(message) if message.contains(expected)),
+        "{fault:?}: {status:?}"
+    );
     let sound = suite(Fault::None).check(check);
     assert!(sound.passed(), "{sound}");
 }
@@ -202,6 +205,8 @@ fn a_strategy_that_supports_no_problem_is_skipped_not_failed() {
     let report = suite.report();
     assert!(report.results.iter().all(|result| matches!(result.status, Status::Skipped(_))), "{report}");
     let broken = crate::strategy(|_| Err(ComponentError::failed("no licence")));
-    assert!(broken.check(StrategyCheck::InBounds).results[0].status
-        == Status::Failed("making the strategy gave an error: no licence".into()));
+    assert!(
+        broken.check(StrategyCheck::InBounds).results[0].status
+            == Status::Failed("making the strategy gave an error: no licence".into())
+    );
 }
