@@ -1,1 +1,23 @@
-//! Placeholder.
+#![doc = include_str!("../README.md")]
+
+mod error;
+pub use error::Error;
+
+mod knowledge;
+pub use knowledge::{Knowledge, MetaFeatures, Mode, Options, PastTask};
+
+mod transfer;
+pub use transfer::Transfer;
+
+mod near;
+mod weights;
+
+mod landscape;
+
+mod portfolio;
+
+mod guard;
+
+mod forest;
+
+mod rank;

@@ -1,0 +1,186 @@
+//! What a warm start is made from: the past tasks as plain data, thinned to a bounded size.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use heirloom_model::{Configuration, Fidelity, Problem, Space, SpaceSpec};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::{Error, Transfer};
+
+/// Numbers that describe a task, by name. What could not be computed is left out.
+pub type MetaFeatures = BTreeMap<String, f64>;
+
+/// Configurations that a warm start looks at, over all past tasks. Ranks among this many are exact to a
+/// two-thousandth, while one decision still takes milliseconds with a hundred tasks.
+const MAX_CONFIGURATIONS: usize = 2_000;
+
+/// The best ones of each task are kept whatever else is thinned out.
+const N_BEST_KEPT: usize = 20;
+
+/// How the archive is used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Mode {
+    /// Transferred configurations among the strategy's own, as many as they prove to be worth.
+    Seed,
+    /// The strategy is told what scores to expect, and gets a few seeds.
+    Inform,
+    /// The whole initial design comes from the archive; then the strategy alone.
+    Replace,
+}
+
+/// How a warm start behaves.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Options {
+    /// How the archive is used.
+    pub mode: Mode,
+    /// Trials of the initial design: all of them transferred in `replace`; in the other modes the length after
+    /// which the archive's word begins to fade.
+    pub n_initial: usize,
+}
+
+impl Default for Options {
+    /// Ten trials: about what a surrogate of the new task itself needs before it knows better than the past does
+    /// (Feurer et al. 2018, RGPE, section 5).
+    fn default() -> Self {
+        Self { mode: Mode::Seed, n_initial: 10 }
+    }
+}
+
+/// One past task: a data set with its objective, and what was measured on it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PastTask {
+    /// The task's key in the archive.
+    pub key: String,
+    /// Its name for people.
+    pub name: String,
+    /// Numbers that describe it, where known.
+    pub meta_features: Option<MetaFeatures>,
+    /// Evaluated configurations, mapped into the new task's space, `[n]`; duplicates are allowed.
+    pub configurations: Vec<Configuration>,
+    /// The first objective of each at full fidelity, minimised, `[n]`; `None`: the evaluation failed.
+    pub objectives: Vec<Option<f64>>,
+    /// How many evaluations the archive holds, before any were left out.
+    pub n_evaluations: usize,
+}
+
+/// Everything a warm start knows, as plain data: recorded with a run, it gives the same warm start when the run
+/// is resumed, whatever has been archived since.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Knowledge {
+    pub(crate) space: SpaceSpec,
+    pub(crate) fidelity: Fidelity,
+    pub(crate) meta_features: Option<MetaFeatures>,
+    pub(crate) tasks: Vec<PastTask>,
+    pub(crate) options: Options,
+}
+
+impl Knowledge {
+    /// Knowledge for a search on `problem`, a task that `meta_features` describe.
+    ///
+    /// Archives of any size are thinned to 2,000 configurations, the same ones for all tasks, and the twenty best
+    /// of each task. Tasks without a finished evaluation are dropped.
+    ///
+    /// Errors with [`Error::UnequalLength`], [`Error::DuplicateTask`], and [`Error::BadConfiguration`] where a
+    /// configuration is no point of the problem's space.
+    pub fn new(
+        problem: &Problem,
+        meta_features: Option<MetaFeatures>,
+        tasks: Vec<PastTask>,
+        options: Options,
+    ) -> Result<Self, Error> {
+        let mut keys = HashSet::new();
+        for task in &tasks {
+            check(task, &problem.space)?;
+            if !keys.insert(task.key.as_str()) {
+                return Err(Error::DuplicateTask { task: task.key.clone() });
+            }
+        }
+        let tasks: Vec<PastTask> = tasks.into_iter().map(without_duplicates).collect();
+        let mut tasks: Vec<PastTask> =
+            tasks.into_iter().filter(|task| task.objectives.iter().any(Option::is_some)).collect();
+        thin(&mut tasks);
+        let (space, fidelity) = (problem.space.spec().clone(), problem.full_fidelity());
+        Ok(Self { space, fidelity, meta_features, tasks, options })
+    }
+
+    /// The warm start that this knowledge makes.
+    ///
+    /// Errors with [`Error::Space`] when a recorded space no longer compiles.
+    pub fn warm_start(&self) -> Result<Transfer, Error> {
+        Transfer::new(self)
+    }
+
+    /// How many past tasks there are.
+    pub fn n_tasks(&self) -> usize {
+        self.tasks.len()
+    }
+}
+
+fn check(task: &PastTask, space: &Space) -> Result<(), Error> {
+    let (configurations, objectives) = (task.configurations.len(), task.objectives.len());
+    if configurations != objectives {
+        return Err(Error::UnequalLength { task: task.key.clone(), configurations, objectives });
+    }
+    for (row, configuration) in task.configurations.iter().enumerate() {
+        let bad = |source| Error::BadConfiguration { task: task.key.clone(), row, source };
+        space.check(configuration).map_err(bad)?;
+    }
+    Ok(())
+}
+
+/// One row a configuration: the mean of its finite objectives, or a failure where there is none.
+fn without_duplicates(mut task: PastTask) -> PastTask {
+    let mut places: HashMap<Configuration, usize> = HashMap::with_capacity(task.configurations.len());
+    let mut configurations = Vec::new();
+    let mut sums: Vec<(f64, usize)> = Vec::new();
+    for (configuration, objective) in task.configurations.into_iter().zip(&task.objectives) {
+        let place = *places.entry(configuration).or_insert_with_key(|configuration| {
+            configurations.push(configuration.clone());
+            sums.push((0.0, 0));
+            sums.len() - 1
+        });
+        if let Some(objective) = objective.filter(|objective| objective.is_finite()) {
+            sums[place].0 += objective;
+            sums[place].1 += 1;
+        }
+    }
+    task.configurations = configurations;
+    task.objectives = sums.into_iter().map(|(sum, n)| (n > 0).then(|| sum / n as f64)).collect();
+    task
+}
+
+/// Leaves the same configurations to all tasks, so that what was recorded for all of them stays comparable: those
+/// with the smallest hashes (a draw that depends on nothing else), and each task's best.
+fn thin(tasks: &mut [PastTask]) {
+    let all: HashSet<&Configuration> = tasks.iter().flat_map(|task| &task.configurations).collect();
+    if all.len() <= MAX_CONFIGURATIONS {
+        return;
+    }
+    let mut drawn: Vec<([u8; 32], &Configuration)> = all.into_iter().map(|c| (hash(c), c)).collect();
+    drawn.sort_unstable_by_key(|(hash, _)| *hash);
+    let mut kept: HashSet<Configuration> =
+        drawn.into_iter().take(MAX_CONFIGURATIONS).map(|(_, configuration)| configuration.clone()).collect();
+    for task in &*tasks {
+        let mut best: Vec<(f64, &Configuration)> = task
+            .objectives
+            .iter()
+            .zip(&task.configurations)
+            .filter_map(|(objective, configuration)| objective.map(|objective| (objective, configuration)))
+            .collect();
+        best.sort_by(|a, b| a.0.total_cmp(&b.0));
+        kept.extend(best.into_iter().take(N_BEST_KEPT).map(|(_, configuration)| configuration.clone()));
+    }
+    for task in tasks {
+        let rows = std::mem::take(&mut task.configurations).into_iter().zip(std::mem::take(&mut task.objectives));
+        (task.configurations, task.objectives) =
+            rows.filter(|(configuration, _)| kept.contains(configuration)).unzip();
+    }
+}
+
+fn hash(configuration: &Configuration) -> [u8; 32] {
+    let mut hasher = Sha256::new();
+    configuration.values().iter().for_each(|value| hasher.update(value.to_le_bytes()));
+    hasher.finalize().into()
+}

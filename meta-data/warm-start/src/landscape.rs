@@ -1,0 +1,203 @@
+//! Where configurations stand on each past task: what was measured, else what a surrogate of that task predicts.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::OnceLock;
+
+use heirloom_model::{Configuration, ParameterKind, Seed, Space};
+use rayon::prelude::*;
+
+use crate::PastTask;
+use crate::forest::Forest;
+use crate::rank::{normal_score, quantiles};
+
+/// Fresh draws among the candidates where past tasks hold different configurations: ten times what a sparse task
+/// holds, so that its surrogate has something to choose from.
+const N_DRAWS: usize = 2_000;
+
+/// Of each task's best configurations the neighbourhood is among the candidates too.
+const N_CENTRES: usize = 10;
+
+/// Candidates and their standing on each past task.
+#[derive(Debug)]
+pub(crate) struct Landscape {
+    space: Space,
+    candidates: Vec<Configuration>,
+    tasks: Vec<TaskView>,
+}
+
+/// One past task seen over the candidates.
+#[derive(Debug)]
+struct TaskView {
+    /// What was measured: normal score among this task's own evaluations, by configuration.
+    measured: HashMap<Configuration, f64>,
+    /// (score, regret) of its own evaluations, ascending: from a predicted score to a regret.
+    regret_at: Vec<(f64, f64)>,
+    surrogate: OnceLock<Forest>,
+    /// Own scores (measured or predicted) of the candidates, ascending: from one to a quantile among candidates.
+    sorted: Vec<f64>,
+    /// `[c]`, normal score among the candidates.
+    scores: Vec<f64>,
+    /// `[c]`, regret: 0 the best evaluation of the task, 1 its worst.
+    regrets: Vec<f64>,
+}
+
+/// How a configuration stands on one past task.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Standing {
+    /// Normal score among the candidates; small is good.
+    pub(crate) score: f64,
+    /// Regret: 0 the best evaluation of the task, 1 its worst.
+    pub(crate) regret: f64,
+}
+
+impl Landscape {
+    /// Looks at `tasks`; each has at least one finished evaluation.
+    pub(crate) fn new(space: Space, tasks: &[PastTask]) -> Self {
+        let candidates = candidates(&space, tasks);
+        let tasks = tasks.par_iter().map(|task| TaskView::new(&space, task, &candidates)).collect();
+        Self { space, candidates, tasks }
+    }
+
+    pub(crate) fn candidates(&self) -> &[Configuration] {
+        &self.candidates
+    }
+
+    pub(crate) fn n_tasks(&self) -> usize {
+        self.tasks.len()
+    }
+
+    /// Normal scores of the candidates on a task, `[c]`.
+    pub(crate) fn scores(&self, task: usize) -> &[f64] {
+        &self.tasks[task].scores
+    }
+
+    /// Regrets of the candidates on a task, `[c]`.
+    pub(crate) fn regrets(&self, task: usize) -> &[f64] {
+        &self.tasks[task].regrets
+    }
+
+    /// Which candidates were evaluated on a task itself, ascending.
+    pub(crate) fn measured(&self, task: usize) -> Vec<usize> {
+        let measured = &self.tasks[task].measured;
+        (0..self.candidates.len()).filter(|&place| measured.contains_key(&self.candidates[place])).collect()
+    }
+
+    /// How any configuration stands on each task, `[t]`.
+    pub(crate) fn standings(&self, configuration: &Configuration) -> Vec<Standing> {
+        self.tasks.iter().map(|task| task.standing(&self.space, configuration)).collect()
+    }
+}
+
+impl TaskView {
+    fn new(space: &Space, task: &PastTask, candidates: &[Configuration]) -> Self {
+        let objectives: Vec<f64> =
+            task.objectives.iter().map(|objective| objective.unwrap_or(f64::INFINITY)).collect();
+        let own: Vec<f64> = quantiles(&objectives).into_iter().map(normal_score).collect();
+        let finite = objectives.iter().copied().filter(|objective| objective.is_finite());
+        let (best, worst) =
+            finite.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), x| (low.min(x), high.max(x)));
+        let regret = |objective: f64| match objective - best {
+            gap if gap <= 0.0 => 0.0,
+            gap => (gap / (worst - best)).min(1.0),
+        };
+        let mut regret_at: Vec<(f64, f64)> = own.iter().copied().zip(objectives.into_iter().map(regret)).collect();
+        regret_at.sort_by(|a, b| a.0.total_cmp(&b.0));
+        let measured = task.configurations.iter().cloned().zip(own).collect();
+        let mut view = Self {
+            measured,
+            regret_at,
+            surrogate: OnceLock::new(),
+            sorted: Vec::new(),
+            scores: Vec::new(),
+            regrets: Vec::new(),
+        };
+        let values: Vec<f64> = candidates.iter().map(|candidate| view.own_score(space, candidate)).collect();
+        view.regrets = values.iter().map(|&value| view.regret(value)).collect();
+        view.scores = quantiles(&values).into_iter().map(normal_score).collect();
+        view.sorted = values;
+        view.sorted.sort_by(f64::total_cmp);
+        view
+    }
+
+    fn standing(&self, space: &Space, configuration: &Configuration) -> Standing {
+        let value = self.own_score(space, configuration);
+        let below = self.sorted.partition_point(|&other| other < value);
+        let not_above = self.sorted.partition_point(|&other| other <= value);
+        // One more than the candidates: the best possible quantile is then not zero.
+        let quantile = ((below + not_above) as f64 / 2.0 + 0.5) / (self.sorted.len() as f64 + 1.0);
+        Standing { score: normal_score(quantile), regret: self.regret(value) }
+    }
+
+    fn own_score(&self, space: &Space, configuration: &Configuration) -> f64 {
+        self.measured.get(configuration).copied().unwrap_or_else(|| {
+            self.surrogate.get_or_init(|| self.fit(space)).predict(&encode(space, configuration))
+        })
+    }
+
+    fn fit(&self, space: &Space) -> Forest {
+        let mut rows: Vec<(Vec<f64>, f64)> =
+            self.measured.iter().map(|(configuration, &score)| (encode(space, configuration), score)).collect();
+        // The map's order is not ours to rely on.
+        rows.sort_by(|a, b| a.partial_cmp(b).expect("encodings and scores are finite"));
+        let (points, scores): (Vec<_>, Vec<_>) = rows.into_iter().unzip();
+        Forest::fit(&points, &scores, Seed::from_number(0).derive("warm-start surrogate", 0))
+    }
+
+    /// The regret at an own score, linear between this task's evaluations.
+    fn regret(&self, score: f64) -> f64 {
+        let place = self.regret_at.partition_point(|&(other, _)| other < score);
+        match (place.checked_sub(1).map(|below| self.regret_at[below]), self.regret_at.get(place)) {
+            (Some((low, from)), Some(&(high, to))) => from + (to - from) * (score - low) / (high - low),
+            (None, Some(&(_, regret))) | (Some((_, regret)), None) => regret,
+            (None, None) => 1.0,
+        }
+    }
+}
+
+/// What past tasks evaluated; and where they evaluated different things, neighbours of their best and fresh draws.
+fn candidates(space: &Space, tasks: &[PastTask]) -> Vec<Configuration> {
+    let mut known = HashSet::new();
+    let mut candidates = Vec::new();
+    let mut add = |configuration: &Configuration| {
+        if known.insert(configuration.clone()) {
+            candidates.push(configuration.clone());
+        }
+    };
+    tasks.iter().flat_map(|task| &task.configurations).for_each(&mut add);
+    let n_rows: usize = tasks.iter().map(|task| task.configurations.len()).sum();
+    let n_known = known_len(tasks);
+    // Half of the table filled: the tasks speak about the same configurations, and measurements beat predictions.
+    if 2 * n_rows >= n_known * tasks.len() && tasks.len() > 1 {
+        return candidates;
+    }
+    let mut rng = Seed::from_number(0).derive("warm-start candidates", 0).rng();
+    for task in tasks {
+        let mut rows: Vec<usize> = (0..task.objectives.len()).filter(|&row| task.objectives[row].is_some()).collect();
+        rows.sort_by(|&a, &b| task.objectives[a].partial_cmp(&task.objectives[b]).expect("finite objectives"));
+        for &row in rows.iter().take(N_CENTRES) {
+            space.neighbours(&task.configurations[row], &mut rng).iter().for_each(&mut add);
+        }
+    }
+    // A space in which hardly anything is allowed gives no draws; what was evaluated remains.
+    (0..N_DRAWS).map_while(|_| space.sample(&mut rng).ok()).for_each(|drawn| add(&drawn));
+    candidates
+}
+
+fn known_len(tasks: &[PastTask]) -> usize {
+    tasks.iter().flat_map(|task| &task.configurations).collect::<HashSet<_>>().len()
+}
+
+/// Numbers for the trees: ordered parameters in unit coordinates (−1 where inactive), one column a choice else.
+fn encode(space: &Space, configuration: &Configuration) -> Vec<f64> {
+    let mut point = Vec::new();
+    for (parameter, &value) in space.parameters().iter().zip(configuration.values()) {
+        match &parameter.kind {
+            ParameterKind::Categorical { choices } => {
+                point.extend((0..choices.len()).map(|choice| f64::from(u8::from(choice as f64 == value))));
+            }
+            _ if value.is_nan() => point.push(-1.0),
+            _ => point.push(parameter.to_unit(value)),
+        }
+    }
+    point
+}

@@ -1,0 +1,227 @@
+//! The warm start itself: the trait [`WarmStart`] over the parts that decide.
+
+use std::collections::HashMap;
+
+use heirloom_model::{
+    AskRequest, ComponentError, Configuration, Fidelity, Observation, PriorKnowledge, PriorObservation, Proposal,
+    Space, TaskInfluence, TransferSource, TransferredProposal, WarmStart, WarmStartReport,
+};
+
+use crate::guard::Guard;
+use crate::knowledge::{Knowledge, Mode, Options, PastTask};
+use crate::landscape::{Landscape, Standing};
+use crate::near::prior_weights;
+use crate::portfolio::Covered;
+use crate::rank::normal_quantile;
+use crate::weights::{TaskWeights, consensus};
+use crate::Error;
+
+/// Spreads transferred trials evenly among the others: the golden ratio's multiples, modulo 1.
+const GOLDEN: f64 = 0.618_033_988_749_894_9;
+
+/// A proposal names so many past tasks.
+const MAX_SOURCES: usize = 8;
+
+/// Configurations that inform a strategy: the best expected ones, and as many spread over all ranks.
+const N_INFORMED: usize = 32;
+
+/// A warm start from past tasks; see the crate's description for the method.
+#[derive(Debug)]
+pub struct Transfer {
+    options: Options,
+    fidelity: Fidelity,
+    tasks: Vec<PastTask>,
+    landscape: Landscape,
+    places: HashMap<Configuration, usize>,
+    weights: TaskWeights,
+    guard: Guard,
+    /// What has been told: objectives (a failure as infinity), and which were transferred.
+    objectives: Vec<f64>,
+    transferred: Vec<bool>,
+    taken: Vec<bool>,
+    covered: Covered,
+}
+
+impl Transfer {
+    pub(crate) fn new(knowledge: &Knowledge) -> Result<Self, Error> {
+        let space = Space::compile(knowledge.space.clone())?;
+        let landscape = Landscape::new(space, &knowledge.tasks);
+        let prior = prior_weights(knowledge.meta_features.as_ref(), &knowledge.tasks);
+        let guard = Guard::new(&landscape, &prior);
+        let candidates = landscape.candidates().iter().cloned().enumerate();
+        Ok(Self {
+            options: knowledge.options.clone(),
+            fidelity: knowledge.fidelity.clone(),
+            tasks: knowledge.tasks.clone(),
+            places: candidates.map(|(place, configuration)| (configuration, place)).collect(),
+            taken: vec![false; landscape.candidates().len()],
+            covered: Covered::nothing(landscape.n_tasks()),
+            weights: TaskWeights::new(prior),
+            guard,
+            landscape,
+            objectives: Vec::new(),
+            transferred: Vec::new(),
+        })
+    }
+
+    /// The share of trials to transfer from trial number `trial` on. In `replace` it is the user's word; else what
+    /// the guard allows, and beyond the initial design less and less: the archive has been asked by then.
+    fn share(&self, trial: u64) -> f64 {
+        let beyond = trial >= self.options.n_initial as u64;
+        match self.options.mode {
+            _ if self.tasks.is_empty() => 0.0,
+            Mode::Replace => f64::from(u8::from(!beyond)),
+            Mode::Inform if beyond => 0.0,
+            Mode::Inform | Mode::Seed => {
+                let fade = (self.options.n_initial as f64 / (trial + 1) as f64).min(1.0);
+                fade * self.guard.share(&self.objectives, &self.transferred)
+            }
+        }
+    }
+
+    fn is_transferred(&self, trial: u64) -> bool {
+        (trial as f64 * GOLDEN).fract() < self.share(trial)
+    }
+
+    /// The next transferred candidate.
+    fn choose(&self, request: &AskRequest<'_>, index: usize, covered: &Covered, taken: &[bool]) -> Option<usize> {
+        let weights = self.weights.now();
+        let n_draws = self.guard.n_draws().filter(|_| self.options.mode != Mode::Replace);
+        let Some(n_draws) = n_draws else { return covered.next(&self.landscape, &weights, taken) };
+        let free: Vec<usize> = (0..taken.len()).filter(|&place| !taken[place]).collect();
+        let consensus = consensus(&self.landscape, &weights);
+        let mut rng = request.rng(index);
+        let drawn = (0..n_draws).filter_map(|_| rng.choose(&free).copied());
+        drawn.min_by(|&a, &b| consensus[a].total_cmp(&consensus[b]))
+    }
+
+    fn proposal(&self, place: usize, covered: &Covered) -> TransferredProposal {
+        let configuration = self.landscape.candidates()[place].clone();
+        let standings = self.landscape.standings(&configuration);
+        let sources = sources(&self.tasks, &self.weights.now(), &standings, covered);
+        TransferredProposal { proposal: Proposal::new(configuration, self.fidelity.clone()), sources }
+    }
+}
+
+impl WarmStart for Transfer {
+    fn knowledge(&mut self) -> Result<Option<PriorKnowledge>, ComponentError> {
+        if self.options.mode != Mode::Inform || self.tasks.is_empty() {
+            return Ok(None);
+        }
+        let expected = consensus(&self.landscape, self.weights.prior());
+        let mut order: Vec<usize> = (0..expected.len()).collect();
+        order.sort_by(|&a, &b| expected[a].total_cmp(&expected[b]));
+        let (best, rest) = order.split_at(N_INFORMED.min(order.len()));
+        let spread = rest.iter().step_by((rest.len() / N_INFORMED).max(1));
+        let weight = self.guard.trust();
+        let observation = |&place: &usize| PriorObservation {
+            configuration: self.landscape.candidates()[place].clone(),
+            score: normal_quantile(expected[place]),
+            weight,
+        };
+        Ok(Some(PriorKnowledge { observations: best.iter().chain(spread).map(observation).collect() }))
+    }
+
+    fn propose(&mut self, request: &AskRequest<'_>) -> Result<Vec<TransferredProposal>, ComponentError> {
+        let trials = (0..request.n).map(|index| request.first_trial.0 + index as u64);
+        let n_transferred = trials.filter(|&trial| self.is_transferred(trial)).count();
+        let (mut covered, mut taken) = (self.covered.clone(), self.taken.clone());
+        for pending in request.pending {
+            covered.add(&self.landscape.standings(&pending.configuration));
+            if let Some(&place) = self.places.get(&pending.configuration) {
+                taken[place] = true;
+            }
+        }
+        let mut proposals = Vec::with_capacity(n_transferred);
+        for index in 0..n_transferred {
+            let Some(place) = self.choose(request, index, &covered, &taken) else { break };
+            proposals.push(self.proposal(place, &covered));
+            covered.add(&self.landscape.standings(&self.landscape.candidates()[place]));
+            taken[place] = true;
+        }
+        Ok(proposals)
+    }
+
+    fn tell(&mut self, observations: &[Observation], transferred: &[bool]) -> Result<(), ComponentError> {
+        // Smaller evaluations rank differently; they are judged by the strategies that asked for them.
+        let full = observations.iter().zip(transferred).filter(|(trial, _)| trial.fidelity == self.fidelity);
+        for (observation, &transferred) in full {
+            let standings = self.landscape.standings(&observation.configuration);
+            self.weights.tell(observation, &standings);
+            self.covered.add(&standings);
+            self.objectives.push(observation.objective().unwrap_or(f64::INFINITY));
+            self.transferred.push(transferred);
+            if let Some(&place) = self.places.get(&observation.configuration) {
+                self.taken[place] = true;
+            }
+        }
+        Ok(())
+    }
+
+    fn report(&self) -> WarmStartReport {
+        let now = self.weights.now();
+        let influence = |(place, task): (usize, &PastTask)| TaskInfluence {
+            task: task.key.clone(),
+            prior_weight: self.weights.prior()[place],
+            weight: now[place],
+            rank_agreement: self.weights.rank_agreement(place),
+            n_evaluations: task.n_evaluations,
+        };
+        let mut tasks: Vec<TaskInfluence> = self.tasks.iter().enumerate().map(influence).collect();
+        tasks.sort_by(|a, b| b.weight.total_cmp(&a.weight));
+        let transfer_share = self.share(self.objectives.len() as u64);
+        WarmStartReport { tasks, transfer_share, notes: self.notes(transfer_share) }
+    }
+}
+
+impl Transfer {
+    fn notes(&self, share: f64) -> Vec<String> {
+        if self.tasks.is_empty() {
+            return vec!["the archive holds no past task with this space; the search starts cold".into()];
+        }
+        let foretold = format!("{:.0} %", 100.0 * self.guard.prior_chance());
+        let mut notes = vec![match self.guard.n_checked() {
+            0 => "only one past task: nothing to check its word against, so it is followed with care".into(),
+            n => format!(
+                "each of {n} past tasks was taken for the new one: what the others agree on, followed as boldly as \
+                 is safe ({}), lands in its best tenth at least {foretold} of the time; a cold draw does 10 %",
+                self.guard.n_draws().map_or("the best of all".into(), |n| format!("the best of {n} draws")),
+            ),
+        }];
+        let outcome = |transferred: bool| {
+            let pairs = self.objectives.iter().zip(&self.transferred);
+            let chosen: Vec<f64> = pairs.filter(|(_, t)| **t == transferred).map(|(o, _)| *o).collect();
+            (chosen.len(), chosen.into_iter().fold(f64::INFINITY, f64::min))
+        };
+        let ((n_warm, warm), (n_cold, cold)) = (outcome(true), outcome(false));
+        if n_warm > 0 && n_cold > 0 {
+            let verdict = match warm.total_cmp(&cold) {
+                std::cmp::Ordering::Less => "the best trial so far was transferred",
+                std::cmp::Ordering::Equal => "transferred and own trials are level",
+                std::cmp::Ordering::Greater => "the best trial so far is the strategy's own",
+            };
+            notes.push(format!("{n_warm} transferred and {n_cold} own trials: {verdict}"));
+        }
+        notes.push(format!("{:.0} % of the next trials would be transferred", 100.0 * share));
+        notes
+    }
+}
+
+/// Each task's part in a choice: its weight times what the configuration gains on it; where nothing is gained any
+/// more, its weight times how well the configuration stands there.
+fn sources(tasks: &[PastTask], weights: &[f64], standings: &[Standing], covered: &Covered) -> Vec<TransferSource> {
+    let gains = covered.gains(standings);
+    let gained = gains.iter().zip(weights).any(|(gain, weight)| gain * weight > 0.0);
+    let source = |place: usize| {
+        let expected_rank = normal_quantile(standings[place].score);
+        let part = if gained { gains[place] } else { 1.0 - expected_rank };
+        TransferSource { task: tasks[place].key.clone(), weight: weights[place] * part, expected_rank }
+    };
+    let mut sources: Vec<TransferSource> = (0..tasks.len()).map(source).collect();
+    sources.sort_by(|a, b| b.weight.total_cmp(&a.weight));
+    sources.truncate(MAX_SOURCES);
+    sources.retain(|source| source.weight > 0.0);
+    let total: f64 = sources.iter().map(|source| source.weight).sum();
+    sources.iter_mut().for_each(|source| source.weight /= total);
+    sources
+}
