@@ -90,9 +90,8 @@ fn check_size(
 
 /// Checks that all quantities with a column for each training have the same number of them.
 fn check_trainings(source: &Source, descriptor: &Descriptor, recorded: &Recorded) -> Result<()> {
-    let n_trainings = n_column_trainings(recorded);
-    let all = recorded.objectives.values().chain(recorded.metrics.values()).chain(&recorded.cost_seconds);
-    for measured in all {
+    let n_trainings = recorded.n_trainings();
+    for measured in recorded.measured() {
         let n_columns = measured.get_ref().columns.len();
         if n_columns > 1 && descriptor.columns.training.is_some() {
             let problem =
@@ -109,9 +108,4 @@ fn check_trainings(source: &Source, descriptor: &Descriptor, recorded: &Recorded
         }
     }
     Ok(())
-}
-
-/// How many trainings have a column of their own.
-pub(crate) fn n_column_trainings(recorded: &Recorded) -> usize {
-    recorded.objectives.values().map(|measured| measured.get_ref().columns.len()).max().unwrap_or(1)
 }

@@ -91,6 +91,18 @@ pub(crate) struct Recorded {
     pub(crate) cost_seconds: Option<Spanned<Measured>>,
 }
 
+impl Recorded {
+    /// Everything that is measured.
+    pub(crate) fn measured(&self) -> impl Iterator<Item = &Spanned<Measured>> {
+        self.objectives.values().chain(self.metrics.values()).chain(&self.cost_seconds)
+    }
+
+    /// How many trainings have a column of their own.
+    pub(crate) fn n_trainings(&self) -> usize {
+        self.objectives.values().map(|measured| measured.get_ref().columns.len()).max().unwrap_or(1)
+    }
+}
+
 /// A quantity's columns: one, or one for each training. Written as a name, a list of names, or
 /// `{ columns = …, scale = … }`.
 #[derive(Debug, Clone, PartialEq)]

@@ -6,7 +6,7 @@ use heirloom_dataset::Column;
 use heirloom_model::{CurvePoint, Failure, FailureKind, Objective, Outcome};
 
 /// No such row.
-pub(crate) const NO_ROW: u32 = u32::MAX;
+const NO_ROW: u32 = u32::MAX;
 
 /// One quantity's columns, one or one for each training, as places in [`Measurements::cells`].
 #[derive(Debug, Clone)]
@@ -64,8 +64,21 @@ pub(crate) struct Measurements {
 }
 
 impl Measurements {
+    /// Notes the row that holds a training of an entry at a size, or says which one holds it already.
+    pub(crate) fn put(&mut self, row: u32, entry: usize, level: usize, training: usize) -> Result<(), u32> {
+        let n_slots = (entry + 1) * self.n_row_levels * self.n_row_trainings;
+        if self.rows.len() < n_slots {
+            self.rows.resize(n_slots, NO_ROW);
+        }
+        let slot = self.slot(entry, level, training);
+        match std::mem::replace(&mut self.rows[slot], row) {
+            NO_ROW => Ok(()),
+            earlier => Err(earlier),
+        }
+    }
+
     /// The place of a row in [`rows`](Self::rows); a level or training without rows of its own is in row 0.
-    pub(crate) fn slot(&self, entry: usize, level: usize, training: usize) -> usize {
+    fn slot(&self, entry: usize, level: usize, training: usize) -> usize {
         let level = if self.n_row_levels == 1 { 0 } else { level };
         let training = if self.n_row_trainings == 1 { 0 } else { training };
         (entry * self.n_row_levels + level) * self.n_row_trainings + training

@@ -1,5 +1,6 @@
 //! The table in memory: what is asked of it, once [`open`] has made sense of its files.
 
+mod known;
 mod open;
 
 use std::collections::{BTreeMap, HashMap};

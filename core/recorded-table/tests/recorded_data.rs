@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use heirloom_dataset::{Table, shared_data};
 use heirloom_model::{Configuration, FailureKind, Fidelity};
-use heirloom_recorded_table::RecordedTable;
+use heirloom_recorded_table::{Error, RecordedTable};
 
 fn seed(name: &str) -> RecordedTable {
     RecordedTable::open(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../meta-data/seed").join(name))
@@ -47,6 +47,25 @@ fn best(table: &RecordedTable, task: &str) -> f64 {
 const NB201: [(&str, f64, f64); 3] =
     [("cifar10", 91.607, 90.86), ("cifar100", 73.493, 70.50), ("ImageNet16-120", 46.733, 44.10)];
 const RESNET: &str = "|nor_conv_3x3~0|+|none~0|nor_conv_3x3~1|+|skip_connect~0|none~1|skip_connect~2|";
+
+/// A descriptor whose files are made on demand must be sound before they are there.
+#[test]
+fn every_descriptor_beside_the_seed_data_is_sound() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../meta-data/seed");
+    let sources = std::fs::read_to_string(folder.join("sources.toml")).unwrap();
+    let sources: toml::Table = toml::from_str(&sources).unwrap();
+    let entries = sources["data"].as_array().unwrap();
+    for entry in entries {
+        let name = entry["name"].as_str().unwrap();
+        match RecordedTable::open(folder.join(name)) {
+            Ok(table) => assert_eq!(table.name(), name),
+            Err(Error::File(_)) => assert!(!entry["ships"].as_bool().unwrap(), "{name} has no files"),
+            Err(other) => panic!("{other}"),
+        }
+        assert!(folder.join(name).join("README.md").exists());
+    }
+    assert!(entries.len() >= 7);
+}
 
 #[test]
 fn nas_bench_201_has_the_published_best_and_resnet_cells() {

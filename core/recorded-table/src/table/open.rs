@@ -5,14 +5,15 @@ use std::path::Path;
 use std::sync::Arc;
 
 use heirloom_dataset::{Column, Table, Values};
-use heirloom_model::{Configuration, FidelityDimension, Objective, Space};
+use heirloom_model::{FidelityDimension, Objective, Space};
 use toml::Spanned;
 
+use super::known::Known;
 use super::{RecordedTable, Task};
-use crate::check::{check, n_column_trainings};
+use crate::check::check;
 use crate::configurations::{File, Key, Wanted};
 use crate::descriptor::{Descriptor, Measured, ObjectiveSource, Recorded, Source};
-use crate::measured::{Cells, Level, Measurements, NO_ROW, Quantity};
+use crate::measured::{Cells, Level, Measurements, Quantity};
 use crate::{Error, Result};
 
 pub(super) fn open(path: &Path) -> Result<RecordedTable> {
@@ -31,23 +32,14 @@ pub(super) fn open(path: &Path) -> Result<RecordedTable> {
     let (n_row_trainings, training_of) = row_trainings(&file, &table, &descriptor)?;
 
     let mut measurements = measurements(&table, &descriptor, &levels, n_row_trainings)?;
-    let mut entries = Vec::new();
-    let mut by_entry = HashMap::new();
+    let mut entries = Entries::default();
     for row in 0..table.n_rows() {
-        let key = (task_of[row], known.of_row[row]);
-        let entry = *by_entry.entry(key).or_insert_with(|| {
-            entries.push(key);
-            let n_rows = entries.len() * measurements.n_row_levels * measurements.n_row_trainings;
-            measurements.rows.resize(n_rows, NO_ROW);
-            index(entries.len() - 1)
-        });
-        let slot = measurements.slot(entry as usize, level_of[row], training_of[row]);
-        let earlier = std::mem::replace(&mut measurements.rows[slot], index(row));
-        if earlier != NO_ROW {
+        let entry = entries.number(task_of[row], known.of_row[row]);
+        measurements.put(index(row), entry, level_of[row], training_of[row]).map_err(|earlier| {
             let problem = format!("it records what row {earlier} records already");
             let remedy = "name the columns that tell the two apart: `columns.training`, `fidelity.column`";
-            return Err(file.bad_row(row, problem, remedy));
-        }
+            file.bad_row(row, problem, remedy)
+        })?;
     }
 
     let mut features = meta_features(&source, &descriptor)?;
@@ -64,13 +56,30 @@ pub(super) fn open(path: &Path) -> Result<RecordedTable> {
         space: Arc::new(space),
         configurations: known.configurations,
         by_configuration: known.by_configuration,
-        entries,
-        by_entry,
+        entries: entries.list,
+        by_entry: entries.numbers,
         measurements,
     })
 }
 
-fn index(number: usize) -> u32 {
+/// Pairs of a task and a configuration, numbered as they come.
+#[derive(Default)]
+struct Entries {
+    list: Vec<(u32, u32)>,
+    numbers: HashMap<(u32, u32), u32>,
+}
+
+impl Entries {
+    fn number(&mut self, task: u32, configuration: u32) -> usize {
+        let entry = *self.numbers.entry((task, configuration)).or_insert_with(|| {
+            self.list.push((task, configuration));
+            index(self.list.len() - 1)
+        });
+        entry as usize
+    }
+}
+
+pub(super) fn index(number: usize) -> u32 {
     u32::try_from(number).expect("a table in memory has fewer than 2^32 rows")
 }
 
@@ -90,91 +99,11 @@ fn evaluation_columns(descriptor: &Descriptor, space: &Space) -> Vec<Wanted> {
         Some(_) => wanted.extend(columns.configuration.as_ref().map(Wanted::from)),
         None => wanted.extend(File::configuration_columns(columns, space, descriptor.space.span())),
     }
-    for recorded in &descriptor.recorded {
-        let recorded = recorded.get_ref();
-        let all = recorded.objectives.values().chain(recorded.metrics.values()).chain(&recorded.cost_seconds);
-        for measured in all {
-            let names = measured.get_ref().columns.iter();
-            wanted.extend(names.map(|name| Wanted { name: name.clone(), span: measured.span() }));
-        }
+    for measured in descriptor.recorded.iter().flat_map(|recorded| recorded.get_ref().measured()) {
+        let names = measured.get_ref().columns.iter();
+        wanted.extend(names.map(|name| Wanted { name: name.clone(), span: measured.span() }));
     }
     wanted
-}
-
-/// The configurations of a table, and which one each row of evaluations is about.
-struct Known {
-    configurations: Vec<Configuration>,
-    by_configuration: HashMap<Configuration, u32>,
-    /// `[n_rows]` of the file of evaluations.
-    of_row: Vec<u32>,
-}
-
-impl Known {
-    fn read(file: &File<'_>, table: &Table, descriptor: &Descriptor, space: &Space) -> Result<Self> {
-        let columns = &descriptor.columns;
-        let Some(configurations) = &descriptor.files.configurations else {
-            return Ok(Self::in_the_rows(file.configurations(table, columns, space)?));
-        };
-        let Some(key) = &columns.configuration else {
-            let problem = "`columns.configuration` is missing".to_owned();
-            let remedy = "name the column that `files.evaluations` and `files.configurations` share";
-            return Err(file.source.inconsistent(descriptor.space.span(), problem, remedy));
-        };
-        let joined = File { source: file.source, path: file.source.file(configurations) };
-        let mut wanted = File::configuration_columns(columns, space, descriptor.space.span());
-        wanted.push(key.into());
-        let all = joined.read(&wanted)?;
-        Self::joined(file, table, &joined, &all, key.get_ref(), joined.configurations(&all, columns, space)?)
-    }
-
-    /// Configurations that stand in the file of evaluations itself.
-    fn in_the_rows(rows: Vec<Configuration>) -> Self {
-        let mut known =
-            Self { configurations: Vec::new(), by_configuration: HashMap::new(), of_row: Vec::new() };
-        for configuration in rows {
-            let next = index(known.configurations.len());
-            let number = *known.by_configuration.entry(configuration).or_insert_with_key(|configuration| {
-                known.configurations.push(configuration.clone());
-                next
-            });
-            known.of_row.push(number);
-        }
-        known
-    }
-
-    /// Configurations in a file of their own. Those that share a key are one and the same thing, and the first is
-    /// the one that was trained.
-    fn joined(
-        file: &File<'_>,
-        table: &Table,
-        joined: &File<'_>,
-        all: &Table,
-        key: &str,
-        rows: Vec<Configuration>,
-    ) -> Result<Self> {
-        let mut configurations = Vec::new();
-        let mut by_configuration = HashMap::new();
-        let mut by_key: HashMap<Key<'_>, u32> = HashMap::new();
-        for (row, (key, configuration)) in joined.keys(all.column(key)?)?.into_iter().zip(rows).enumerate() {
-            let number = *by_key.entry(key).or_insert_with(|| {
-                configurations.push(configuration.clone());
-                index(configurations.len() - 1)
-            });
-            if by_configuration.insert(configuration, number).is_some_and(|other| other != number) {
-                let problem = format!("the configuration of key `{key}` has another key too");
-                return Err(joined.bad_row(row, problem, "a configuration has one key"));
-            }
-        }
-        let number = |(row, key): (usize, Key<'_>)| {
-            by_key.get(&key).copied().ok_or_else(|| {
-                let problem = format!("`{key}` is not in `{}`", joined.path.display());
-                file.bad_row(row, problem, "every evaluation needs its configuration")
-            })
-        };
-        let of_row =
-            file.keys(table.column(key)?)?.into_iter().enumerate().map(number).collect::<Result<_>>()?;
-        Ok(Self { configurations, by_configuration, of_row })
-    }
 }
 
 /// The tasks' names, and the task of every row.
@@ -269,7 +198,7 @@ fn measurements(
         let metric = |(name, measured): (&String, _)| Ok((name.clone(), quantity(measured)?));
         let metrics = recorded.metrics.iter().map(metric).collect::<Result<_>>()?;
         let cost = recorded.cost_seconds.as_ref().map(&mut quantity).transpose()?;
-        let n_trainings = n_row_trainings.max(n_column_trainings(recorded));
+        let n_trainings = n_row_trainings.max(recorded.n_trainings());
         Ok::<_, Error>(Level { at, n_trainings, objectives, metrics, cost })
     };
     let in_rows = descriptor.fidelity.as_ref().is_some_and(|fidelity| fidelity.column.is_some());
