@@ -164,7 +164,10 @@ impl Dataset {
     ///
     /// Errors with [`Error::ShapeMismatch`] when the two do not go together.
     pub fn from_arrays(name: impl Into<String>, x: Array, y: Array, kind: TargetKind) -> Result<Dataset> {
-        let n_rows = y.values.len();
+        let (name, n_rows) = (name.into(), y.values.len());
+        if n_rows == 0 {
+            return Err(Error::Empty { name });
+        }
         if y.shape.first() != Some(&n_rows) {
             let hint = "targets must be one value a row";
             return Err(Error::ShapeMismatch { what: format!("targets `{}`", y.name), found: y.shape, hint });
@@ -191,7 +194,7 @@ impl Dataset {
                     .collect::<Result<_>>()?,
             ),
         };
-        Dataset::checked(name.into(), features, target)
+        Dataset::checked(name, features, target)
     }
 
     fn checked(name: String, features: Features, target: Target) -> Result<Dataset> {

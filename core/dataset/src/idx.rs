@@ -72,7 +72,8 @@ pub(crate) fn labels_path(images: &Path) -> Option<PathBuf> {
 pub(crate) fn read_table(path: &Path) -> Result<Table> {
     let array = read_idx(path)?;
     let n = array.shape.first().copied().unwrap_or(1);
-    let width = array.shape.iter().skip(1).product::<usize>();
+    // The sizes were checked against the data, but for those behind a zero.
+    let width = if n == 0 { 0 } else { array.shape.iter().skip(1).product::<usize>() };
     let name = |column: usize| if array.shape.len() < 2 { "y".to_owned() } else { format!("x{column}") };
     let mut columns: Vec<Column> = (0..width)
         .map(|column| {

@@ -203,6 +203,8 @@ pub(crate) fn read_table(path: &Path) -> Result<Table> {
     let mut columns = Vec::new();
     for array in read_npz(path)? {
         match array.shape[..] {
+            // No rows: however many columns it claims to have, there is nothing in them.
+            [0, _] => {}
             [n] => columns.push(Column::new(&array.name, array.values.column_values(0..n))),
             [n, width] => columns.extend((0..width).map(|column| {
                 let name = format!("{}{column}", array.name.to_ascii_lowercase());

@@ -3,6 +3,7 @@
 //! Columns are decoded one at a time, a row group after the other, straight into the table's vectors.
 
 use std::fs::File;
+use std::panic::{UnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -22,6 +23,21 @@ use crate::{Column, Error, Result, Table, Text, Values};
 const ROW_GROUP: usize = 1 << 20;
 
 pub(crate) fn read(path: &Path, names: Option<&[&str]>) -> Result<Table> {
+    contain_panics(path, || read_columns(path, names))
+}
+
+pub(crate) fn read_names(path: &Path) -> Result<Vec<String>> {
+    contain_panics(path, || Ok(column_names(&open_reader(path)?)))
+}
+
+/// The decoder panics on some damaged files (a negative offset in the footer, a missing dictionary page): to us they
+/// are damaged files like any other.
+fn contain_panics<T>(path: &Path, read: impl FnOnce() -> Result<T> + UnwindSafe) -> Result<T> {
+    catch_unwind(read)
+        .unwrap_or_else(|_| Err(malformed(path, "its offsets or pages contradict each other".to_owned())))
+}
+
+fn read_columns(path: &Path, names: Option<&[&str]>) -> Result<Table> {
     let reader = open_reader(path)?;
     let all = column_names(&reader);
     let wanted: Vec<usize> = match names {
@@ -35,10 +51,6 @@ pub(crate) fn read(path: &Path, names: Option<&[&str]>) -> Result<Table> {
         }
     };
     Table::new(wanted.into_iter().map(|column| read_column(path, &reader, column)).collect::<Result<_>>()?)
-}
-
-pub(crate) fn read_names(path: &Path) -> Result<Vec<String>> {
-    Ok(column_names(&open_reader(path)?))
 }
 
 fn open_reader(path: &Path) -> Result<SerializedFileReader<File>> {
@@ -164,8 +176,10 @@ fn decode<T: DataType>(
     n_rows: usize,
     valid: &mut Validity,
 ) -> std::result::Result<Vec<T::T>, ParquetError> {
-    let mut values = Vec::with_capacity(n_rows);
-    let mut levels = Vec::with_capacity(if valid.nullable { n_rows } else { 0 });
+    // A damaged file may promise more rows than there is memory.
+    let capacity = n_rows.min(ROW_GROUP);
+    let mut values = Vec::with_capacity(capacity);
+    let mut levels = Vec::with_capacity(if valid.nullable { capacity } else { 0 });
     let (records, _, _) =
         column.read_records(n_rows, valid.nullable.then_some(&mut levels), None, &mut values)?;
     if records != n_rows {

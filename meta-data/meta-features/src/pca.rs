@@ -16,9 +16,7 @@ pub(crate) fn all(context: &Context<'_>) -> Computed {
     if n == 0 || d == 0 {
         return Err(Skipped::Undefined);
     }
-    let (inner, outer) = (n.min(d) as f64, n.max(d) as f64);
-    // The Gram matrix, then about ten steps for each of its cells and columns.
-    context.deadline.allows(outer * inner.powi(2) / 4.0 + 10.0 * inner.powi(3))?;
+    context.deadline.allows(eigen_steps(&x))?;
     let transposed = x.transpose();
     let eigen = SymmetricEigen::new(if d <= n { &transposed * &x } else { &x * &transposed });
     let mut variances: Vec<f64> = eigen.eigenvalues.iter().map(|value| value.max(0.0)).collect();
@@ -50,4 +48,10 @@ fn n_components(variances: &[f64], share: f64) -> usize {
             more
         })
         .count()
+}
+
+/// Steps for the smaller Gram matrix of `x` (eight of its multiplications a step) and its eigenvectors.
+pub(crate) fn eigen_steps(x: &DMatrix<f64>) -> f64 {
+    let (inner, outer) = (x.nrows().min(x.ncols()) as f64, x.nrows().max(x.ncols()) as f64);
+    outer * inner.powi(2) / 8.0 + inner.powi(3)
 }

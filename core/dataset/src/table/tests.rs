@@ -159,6 +159,23 @@ fn a_truncated_parquet_file_is_an_error_at_every_length() {
     }
 }
 
+#[test]
+fn a_parquet_file_with_flipped_bits_is_read_or_refused() {
+    let (_folder, path) = file("t.parquet", b"");
+    sample().write_parquet(&path).unwrap();
+    let bytes = std::fs::read(&path).unwrap();
+    let mut refused = 0;
+    for index in 0..bytes.len() {
+        for bit in [0, 7] {
+            let mut bytes = bytes.clone();
+            bytes[index] ^= 1 << bit;
+            std::fs::write(&path, &bytes).unwrap();
+            refused += usize::from(Table::read(&path).is_err());
+        }
+    }
+    assert!(refused > bytes.len() / 4);
+}
+
 /// `numpy.save` output of one array, its data behind the header.
 fn npy(descr: &str, fortran: &str, shape: &str, data: &[u8]) -> Vec<u8> {
     let header = format!("{{'descr': '{descr}', 'fortran_order': {fortran}, 'shape': {shape}, }}\n");

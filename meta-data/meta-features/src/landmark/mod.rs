@@ -15,6 +15,7 @@ use crate::Skipped;
 use crate::deadline::Deadline;
 use crate::describe::{Computed, Context};
 use crate::encode::{draw_rows, encode};
+use crate::pca::eigen_steps;
 
 /// Folds of the cross-validation, as in the auto-sklearn that made the published archives.
 const N_FOLDS: usize = 10;
@@ -120,7 +121,7 @@ pub(crate) fn decision_node(context: &Context<'_>) -> Computed {
 pub(crate) fn decision_tree(context: &Context<'_>) -> Computed {
     let problem = problem(context)?;
     // Every cell is looked at once a level.
-    context.deadline.allows(2.0 * problem.n_steps() * (problem.codes.len() as f64).log2())?;
+    context.deadline.allows(5.0 * problem.n_steps() * (problem.codes.len() as f64).log2())?;
     problem.accuracy(|fold| Ok(tree::Tree::full(problem, &fold.train)?.predict(&problem.x, &fold.test)))
 }
 
@@ -134,10 +135,7 @@ pub(crate) fn naive_bayes(context: &Context<'_>) -> Computed {
 /// Linear discriminant analysis.
 pub(crate) fn lda(context: &Context<'_>) -> Computed {
     let problem = problem(context)?;
-    let (inner, outer) =
-        (problem.x.nrows().min(problem.x.ncols()) as f64, problem.x.nrows().max(problem.x.ncols()) as f64);
-    let n_steps = problem.n_folds as f64 * (outer * inner.powi(2) / 4.0 + 10.0 * inner.powi(3));
-    context.deadline.allows(n_steps)?;
+    context.deadline.allows(problem.n_folds as f64 * eigen_steps(&problem.x))?;
     problem.accuracy(|fold| discriminant::predict(problem, fold))
 }
 

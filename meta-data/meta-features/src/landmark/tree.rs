@@ -56,6 +56,14 @@ impl Criterion {
         }
     }
 
+    /// By how much the term grows from `count` to one more.
+    fn step(self, count: usize, table: &[f64]) -> f64 {
+        match self {
+            Criterion::Gini => (2 * count + 1) as f64,
+            Criterion::Entropy => table[count + 1] - table[count],
+        }
+    }
+
     /// Larger is purer; `terms` is the sum of the classes' terms among `n` rows.
     fn purity(self, terms: f64, n: usize, table: &[f64]) -> f64 {
         match self {
@@ -192,6 +200,9 @@ impl<'a> Grower<'a> {
             let values = self.problem.x.column(feature);
             let values = values.as_slice();
             let rows = &order[range.clone()];
+            if is_constant(values, rows) {
+                continue;
+            }
             left.clear();
             left.resize(counts.len(), 0);
             right.clear();
@@ -201,10 +212,10 @@ impl<'a> Grower<'a> {
             let mut value = values[rows[0] as usize];
             for (n_left, pair) in (1..).zip(rows.windows(2)) {
                 let class = self.problem.codes[pair[0] as usize] as usize;
-                left_terms += self.terms[left[class] + 1] - self.terms[left[class]];
-                right_terms += self.terms[right[class] - 1] - self.terms[right[class]];
-                left[class] += 1;
                 right[class] -= 1;
+                left_terms += self.criterion.step(left[class], &self.terms);
+                right_terms -= self.criterion.step(right[class], &self.terms);
+                left[class] += 1;
                 let next = values[pair[1] as usize];
                 if next > value + SAME {
                     let purity = self.criterion.purity(left_terms, n_left, &self.terms)
@@ -220,9 +231,17 @@ impl<'a> Grower<'a> {
     }
 
     /// Reorders every feature's list so that the rows marked to go left come first.
+    ///
+    /// Save for features that are constant here, and so in every node below: their lists are not needed in order.
+    /// The first list says which rows a node has, and is always kept.
     fn partition(&mut self, range: Range<usize>) {
-        for order in &mut self.orders {
+        for (index, order) in self.orders.iter_mut().enumerate() {
             let rows = &mut order[range.clone()];
+            let is_needless =
+                |&feature: &usize| index > 0 && is_constant(self.problem.x.column(feature).as_slice(), rows);
+            if self.features.get(index).is_some_and(is_needless) {
+                continue;
+            }
             self.scratch.clear();
             let mut n_left = 0;
             for i in 0..rows.len() {
@@ -237,6 +256,12 @@ impl<'a> Grower<'a> {
             rows[n_left..].copy_from_slice(&self.scratch);
         }
     }
+}
+
+/// Whether rows sorted by their values all have the same.
+fn is_constant(values: &[f64], rows: &[u32]) -> bool {
+    let ends = rows.first().zip(rows.last());
+    ends.is_none_or(|(&first, &last)| values[last as usize] <= values[first as usize] + SAME)
 }
 
 /// A node that may yet be split.
