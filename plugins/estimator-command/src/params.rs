@@ -1,0 +1,100 @@
+//! The estimator's table of the run file.
+
+use std::path::PathBuf;
+
+use heirloom_plugin::{ComponentError, Direction, FidelityDimension, Objective, PluginOptions};
+
+/// What stands in an argument for the path of the file that holds the configuration.
+pub(crate) const PLACEHOLDER: &str = "{configuration}";
+
+/// The options of a program that evaluates.
+#[derive(Debug, Clone, PluginOptions)]
+pub struct Options {
+    /// The program and its arguments. `{configuration}` in an argument stands for the path of a file with the
+    /// configuration as JSON.
+    pub command: Vec<String>,
+    /// What the program measures; the first one is what single-objective strategies follow.
+    pub objectives: Vec<ObjectiveOptions>,
+    /// The dimensions of an evaluation's size that the program understands.
+    #[option(default = [])]
+    pub fidelities: Vec<FidelityOptions>,
+    /// The folder the program runs in; the host's by default.
+    pub folder: Option<PathBuf>,
+    /// Seconds between asking the program to end and killing it, when it is stopped early or the run is cancelled.
+    #[option(default = 5.0, low = 0.0)]
+    pub grace_seconds: f64,
+}
+
+/// One objective as the program prints it.
+#[derive(Debug, Clone, PartialEq, PluginOptions)]
+pub struct ObjectiveOptions {
+    /// Its name in the program's lines.
+    pub name: String,
+    /// Whether it is good large or small.
+    pub direction: ObjectiveDirection,
+}
+
+/// Whether an objective is good large or small.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PluginOptions)]
+pub enum ObjectiveDirection {
+    /// Small is good.
+    Minimise,
+    /// Large is good.
+    Maximise,
+}
+
+/// One dimension of an evaluation's size.
+#[derive(Debug, Clone, PartialEq, PluginOptions)]
+pub struct FidelityOptions {
+    /// Its name, such as `epochs`. The program finds its value in `HEIRLOOM_FIDELITY_EPOCHS`.
+    pub name: String,
+    /// The smallest value that says anything.
+    pub low: f64,
+    /// The full value.
+    pub high: f64,
+    /// Whether only whole numbers count.
+    #[option(default = false)]
+    pub integer: bool,
+}
+
+impl Options {
+    /// Checks what the options' ranges cannot say.
+    pub fn check(&self) -> Result<(), ComponentError> {
+        let wrong = |message: &str| Err(ComponentError::configuration(message));
+        if self.command.is_empty() {
+            return wrong("`command` is empty; hint: `command = [\"python3\", \"train.py\"]`");
+        }
+        if self.objectives.is_empty() {
+            return wrong(
+                "`objectives` is empty; hint: `objectives = [{ name = \"val_acc\", direction = \"maximise\" }]`",
+            );
+        }
+        if let Some(fidelity) = self.fidelities.iter().find(|fidelity| fidelity.low > fidelity.high) {
+            let FidelityOptions { name, low, high, .. } = fidelity;
+            return wrong(&format!("`{name}`: `low = {low}` is above `high = {high}`; hint: swap them"));
+        }
+        Ok(())
+    }
+
+    pub(crate) fn objectives(&self) -> Vec<Objective> {
+        let objective = |options: &ObjectiveOptions| Objective {
+            name: options.name.clone(),
+            direction: match options.direction {
+                ObjectiveDirection::Minimise => Direction::Minimise,
+                ObjectiveDirection::Maximise => Direction::Maximise,
+            },
+        };
+        self.objectives.iter().map(objective).collect()
+    }
+
+    pub(crate) fn fidelities(&self) -> Vec<FidelityDimension> {
+        let dimension = |options: &FidelityOptions| FidelityDimension {
+            name: options.name.clone(),
+            low: options.low,
+            high: options.high,
+            integer: options.integer,
+            levels: Vec::new(),
+        };
+        self.fidelities.iter().map(dimension).collect()
+    }
+}
