@@ -199,6 +199,18 @@ fn learning_curves_have_every_recorded_point_and_diverged_ones_are_failures() {
 }
 
 #[test]
+fn tasks_named_by_number_bring_their_meta_features() {
+    let Some((data, table)) = shared("autosklearn-140") else { return };
+    assert_eq!((table.tasks().len(), table.evaluations().count()), (105, 11_130));
+    let features = Table::read(data.join("meta_features.parquet")).unwrap();
+    let entropy = numbers(&features, "ClassEntropy");
+    for (row, id) in features.column("openml_dataset_id").unwrap().as_ints().unwrap().iter().enumerate() {
+        let task = &table.tasks()[table.task_index(&id.to_string()).unwrap()];
+        assert_eq!(task.meta_features["ClassEntropy"], entropy[row]);
+    }
+}
+
+#[test]
 fn a_grid_of_a_quarter_million_rows_streams_every_training() {
     let Some((_, table)) = shared("fcnet-hpo") else { return };
     assert_eq!(table.evaluations().count(), 4 * 62_208 * 4);
