@@ -168,7 +168,7 @@ impl Archive {
             self.store.runs()?.into_iter().map(|run| (run.id, run.steps)).collect();
         let artifacts_before = self.store.stats()?.n_artifacts;
         for summary in other.store.runs()? {
-            let kept = self.store.put_run(&other.contents(summary.id)?)?;
+            let kept = self.store.put_run(other.contents(summary.id)?)?;
             match (kept, here.contains_key(&summary.id)) {
                 (false, _) => report.unchanged += 1,
                 (true, true) => report.updated += 1,

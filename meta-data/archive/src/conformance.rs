@@ -382,8 +382,8 @@ fn recorded_evaluations_are_kept_in_batches(archive: &Archive) {
         curves: Vec::new(),
         evaluations: vec![batch.clone(), batch],
     };
-    assert!(archive.put_run(&contents).unwrap());
-    assert!(!archive.put_run(&contents).unwrap(), "the same content is kept once");
+    assert!(archive.put_run(contents.clone()).unwrap());
+    assert!(!archive.put_run(contents).unwrap(), "the same content is kept once");
     assert_eq!(archive.runs().unwrap()[0].n_trials, 4);
     assert_eq!(archive.stats().unwrap().n_evaluations, 4);
     let past = archive.past_tasks(&PastFilter::default()).unwrap();

@@ -18,6 +18,12 @@ pub use archive::{Archive, RunRecorder};
 mod past;
 pub use past::{PastFilter, PastTask};
 
+mod import;
+pub use import::{ImportReport, Provenance};
+
+mod export;
+pub use export::ExportFormat;
+
 pub mod conformance;
 
 mod disk;

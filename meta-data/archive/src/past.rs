@@ -90,7 +90,8 @@ impl Archive {
         Ok(tasks)
     }
 
-    /// Visits the evaluations of a run that gave a result, in columns, whichever way they are kept.
+    /// Visits the evaluations of a run in columns, whichever way they are kept. Of trials with history only the
+    /// completed ones: what a stopped one measured belongs to a size that was never asked for.
     pub fn evaluations(
         &self,
         run: &RunSummary,

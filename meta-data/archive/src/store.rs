@@ -30,7 +30,7 @@ pub trait Store: Send + Sync {
 
     /// Keeps a whole run. Returns false, and keeps nothing, where the archive has it already in this state or a
     /// newer one; an older copy is replaced.
-    fn put_run(&self, contents: &RunContents) -> Result<bool>;
+    fn put_run(&self, contents: RunContents) -> Result<bool>;
 
     /// All runs, the oldest id first.
     fn runs(&self) -> Result<Vec<RunSummary>>;

@@ -25,8 +25,7 @@ impl Store for SqliteStore {
         self.write(move |db| contents::set_state(db, run, state))
     }
 
-    fn put_run(&self, run: &RunContents) -> Result<bool> {
-        let run = run.clone();
+    fn put_run(&self, run: RunContents) -> Result<bool> {
         self.write(move |db| contents::put(db, &run))
     }
 

@@ -1,0 +1,279 @@
+//! A run as a table that opens without us: a row a trial, parameters and objectives as named columns.
+
+use std::io::Write;
+use std::sync::Arc;
+
+use heirloom_model::{Configuration, FailureKind, Fidelity, Outcome, Space, Value};
+use parquet::basic::{Compression, LogicalType, Repetition, Type as Physical, ZstdLevel};
+use parquet::data_type::{ByteArray, ByteArrayType, DoubleType, Int64Type};
+use parquet::file::properties::WriterProperties;
+use parquet::file::writer::SerializedFileWriter;
+use parquet::schema::types::Type;
+use serde::{Deserialize, Serialize};
+
+use crate::{Archive, ArchiveError, Result, RunHeader, RunId};
+
+/// What an export is written as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum ExportFormat {
+    /// Comma-separated values with a header; an empty cell is no value.
+    Csv,
+    /// One JSON object a line; what has no value is left out.
+    JsonLines,
+    /// Apache Parquet, zstd.
+    Parquet,
+}
+
+/// A column of the table: cells that are missing are `None`.
+struct Column {
+    name: String,
+    cells: Vec<Option<Value>>,
+}
+
+impl Archive {
+    /// Writes a run's trials and recorded evaluations as a table.
+    ///
+    /// Columns: `trial`, `state`, the parameters by name, the fidelities, the objectives **in the direction people
+    /// see** (an accuracy is an accuracy again), `cost_seconds`, `wall_seconds`, `failure`, then `metric.NAME` and
+    /// `score.PROXY`. A parameter that has the name of another column gets the prefix `parameter.`.
+    pub fn export(&self, run: RunId, format: ExportFormat, out: &mut (dyn Write + Send)) -> Result<()> {
+        let columns = self.table(run)?;
+        let failed = |problem: String| ArchiveError::Io { path: "export".into(), problem };
+        match format {
+            ExportFormat::Csv => write_csv(&columns, out).map_err(|error| failed(error.to_string())),
+            ExportFormat::JsonLines => {
+                write_json_lines(&columns, out).map_err(|error| failed(error.to_string()))
+            }
+            ExportFormat::Parquet => write_parquet(&columns, out).map_err(|error| failed(error.to_string())),
+        }
+    }
+
+    fn table(&self, run: RunId) -> Result<Vec<Column>> {
+        let header = self.header(run)?;
+        let mut table = Table::new(&header)?;
+        self.trials(run, &mut |trial| {
+            let failure = trial.result.as_ref().and_then(|result| result.as_ref().err());
+            let row = Row {
+                number: trial.id.0,
+                state: trial.state.as_str(),
+                configuration: &trial.proposal.configuration,
+                fidelity: &trial.proposal.fidelity,
+                outcome: trial.result.as_ref().and_then(|result| result.as_ref().ok()),
+                failure: failure.map(|failure| (failure.kind, failure.cost_seconds)),
+                wall_seconds: trial.wall_seconds,
+                scores: &trial.scores,
+            };
+            table.push(&row);
+            Ok(())
+        })?;
+        self.recorded(run, &mut |batch| {
+            let n = batch.len();
+            let (d, f, k) =
+                (batch.configurations.len() / n, batch.fidelities.len() / n, batch.objectives.len() / n);
+            for i in 0..n {
+                let outcome = Outcome {
+                    metrics: batch.metrics.iter().map(|(name, column)| (name.clone(), column[i])).collect(),
+                    ..Outcome::new(batch.objectives[i * k..][..k].to_vec(), batch.cost_seconds[i])
+                };
+                let failure = FailureKind::from_code(batch.failures[i]);
+                table.push(&Row {
+                    number: table.n_rows as u64,
+                    state: if failure.is_some() { "failed" } else { "completed" },
+                    configuration: &Configuration::new(&batch.configurations[i * d..][..d]),
+                    fidelity: &Fidelity(batch.fidelities[i * f..][..f].to_vec()),
+                    outcome: failure.is_none().then_some(&outcome),
+                    failure: failure.map(|kind| (kind, batch.cost_seconds[i])),
+                    wall_seconds: None,
+                    scores: &[],
+                });
+            }
+            Ok(())
+        })?;
+        Ok(table.finish())
+    }
+}
+
+struct Row<'a> {
+    number: u64,
+    state: &'static str,
+    configuration: &'a Configuration,
+    fidelity: &'a Fidelity,
+    outcome: Option<&'a Outcome>,
+    failure: Option<(FailureKind, f64)>,
+    wall_seconds: Option<f64>,
+    scores: &'a [(String, f64)],
+}
+
+struct Table<'a> {
+    header: &'a RunHeader,
+    space: Space,
+    columns: Vec<Column>,
+    n_rows: usize,
+}
+
+impl<'a> Table<'a> {
+    fn new(header: &'a RunHeader) -> Result<Self> {
+        let space = Space::compile(header.space.clone())?;
+        let fidelities = header.fidelities.iter().map(|dimension| dimension.name.clone());
+        let objectives = header.objectives.iter().map(|objective| objective.name.clone());
+        let fixed = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+        let around: Vec<String> = fixed(&["trial", "state", "cost_seconds", "wall_seconds", "failure"])
+            .into_iter()
+            .chain(fidelities.clone())
+            .chain(objectives.clone())
+            .collect();
+        let parameters = space.parameters().iter().map(|parameter| {
+            if around.contains(&parameter.name) {
+                format!("parameter.{}", parameter.name)
+            } else {
+                parameter.name.clone()
+            }
+        });
+        let names =
+            fixed(&["trial", "state"]).into_iter().chain(parameters).chain(fidelities).chain(objectives);
+        let names = names.chain(fixed(&["cost_seconds", "wall_seconds", "failure"]));
+        let columns = names.map(|name| Column { name, cells: Vec::new() }).collect();
+        Ok(Self { header, space, columns, n_rows: 0 })
+    }
+
+    fn push(&mut self, row: &Row<'_>) {
+        let number = |value: f64| value.is_finite().then_some(Value::Float(value));
+        let mut cells = vec![Some(Value::Int(row.number as i64)), Some(row.state.into())];
+        let values = row.configuration.values();
+        cells.extend(self.space.parameters().iter().enumerate().map(|(index, parameter)| {
+            values.get(index).filter(|value| !value.is_nan()).map(|value| parameter.to_value(*value))
+        }));
+        cells.extend(
+            (0..self.header.fidelities.len())
+                .map(|index| row.fidelity.0.get(index).copied().and_then(number)),
+        );
+        cells.extend(self.header.objectives.iter().enumerate().map(|(index, objective)| {
+            let value = row.outcome?.objectives.get(index)?;
+            number(objective.direction.turn(*value))
+        }));
+        let cost = row.outcome.map(|outcome| outcome.cost_seconds).or(row.failure.map(|(_, cost)| cost));
+        cells.push(cost.and_then(number));
+        cells.push(row.wall_seconds.and_then(number));
+        cells.push(row.failure.map(|(kind, _)| kind.as_str().into()));
+        for (column, cell) in self.columns.iter_mut().zip(cells) {
+            column.cells.push(cell);
+        }
+        let metrics = row.outcome.into_iter().flat_map(|outcome| &outcome.metrics);
+        for (name, value) in metrics {
+            self.set(format!("metric.{name}"), number(*value));
+        }
+        for (name, value) in row.scores {
+            self.set(format!("score.{name}"), number(*value));
+        }
+        self.n_rows += 1;
+    }
+
+    /// Sets a cell of the newest row in a column that only some rows have.
+    fn set(&mut self, name: String, cell: Option<Value>) {
+        let index = self.columns.iter().position(|column| column.name == name).unwrap_or_else(|| {
+            self.columns.push(Column { name, cells: Vec::new() });
+            self.columns.len() - 1
+        });
+        let cells = &mut self.columns[index].cells;
+        cells.resize(self.n_rows, None);
+        cells.push(cell);
+    }
+
+    fn finish(mut self) -> Vec<Column> {
+        for column in &mut self.columns {
+            column.cells.resize(self.n_rows, None);
+        }
+        self.columns
+    }
+}
+
+fn n_rows(columns: &[Column]) -> usize {
+    columns.first().map_or(0, |column| column.cells.len())
+}
+
+fn write_csv(columns: &[Column], out: &mut dyn Write) -> csv::Result<()> {
+    let mut writer = csv::Writer::from_writer(out);
+    writer.write_record(columns.iter().map(|column| &column.name))?;
+    for row in 0..n_rows(columns) {
+        let cell = |column: &Column| column.cells[row].as_ref().map(Value::to_string).unwrap_or_default();
+        writer.write_record(columns.iter().map(cell))?;
+    }
+    Ok(writer.flush()?)
+}
+
+fn write_json_lines(columns: &[Column], out: &mut dyn Write) -> std::io::Result<()> {
+    for row in 0..n_rows(columns) {
+        let pairs = columns.iter().filter_map(|column| {
+            let value = column.cells[row].as_ref()?;
+            Some((column.name.clone(), serde_json::to_value(value).ok()?))
+        });
+        let object: serde_json::Map<String, serde_json::Value> = pairs.collect();
+        serde_json::to_writer(&mut *out, &object)?;
+        out.write_all(b"\n")?;
+    }
+    Ok(())
+}
+
+/// What a column's cells have in common.
+#[derive(Clone, Copy, PartialEq)]
+enum Kind {
+    Whole,
+    Real,
+    Text,
+}
+
+impl Kind {
+    fn of(column: &Column) -> Self {
+        column.cells.iter().flatten().fold(Self::Whole, |kind, value| match (kind, value) {
+            (Self::Whole, Value::Int(_)) => Self::Whole,
+            (Self::Whole | Self::Real, Value::Int(_) | Value::Float(_)) => Self::Real,
+            _ => Self::Text,
+        })
+    }
+}
+
+fn write_parquet(columns: &[Column], out: &mut (dyn Write + Send)) -> parquet::errors::Result<()> {
+    let kinds: Vec<Kind> = columns.iter().map(Kind::of).collect();
+    let field = |(column, kind): (&Column, &Kind)| {
+        let (physical, logical) = match kind {
+            Kind::Whole => (Physical::INT64, None),
+            Kind::Real => (Physical::DOUBLE, None),
+            Kind::Text => (Physical::BYTE_ARRAY, Some(LogicalType::String)),
+        };
+        let builder =
+            Type::primitive_type_builder(&column.name, physical).with_repetition(Repetition::OPTIONAL);
+        builder.with_logical_type(logical).build().map(Arc::new)
+    };
+    let fields = columns.iter().zip(&kinds).map(field).collect::<Result<Vec<_>, _>>()?;
+    let schema = Arc::new(Type::group_type_builder("trials").with_fields(fields).build()?);
+    let properties =
+        WriterProperties::builder().set_compression(Compression::ZSTD(ZstdLevel::default())).build();
+    let mut writer = SerializedFileWriter::new(out, schema, Arc::new(properties))?;
+    let mut group = writer.next_row_group()?;
+    for (column, kind) in columns.iter().zip(kinds) {
+        let present: Vec<i16> = column.cells.iter().map(|cell| i16::from(cell.is_some())).collect();
+        let values = column.cells.iter().flatten();
+        let Some(mut target) = group.next_column()? else { break };
+        match kind {
+            Kind::Whole => {
+                let values: Vec<i64> =
+                    values.map(|value| value.as_f64().unwrap_or_default() as i64).collect();
+                target.typed::<Int64Type>().write_batch(&values, Some(&present), None)?;
+            }
+            Kind::Real => {
+                let values: Vec<f64> = values.map(|value| value.as_f64().unwrap_or(f64::NAN)).collect();
+                target.typed::<DoubleType>().write_batch(&values, Some(&present), None)?;
+            }
+            Kind::Text => {
+                let values: Vec<ByteArray> =
+                    values.map(|value| value.to_string().into_bytes().into()).collect();
+                target.typed::<ByteArrayType>().write_batch(&values, Some(&present), None)?;
+            }
+        }
+        target.close()?;
+    }
+    group.close()?;
+    writer.close().map(|_| ())
+}

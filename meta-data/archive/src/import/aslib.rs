@@ -1,0 +1,186 @@
+//! Folders as ASlib and auto-sklearn publish them: `algorithm_runs.arff`, `feature_values.arff`, and with
+//! auto-sklearn `configurations.csv`.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+
+use heirloom_model::space::{ParameterSpec, ParameterType};
+use heirloom_model::{Configuration, Direction, FailureKind, Objective, Outcome, Space, SpaceSpec};
+
+use super::arff::Arff;
+use super::columns::{Column, infer, parse_cell};
+use super::recording::{Recording, features};
+use super::{ImportReport, Provenance, import_error};
+use crate::{Archive, MetaFeatures, Result, RunHeader, Task};
+
+/// The algorithms of a folder as configurations of one space, by the name that `algorithm_runs.arff` gives them.
+struct Algorithms {
+    space: Space,
+    configurations: HashMap<String, Configuration>,
+}
+
+impl Archive {
+    /// Keeps the runs and meta-features of a folder, under the task keys `NAME/INSTANCE`.
+    ///
+    /// Where there is no `configurations.csv`, the space has one parameter, `algorithm`. The space's ranges are
+    /// those that occur, and its conditions are inferred (see the notes of the report).
+    pub fn import_aslib(&self, folder: &Path, name: &str, provenance: &Provenance) -> Result<ImportReport> {
+        let runs_path = folder.join("algorithm_runs.arff");
+        let runs = Arff::read(&runs_path)?;
+        let instance = runs.require("instance_id", &runs_path)?;
+        let algorithm = runs.require("algorithm", &runs_path)?;
+        let status = runs.require("runstatus", &runs_path)?;
+        let known = [Some(instance), Some(algorithm), Some(status), runs.index_of("repetition")];
+        let measure = (0..runs.attributes.len()).find(|index| !known.contains(&Some(*index)));
+        let measure = measure.ok_or_else(|| import_error(&runs_path, "it has no performance measure"))?;
+        let metric = runs.attributes[measure].clone();
+        let maximise = says_maximise(&folder.join("description.txt"));
+        let algorithms = algorithms(folder, name, &runs, algorithm)?;
+
+        let mut report = ImportReport::default();
+        if folder.join("configurations.csv").exists() {
+            report.notes.push(
+                "the space's ranges and conditions were inferred from the configurations that occur".into(),
+            );
+        }
+        let mut recordings: BTreeMap<&str, Recording> = BTreeMap::new();
+        for row in &runs.rows {
+            let Some(configuration) = algorithms.configurations.get(&row[algorithm]) else {
+                report.n_left_out += 1;
+                continue;
+            };
+            let recording = recordings.entry(&row[instance]).or_insert_with(|| {
+                let header = header(name, &row[instance], &metric, maximise, &algorithms.space, provenance);
+                Recording::new(header, algorithms.space.hash())
+            });
+            let direction = if maximise { Direction::Maximise } else { Direction::Minimise };
+            let measured = row[measure].parse::<f64>().ok().filter(|value| value.is_finite());
+            match (status_of(&row[status]), measured) {
+                (Ok(()), Some(value)) => {
+                    let cost = if metric.eq_ignore_ascii_case("runtime") { value } else { 0.0 };
+                    recording.measured(
+                        configuration.values(),
+                        &[],
+                        &Outcome::new(vec![direction.turn(value)], cost),
+                    );
+                }
+                (Ok(()), None) => recording.failed(configuration.values(), &[], FailureKind::Diverged, 0.0),
+                (Err(Some(kind)), _) => recording.failed(configuration.values(), &[], kind, 0.0),
+                (Err(None), _) => report.n_left_out += 1,
+            }
+        }
+        for recording in recordings.into_values() {
+            report.keep(self, recording.finish())?;
+        }
+        self.keep_features(folder, name)?;
+        Ok(report)
+    }
+
+    fn keep_features(&self, folder: &Path, name: &str) -> Result<()> {
+        let path = folder.join("feature_values.arff");
+        if !path.exists() {
+            return Ok(());
+        }
+        let costs_path = folder.join("feature_costs.arff");
+        let costs = if costs_path.exists() { by_instance(&costs_path)? } else { BTreeMap::new() };
+        for (instance, values) in by_instance(&path)? {
+            let key = format!("{name}/{instance}");
+            let task = Task { key: key.clone(), name: instance.clone(), ..Task::default() };
+            self.put_task(&task)?;
+            let cost_seconds = costs.get(&instance).cloned().unwrap_or_default();
+            self.put_meta_features(
+                &key,
+                &MetaFeatures { version: name.into(), features: values, cost_seconds },
+            )?;
+        }
+        Ok(())
+    }
+}
+
+/// The numbers of each instance, by attribute; of repetitions the first.
+fn by_instance(path: &Path) -> Result<BTreeMap<String, BTreeMap<String, f64>>> {
+    let table = Arff::read(path)?;
+    let instance = table.require("instance_id", path)?;
+    let repetition = table.index_of("repetition");
+    let mut instances = BTreeMap::new();
+    for row in &table.rows {
+        let numbers = table.attributes.iter().zip(row).enumerate().filter_map(|(index, (name, cell))| {
+            let number = cell.parse::<f64>().ok()?;
+            (index != instance && Some(index) != repetition).then(|| (name.clone(), number))
+        });
+        instances.entry(row[instance].clone()).or_insert_with(|| features(numbers));
+    }
+    Ok(instances)
+}
+
+fn header(
+    name: &str,
+    instance: &str,
+    metric: &str,
+    maximise: bool,
+    space: &Space,
+    provenance: &Provenance,
+) -> RunHeader {
+    let direction = if maximise { Direction::Maximise } else { Direction::Minimise };
+    let key = format!("{name}/{instance}");
+    let task = Task { key, name: instance.into(), metric: metric.into(), ..Task::default() };
+    RunHeader {
+        name: format!("{name}/{instance}/{metric}"),
+        configuration: serde_json::json!({ "imported": { "aslib": name } }),
+        source: Some(provenance.source.clone()),
+        licence: Some(provenance.licence.clone()),
+        ..RunHeader::new(task, space.spec().clone(), vec![Objective { name: metric.into(), direction }])
+    }
+}
+
+/// Whether a run measured something; else why not, `None` where nothing was tried.
+fn status_of(text: &str) -> Result<(), Option<FailureKind>> {
+    match text {
+        "ok" => Ok(()),
+        "timeout" => Err(Some(FailureKind::TimedOut)),
+        "memout" => Err(Some(FailureKind::OutOfMemory)),
+        "not_applicable" => Err(None),
+        _ => Err(Some(FailureKind::Crashed)),
+    }
+}
+
+/// Whether the description says that larger is better; both ways of writing it are one line or the line after.
+fn says_maximise(description: &Path) -> bool {
+    let text = std::fs::read_to_string(description).unwrap_or_default();
+    let after = text.split_once("maximize:").map_or("", |(_, after)| after);
+    after.split_whitespace().find(|word| *word != "-").is_some_and(|word| word.eq_ignore_ascii_case("true"))
+}
+
+fn algorithms(folder: &Path, name: &str, runs: &Arff, algorithm: usize) -> Result<Algorithms> {
+    let path = folder.join("configurations.csv");
+    if !path.exists() {
+        let mut names: Vec<&String> = runs.rows.iter().map(|row| &row[algorithm]).collect();
+        names.sort_unstable();
+        names.dedup();
+        let choices = names.iter().map(|name| name.as_str().into()).collect();
+        let parameter = ParameterSpec::new("algorithm", ParameterType::Categorical { choices });
+        let spec = SpaceSpec { name: name.into(), parameters: vec![parameter], ..SpaceSpec::default() };
+        let indexed = names.iter().enumerate();
+        let configurations =
+            indexed.map(|(index, name)| ((*name).clone(), Configuration::new([index as f64]))).collect();
+        return Ok(Algorithms { space: Space::compile(spec)?, configurations });
+    }
+    let fail = |error: csv::Error| import_error(&path, error);
+    let mut reader = csv::Reader::from_path(&path).map_err(fail)?;
+    let headers = reader.headers().map_err(fail)?.clone();
+    let key = headers.iter().position(|header| header == "idx");
+    let key = key.ok_or_else(|| import_error(&path, "it has no column `idx`"))?;
+    let mut columns: Vec<Column> =
+        headers.iter().map(|header| Column { name: header.into(), kind: None, values: Vec::new() }).collect();
+    let mut keys = Vec::new();
+    for row in reader.records() {
+        let row = row.map_err(fail)?;
+        keys.push(row[key].to_owned());
+        for (column, cell) in columns.iter_mut().zip(&row) {
+            column.values.push(parse_cell(cell));
+        }
+    }
+    columns.remove(key);
+    let (space, configurations) = infer(name, columns)?;
+    Ok(Algorithms { space, configurations: keys.into_iter().zip(configurations).collect() })
+}

@@ -1,0 +1,154 @@
+//! HPO-B's JSON (Pineda Arango et al. 2021): `{space: {data set: {"X": [[…]], "y": [[…]]}}}`.
+//!
+//! Read as a stream: one data set is held in memory at a time.
+
+use std::fmt;
+use std::fs::File;
+use std::io::BufReader;
+use std::path::Path;
+
+use heirloom_model::space::{ParameterSpec, ParameterType};
+use heirloom_model::{Direction, Objective, Outcome, Space, SpaceSpec};
+use serde::Deserialize;
+use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, Visitor};
+
+use super::recording::Recording;
+use super::{ImportReport, Provenance, import_error};
+use crate::{Archive, Result, RunHeader, Task};
+
+/// The evaluations of one data set in one space.
+#[derive(Deserialize)]
+struct DataSet {
+    /// `[n, d]`, each in `0..=1`.
+    #[serde(rename = "X")]
+    x: Vec<Vec<f64>>,
+    /// Accuracies, `[n, 1]`, larger is better.
+    y: Vec<Vec<f64>>,
+}
+
+impl Archive {
+    /// Keeps all data sets of a file of HPO-B, under the task keys `hpob/DATA SET`.
+    ///
+    /// Parameters have no names there: they are `x0`, `x1` and so on, each from 0 to 1. Rows outside that or not
+    /// finite are left out.
+    pub fn import_hpob(&self, path: &Path, provenance: &Provenance) -> Result<ImportReport> {
+        let file = File::open(path).map_err(|error| import_error(path, error))?;
+        let mut report = ImportReport::default();
+        let mut keep = |space: &str, data_set: &str, rows: DataSet| {
+            self.keep_hpob(space, data_set, &rows, provenance, &mut report).map_err(|error| error.to_string())
+        };
+        let mut json = serde_json::Deserializer::from_reader(BufReader::with_capacity(1 << 20, file));
+        Spaces { keep: &mut keep }.deserialize(&mut json).map_err(|error| import_error(path, error))?;
+        Ok(report)
+    }
+
+    fn keep_hpob(
+        &self,
+        space_id: &str,
+        data_set: &str,
+        rows: &DataSet,
+        provenance: &Provenance,
+        report: &mut ImportReport,
+    ) -> Result<()> {
+        let Some(n_parameters) = rows.x.first().map(Vec::len) else { return Ok(()) };
+        let space = space(space_id, n_parameters)?;
+        let objective = Objective { name: "accuracy".into(), direction: Direction::Maximise };
+        let task = Task {
+            key: format!("hpob/{data_set}"),
+            name: format!("OpenML data set {data_set}"),
+            kind: "classification".into(),
+            metric: objective.name.clone(),
+            ..Task::default()
+        };
+        let header = RunHeader {
+            name: format!("hpob/{space_id}/{data_set}"),
+            configuration: serde_json::json!({ "imported": { "hpob": space_id } }),
+            source: Some(provenance.source.clone()),
+            licence: Some(provenance.licence.clone()),
+            ..RunHeader::new(task, space.spec().clone(), vec![objective])
+        };
+        let mut recording = Recording::new(header, space.hash());
+        let mut row = Vec::with_capacity(n_parameters + 1);
+        for (x, y) in rows.x.iter().zip(&rows.y) {
+            let inside = x.len() == n_parameters && x.iter().all(|value| (0.0..=1.0).contains(value));
+            match y.first() {
+                Some(y) if inside && y.is_finite() => {
+                    // The constant that names the space comes last.
+                    row.clear();
+                    row.extend_from_slice(x);
+                    row.push(0.0);
+                    recording.measured(&row, &[], &Outcome::new(vec![-y], 0.0));
+                }
+                _ => report.n_left_out += 1,
+            }
+        }
+        report.n_left_out += rows.x.len().abs_diff(rows.y.len()) as u64;
+        report.keep(self, recording.finish())
+    }
+}
+
+fn space(id: &str, n_parameters: usize) -> Result<Space> {
+    let unit = || ParameterType::Float { low: 0.0, high: 1.0, log: false, step: None };
+    let parameters = (0..n_parameters).map(|index| ParameterSpec::new(format!("x{index}"), unit())).collect();
+    // The id stands in the space as a constant: equally long spaces of HPO-B are not the same space.
+    let mut spec = SpaceSpec { name: format!("hpob {id}"), parameters, ..SpaceSpec::default() };
+    spec.parameters.push(ParameterSpec::new("space", ParameterType::Constant { value: id.into() }));
+    Ok(Space::compile(spec)?)
+}
+
+type Keep<'a> = &'a mut dyn FnMut(&str, &str, DataSet) -> Result<(), String>;
+
+struct Spaces<'a> {
+    keep: Keep<'a>,
+}
+
+impl<'de> DeserializeSeed<'de> for Spaces<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Spaces<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a map from search spaces to data sets")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        while let Some(space) = map.next_key::<String>()? {
+            map.next_value_seed(DataSets { space: &space, keep: self.keep })?;
+        }
+        Ok(())
+    }
+}
+
+struct DataSets<'a> {
+    space: &'a str,
+    keep: Keep<'a>,
+}
+
+impl<'de> DeserializeSeed<'de> for DataSets<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for DataSets<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a map from data sets to `X` and `y`")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        while let Some((data_set, rows)) = map.next_entry::<String, DataSet>()? {
+            (self.keep)(self.space, &data_set, rows).map_err(A::Error::custom)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,353 @@
+//! Optuna's SQLite storage: its studies with their trials, values and intermediate values.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use heirloom_model::space::ParameterType;
+use heirloom_model::{
+    CurvePoint, Direction, Failure, FailureKind, Fidelity, Objective, Origin, Outcome, Proposal, TrialId,
+    Value,
+};
+use rusqlite::{Connection, OpenFlags};
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
+
+use super::columns::{Column, infer};
+use super::{ImportReport, Provenance, import_error};
+use crate::{Archive, Result, RunContents, RunHeader, RunId, RunState, Task, TrialRecord, TrialState};
+
+/// A study as Optuna keeps it.
+struct Study {
+    id: i64,
+    name: String,
+    objectives: Vec<Objective>,
+}
+
+/// A trial that has ended.
+struct Ended {
+    id: i64,
+    number: u64,
+    state: String,
+    begun: String,
+    ended: String,
+}
+
+impl Archive {
+    /// Keeps all studies of an Optuna storage, under the task keys `NAME/STUDY`. A study that has grown since it was
+    /// last imported is brought up to date.
+    ///
+    /// Trials that have not ended are left out. A parameter that only some trials have becomes conditional (see the
+    /// notes of the report); ranges that changed between trials are joined.
+    pub fn import_optuna(&self, path: &Path, name: &str, provenance: &Provenance) -> Result<ImportReport> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let fail = |error: rusqlite::Error| import_error(path, error);
+        let db = Connection::open_with_flags(path, flags).map_err(fail)?;
+        let mut report = ImportReport::default();
+        for study in studies(&db).map_err(fail)? {
+            let trials = ended_trials(&db, &study).map_err(fail)?;
+            let of_study = "SELECT count(*) FROM trials WHERE study_id = ?";
+            let n_all: i64 = db.query_row(of_study, [study.id], |row| row.get(0)).map_err(fail)?;
+            report.n_left_out += n_all as u64 - trials.len() as u64;
+            if trials.is_empty() {
+                continue;
+            }
+            let columns = columns(&db, &trials).map_err(|problem| import_error(path, problem))?;
+            if columns.iter().any(|column| column.values.iter().any(Option::is_none)) {
+                report
+                    .notes
+                    .push(format!("conditions of study `{}` were inferred from its trials", study.name));
+            }
+            let (space, configurations) = infer(&study.name, columns)?;
+            let mut run = RunContents {
+                id: identity(&study, &trials[0]),
+                header: header(&study, name, space.spec().clone(), provenance),
+                state: RunState::Imported,
+                steps: 0,
+                trials: Vec::new(),
+                attempts: Vec::new(),
+                curves: Vec::new(),
+                evaluations: Vec::new(),
+            };
+            for (index, (trial, configuration)) in trials.iter().zip(configurations).enumerate() {
+                let proposal = Proposal::new(configuration, Fidelity::default());
+                let (record, curve) =
+                    record(&db, &study, trial, TrialId(index as u64), proposal).map_err(fail)?;
+                if !curve.is_empty() {
+                    run.curves.push((record.id, curve));
+                }
+                run.trials.push(record);
+            }
+            order_steps(&mut run, &trials);
+            report.keep(self, run)?;
+        }
+        Ok(report)
+    }
+}
+
+/// A study is the same study when its name and its first trial's start are.
+fn identity(study: &Study, first: &Ended) -> RunId {
+    let text = format!("optuna\n{}\n{}\n{}", study.name, first.begun, study.objectives.len());
+    RunId::from_content(&Sha256::digest(text).into())
+}
+
+fn header(study: &Study, name: &str, space: heirloom_model::SpaceSpec, provenance: &Provenance) -> RunHeader {
+    let task = Task {
+        key: format!("{name}/{}", study.name),
+        name: study.name.clone(),
+        metric: study.objectives[0].name.clone(),
+        ..Task::default()
+    };
+    RunHeader {
+        configuration: serde_json::json!({ "imported": { "optuna": study.name } }),
+        source: Some(provenance.source.clone()),
+        licence: Some(provenance.licence.clone()),
+        ..RunHeader::new(task, space, study.objectives.clone())
+    }
+}
+
+fn studies(db: &Connection) -> rusqlite::Result<Vec<Study>> {
+    let mut directions =
+        db.prepare("SELECT direction FROM study_directions WHERE study_id = ? ORDER BY objective")?;
+    let mut statement = db.prepare("SELECT study_id, study_name FROM studies ORDER BY study_id")?;
+    let mut rows = statement.query([])?;
+    let mut studies = Vec::new();
+    while let Some(row) = rows.next()? {
+        let id: i64 = row.get(0)?;
+        let texts: Vec<String> =
+            directions.query_map([id], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
+        let objective = |(index, text): (usize, &String)| Objective {
+            name: if texts.len() == 1 { "value".into() } else { format!("value_{index}") },
+            direction: if text == "MAXIMIZE" { Direction::Maximise } else { Direction::Minimise },
+        };
+        let objectives: Vec<_> = texts.iter().enumerate().map(objective).collect();
+        if !objectives.is_empty() {
+            studies.push(Study { id, name: row.get(1)?, objectives });
+        }
+    }
+    Ok(studies)
+}
+
+fn ended_trials(db: &Connection, study: &Study) -> rusqlite::Result<Vec<Ended>> {
+    let mut statement = db.prepare(
+        "SELECT trial_id, number, state, coalesce(datetime_start, ''), coalesce(datetime_complete, '') FROM trials
+         WHERE study_id = ? AND state IN ('COMPLETE', 'PRUNED', 'FAIL') ORDER BY number",
+    )?;
+    statement
+        .query_map([study.id], |row| {
+            Ok(Ended {
+                id: row.get(0)?,
+                number: row.get::<_, i64>(1)? as u64,
+                state: row.get(2)?,
+                begun: row.get(3)?,
+                ended: row.get(4)?,
+            })
+        })?
+        .collect()
+}
+
+/// The study's parameters, each with its value in each trial.
+fn columns(db: &Connection, trials: &[Ended]) -> Result<Vec<Column>, String> {
+    let text = |error: rusqlite::Error| error.to_string();
+    let mut columns: BTreeMap<String, Column> = BTreeMap::new();
+    let mut statement = db
+        .prepare("SELECT param_name, param_value, distribution_json FROM trial_params WHERE trial_id = ?")
+        .map_err(text)?;
+    for (index, trial) in trials.iter().enumerate() {
+        let mut rows = statement.query([trial.id]).map_err(text)?;
+        while let Some(row) = rows.next().map_err(text)? {
+            let name: String = row.get(0).map_err(text)?;
+            let json: String = row.get(2).map_err(text)?;
+            let distribution: Distribution = serde_json::from_str(&json)
+                .map_err(|error| format!("parameter `{name}` of trial {}: {error}", trial.number))?;
+            let (kind, value) = distribution.read(row.get(1).map_err(text)?);
+            let column = columns.entry(name.clone()).or_insert_with(|| Column {
+                name: name.clone(),
+                kind: None,
+                values: vec![None; trials.len()],
+            });
+            column.kind = Some(match column.kind.take() {
+                None => kind,
+                Some(known) => join(known, kind).ok_or_else(|| {
+                    format!("parameter `{name}` changes its kind in trial {}", trial.number)
+                })?,
+            });
+            column.values[index] = Some(value);
+        }
+    }
+    Ok(columns.into_values().collect())
+}
+
+/// The distributions of Optuna, those before its version 3 included.
+#[derive(Deserialize)]
+#[serde(tag = "name", content = "attributes")]
+enum Distribution {
+    #[serde(rename = "FloatDistribution")]
+    Float { low: f64, high: f64, log: bool, step: Option<f64> },
+    #[serde(rename = "IntDistribution")]
+    Int { low: i64, high: i64, log: bool, step: i64 },
+    #[serde(rename = "CategoricalDistribution")]
+    Categorical { choices: Vec<Option<Value>> },
+    #[serde(rename = "UniformDistribution")]
+    Uniform { low: f64, high: f64 },
+    #[serde(rename = "LogUniformDistribution")]
+    LogUniform { low: f64, high: f64 },
+    #[serde(rename = "DiscreteUniformDistribution")]
+    DiscreteUniform { low: f64, high: f64, q: f64 },
+    #[serde(rename = "IntUniformDistribution")]
+    IntUniform { low: i64, high: i64, step: i64 },
+    #[serde(rename = "IntLogUniformDistribution")]
+    IntLogUniform { low: i64, high: i64 },
+}
+
+impl Distribution {
+    /// The parameter's type, and the value that the stored number stands for.
+    fn read(self, number: f64) -> (ParameterType, Value) {
+        let float =
+            |low, high, log, step| (ParameterType::Float { low, high, log, step }, Value::Float(number));
+        let int =
+            |low, high, log, step| (ParameterType::Int { low, high, log, step }, Value::Int(number as i64));
+        match self {
+            Self::Float { low, high, log, step } => float(low, high, log, step),
+            Self::Uniform { low, high } => float(low, high, false, None),
+            Self::LogUniform { low, high } => float(low, high, true, None),
+            Self::DiscreteUniform { low, high, q } => float(low, high, false, Some(q)),
+            Self::Int { low, high, log, step } => int(low, high, log, step),
+            Self::IntUniform { low, high, step } => int(low, high, false, step),
+            Self::IntLogUniform { low, high } => int(low, high, true, 1),
+            Self::Categorical { choices } => {
+                let choices: Vec<Value> =
+                    choices.into_iter().map(|choice| choice.unwrap_or_else(|| "None".into())).collect();
+                let value = choices.get(number as usize).cloned().unwrap_or(Value::Int(number as i64));
+                (ParameterType::Categorical { choices }, value)
+            }
+        }
+    }
+}
+
+/// The type that holds the values of both.
+fn join(a: ParameterType, b: ParameterType) -> Option<ParameterType> {
+    use ParameterType::{Categorical, Float, Int};
+    Some(match (a, b) {
+        (a, b) if a == b => a,
+        (Float { low, high, log, .. }, Float { low: low_b, high: high_b, log: log_b, .. }) => {
+            Float { low: low.min(low_b), high: high.max(high_b), log: log && log_b, step: None }
+        }
+        (Int { low, high, log, .. }, Int { low: low_b, high: high_b, log: log_b, .. }) => {
+            Int { low: low.min(low_b), high: high.max(high_b), log: log && log_b, step: 1 }
+        }
+        (Categorical { mut choices }, Categorical { choices: more }) => {
+            for choice in more {
+                if !choices.iter().any(|known| known.same_as(&choice)) {
+                    choices.push(choice);
+                }
+            }
+            Categorical { choices }
+        }
+        _ => return None,
+    })
+}
+
+fn record(
+    db: &Connection,
+    study: &Study,
+    trial: &Ended,
+    id: TrialId,
+    proposal: Proposal,
+) -> rusqlite::Result<(TrialRecord, Vec<CurvePoint>)> {
+    let direction = study.objectives[0].direction;
+    let seconds = seconds_between(db, trial)?;
+    let curve = intermediate(db, trial, direction)?;
+    let values = values(db, study, trial)?;
+    let (state, result) = match (trial.state.as_str(), values) {
+        ("FAIL", _) => (TrialState::Failed, Err((FailureKind::Crashed, "the objective failed"))),
+        ("PRUNED", None) if !curve.is_empty() && study.objectives.len() == 1 => {
+            (TrialState::Stopped, Ok(curve[curve.len() - 1].objectives.clone()))
+        }
+        ("PRUNED", Some(values)) => (TrialState::Stopped, Ok(values)),
+        (_, Some(values)) => (TrialState::Completed, Ok(values)),
+        (_, None) => (TrialState::Failed, Err((FailureKind::Diverged, "no finite value was kept"))),
+    };
+    let result = match result {
+        Ok(objectives) => Ok(Outcome {
+            metrics: metrics(db, trial)?,
+            stopped: state == TrialState::Stopped,
+            ..Outcome::new(objectives, seconds)
+        }),
+        Err((kind, message)) => Err(Failure { kind, message: message.into(), cost_seconds: seconds }),
+    };
+    let record = TrialRecord {
+        id,
+        proposal,
+        origin: Some(Origin::Strategy { ask: trial.number, n: 1 }),
+        scores: Vec::new(),
+        state,
+        attempt: 0,
+        result: Some(result),
+        wall_seconds: Some(seconds),
+        proposed: 0,
+        told: None,
+    };
+    Ok((record, curve))
+}
+
+/// Steps as the study's clock tells them: each trial's start a proposal, each end a telling.
+fn order_steps(run: &mut RunContents, trials: &[Ended]) {
+    let begun = trials.iter().enumerate().map(|(index, trial)| (&trial.begun, index, false));
+    let ended =
+        trials.iter().enumerate().map(|(index, trial)| (trial.ended.as_str().max(&trial.begun), index, true));
+    let mut steps: Vec<(&str, usize, bool)> =
+        begun.map(|(time, index, end)| (time.as_str(), index, end)).chain(ended).collect();
+    steps.sort_by_key(|(time, index, end)| (*time, *index, *end));
+    run.steps = steps.len() as u64;
+    for (step, (_, index, end)) in steps.into_iter().enumerate() {
+        let trial = &mut run.trials[index];
+        if end { trial.told = Some(step as u64) } else { trial.proposed = step as u64 }
+    }
+}
+
+fn seconds_between(db: &Connection, trial: &Ended) -> rusqlite::Result<f64> {
+    let sql = "SELECT coalesce((julianday(?2) - julianday(?1)) * 86400.0, 0.0)";
+    db.query_row(sql, [&trial.begun, &trial.ended], |row| row.get::<_, f64>(0))
+        .map(|seconds| seconds.max(0.0))
+}
+
+/// The finite objectives, minimised; `None` where one is missing.
+fn values(db: &Connection, study: &Study, trial: &Ended) -> rusqlite::Result<Option<Vec<f64>>> {
+    let mut statement = db.prepare_cached(
+        "SELECT objective, value FROM trial_values
+         WHERE trial_id = ? AND value_type = 'FINITE' AND value IS NOT NULL ORDER BY objective",
+    )?;
+    let found: BTreeMap<usize, f64> = statement
+        .query_map([trial.id], |row| Ok((row.get::<_, i64>(0)? as usize, row.get(1)?)))?
+        .collect::<rusqlite::Result<_>>()?;
+    let value = |(index, objective): (usize, &Objective)| Some(objective.direction.turn(*found.get(&index)?));
+    Ok(study.objectives.iter().enumerate().map(value).collect())
+}
+
+/// The learning curve; steps without a finite value are left out.
+fn intermediate(db: &Connection, trial: &Ended, direction: Direction) -> rusqlite::Result<Vec<CurvePoint>> {
+    let mut statement = db.prepare_cached(
+        "SELECT step, intermediate_value FROM trial_intermediate_values
+         WHERE trial_id = ? AND intermediate_value_type = 'FINITE' AND intermediate_value IS NOT NULL ORDER BY step",
+    )?;
+    statement
+        .query_map([trial.id], |row| {
+            let objectives = vec![direction.turn(row.get(1)?)];
+            Ok(CurvePoint { step: row.get::<_, i64>(0)? as f64, objectives, cost_seconds: f64::NAN })
+        })?
+        .collect()
+}
+
+/// The user attributes that are numbers.
+fn metrics(db: &Connection, trial: &Ended) -> rusqlite::Result<BTreeMap<String, f64>> {
+    let mut statement =
+        db.prepare_cached("SELECT key, value_json FROM trial_user_attributes WHERE trial_id = ?")?;
+    let mut rows = statement.query([trial.id])?;
+    let mut metrics = BTreeMap::new();
+    while let Some(row) = rows.next()? {
+        if let Ok(number) = row.get_ref(1)?.as_str().unwrap_or_default().parse::<f64>() {
+            metrics.insert(row.get(0)?, number);
+        }
+    }
+    Ok(metrics)
+}

@@ -1,0 +1,66 @@
+//! Recorded tables: Parquet or CSV files that a small descriptor explains.
+
+use heirloom_model::{FailureKind, Outcome};
+use heirloom_recorded_table::RecordedTable;
+
+use super::ImportReport;
+use super::recording::{Recording, features};
+use crate::{Archive, MetaFeatures, Result, RunHeader, Task};
+
+impl Archive {
+    /// Keeps all that a table records: one run for each of its tasks, under the task key `TABLE/TASK`.
+    ///
+    /// Each training counts as an evaluation, and so does each point of a learning curve, at its own fidelity.
+    pub fn import_table(&self, table: &RecordedTable) -> Result<ImportReport> {
+        let mut report = ImportReport::default();
+        let mut recordings: Vec<Recording> = (0..table.tasks().len())
+            .map(|task| Recording::new(header(table, task), table.space().hash()))
+            .collect();
+        for evaluation in table.evaluations() {
+            let recording = &mut recordings[evaluation.task];
+            let (configuration, size) = (evaluation.configuration.values(), &evaluation.fidelity.0);
+            match &evaluation.result {
+                Ok(outcome) => {
+                    // The last point is the outcome itself.
+                    for point in outcome.curve.split_last().map_or(&[][..], |(_, before)| before) {
+                        let there = Outcome::new(point.objectives.clone(), point.cost_seconds);
+                        recording.measured(configuration, &[point.step], &there);
+                    }
+                    recording.measured(configuration, size, outcome);
+                }
+                Err(failure) if failure.kind == FailureKind::Rejected => report.n_left_out += 1,
+                Err(failure) => recording.failed(configuration, size, failure.kind, failure.cost_seconds),
+            }
+        }
+        for (task, recording) in table.tasks().iter().zip(recordings) {
+            let run = recording.finish();
+            let key = run.header.task.key.clone();
+            report.keep(self, run)?;
+            let features = features(task.meta_features.clone());
+            if !features.is_empty() {
+                let version = format!("{} (recorded)", table.name());
+                self.put_meta_features(&key, &MetaFeatures { version, features, ..MetaFeatures::default() })?;
+            }
+        }
+        Ok(report)
+    }
+}
+
+fn header(table: &RecordedTable, task: usize) -> RunHeader {
+    let task_name = &table.tasks()[task].name;
+    let task = Task {
+        key: format!("{}/{task_name}", table.name()),
+        name: task_name.clone(),
+        metric: table.objectives()[0].name.clone(),
+        ..Task::default()
+    };
+    let said = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+    RunHeader {
+        name: task.key.clone(),
+        fidelities: table.fidelity().cloned().into_iter().collect(),
+        configuration: serde_json::json!({ "imported": { "table": table.name() } }),
+        source: said(table.source()).or_else(|| said(table.name())),
+        licence: said(table.licence()),
+        ..RunHeader::new(task, table.space().spec().clone(), table.objectives().to_vec())
+    }
+}
