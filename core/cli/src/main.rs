@@ -1,2 +1,59 @@
-//! Placeholder.
-fn main() {}
+#![doc = include_str!("../README.md")]
+
+mod bench;
+mod catalogue;
+mod commands;
+mod context;
+mod failure;
+mod interrupt;
+mod job;
+mod logging;
+mod objectives;
+mod output;
+mod past;
+mod plot;
+mod progress;
+mod seed_data;
+mod summary;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use miette::{JSONReportHandler, MietteHandlerOpts};
+
+use crate::commands::Command;
+use crate::context::Context;
+use crate::failure::{EXIT_CODES, exit_of};
+
+/// Searches neural architectures and hyperparameters, and remembers.
+#[derive(Debug, Parser)]
+#[command(name = "heirloom", version, after_help = EXIT_CODES, max_term_width = 100)]
+struct Cli {
+    #[command(flatten)]
+    context: Context,
+
+    #[command(subcommand)]
+    command: Command,
+}
+
+fn main() -> ExitCode {
+    let Cli { context, command } = Cli::parse();
+    let json = context.json;
+    // Fails only when a hook is set already.
+    let _ = miette::set_hook(Box::new(move |_| match json {
+        true => Box::new(JSONReportHandler::new()),
+        false => Box::new(MietteHandlerOpts::new().build()),
+    }));
+    match logging::start(&context).and_then(|()| command.run(&context)) {
+        Ok(exit) => exit.into(),
+        Err(report) => {
+            complain(&report);
+            exit_of(&report).into()
+        }
+    }
+}
+
+#[expect(clippy::print_stderr, reason = "the one place where an error is shown")]
+fn complain(report: &miette::Report) {
+    eprintln!("{report:?}");
+}

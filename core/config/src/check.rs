@@ -17,6 +17,10 @@ use crate::schema::RUN_FILE;
 use crate::tree::{Entry, Node, NodeValue};
 use crate::{space, suggest, validate};
 
+/// Trials of a warm start's initial design: about what a surrogate needs before it knows the new task better than
+/// past ones do (Feurer et al. 2018, RGPE, section 5).
+const DEFAULT_INITIAL: usize = 10;
+
 /// A run file as it was written.
 #[derive(Debug, Clone)]
 pub struct RunFile {
@@ -56,6 +60,12 @@ impl RunFile {
         validate::validate(&tree, &(0..0), "", &RUN_FILE, &mut checker.mistakes);
         let config = checker.run_config();
         if checker.mistakes.is_empty() { Ok(config) } else { Err(self.error(checker.mistakes)) }
+    }
+
+    /// A mistake that shows only later, when the run's parts are made. `path` says where: keys joined by `.`.
+    pub fn mistake(&self, path: &str, message: &str) -> ConfigError {
+        let span = Node::parse(self.text()).map_or(0..0, |tree| tree.locate(path));
+        self.error(vec![Mistake::from_error(span, message)])
     }
 
     fn error(&self, mistakes: Vec<Mistake>) -> ConfigError {
@@ -164,7 +174,9 @@ impl Checker<'_> {
         };
         let excluded = self.get("warm_start", "exclude_tasks").map(Node::items).unwrap_or_default();
         let exclude_tasks = excluded.iter().filter_map(Node::text).map(str::to_owned).collect();
-        WarmStartConfig { mode, exclude_tasks }
+        let initial = self.get("warm_start", "initial").and_then(Node::whole);
+        let initial = initial.map_or(DEFAULT_INITIAL, |n| n.unsigned_abs() as usize);
+        WarmStartConfig { mode, initial, exclude_tasks }
     }
 
     fn component(&mut self, table: &str, kind: ComponentKind) -> ComponentConfig {

@@ -129,6 +129,8 @@ pub enum Isolation {
 pub struct WarmStartConfig {
     /// What past runs do.
     pub mode: WarmStartMode,
+    /// Trials of the initial design.
+    pub initial: usize,
     /// Past tasks that must not be used.
     pub exclude_tasks: Vec<String>,
 }

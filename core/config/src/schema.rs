@@ -1,6 +1,8 @@
 //! What may stand in a run file: one table of keys, from which come the checks of names, types and ranges, the
 //! suggestions in messages, and the reference in the README.
 
+use heirloom_model::SpaceSpec;
+
 /// A table of the run file.
 #[derive(Debug)]
 pub(crate) struct Table {
@@ -95,7 +97,7 @@ const SPACE: Table = Table {
           knows its own space, as a recorded table does.",
     open: false,
     keys: &[
-        key("preset", OneOf(crate::space::PRESETS), Otherwise("none"), "a space by name"),
+        key("preset", OneOf(&SpaceSpec::PRESETS), Otherwise("none"), "a space by name"),
         key("file", Path, Otherwise("none"), "a TOML file that holds what would stand here"),
         key("name", Text, Otherwise("\"\""), "a name for people"),
         key("parameter", Kind::Tables(&PARAMETER), Otherwise("none"), "the hyperparameters"),
@@ -253,6 +255,12 @@ const WARM_START: Table = Table {
             OneOf(WARM_START_MODES),
             Otherwise("\"seed\""),
             "`seed`: some of the first configurations; `inform`: what the strategy believes; `replace`: the whole initial design; `off`: nothing",
+        ),
+        key(
+            "initial",
+            Whole(1),
+            Otherwise("10"),
+            "trials of the initial design: in `replace` all of them come from past tasks, else past tasks fade after so many",
         ),
         key("exclude_tasks", Texts, Otherwise("none"), "past tasks that must not be used"),
     ],

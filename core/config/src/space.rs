@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use heirloom_model::architecture::{ArchitectureSpec, EdgeCell};
+use heirloom_model::architecture::ArchitectureSpec;
 use heirloom_model::space::{ConditionSpec, ParameterSpec};
 use heirloom_model::{Space, SpaceError, SpaceSpec};
 use miette::NamedSource;
@@ -13,18 +13,6 @@ use crate::mistake::{ConfigError, Mistake};
 use crate::schema::{PARAMETER, PARAMETER_TYPES, SPACE_FILE, keys_of_type};
 use crate::tree::{Entry, Node, NodeValue, Span};
 use crate::{suggest, validate};
-
-/// The spaces that have a name of their own.
-pub const PRESETS: &[&str] = &["nas-bench-201"];
-
-/// The space called `name` in [`PRESETS`].
-pub fn preset(name: &str) -> Option<SpaceSpec> {
-    let architecture = match name {
-        "nas-bench-201" => ArchitectureSpec::EdgeCell(EdgeCell::nas_bench_201()),
-        _ => return None,
-    };
-    Some(SpaceSpec { name: name.into(), architecture: Some(architecture), ..SpaceSpec::default() })
-}
 
 /// Reads and checks a space's own file: what would stand in `[space]`, at the top level.
 pub fn read_file(path: &Path) -> Result<SpaceSpec, ConfigError> {
@@ -53,7 +41,7 @@ pub(crate) fn check_section(entry: &Entry, folder: &Path, mistakes: &mut Vec<Mis
             ));
             None
         }
-        ["preset"] => preset(node.get("preset")?.text()?),
+        ["preset"] => SpaceSpec::preset(node.get("preset")?.text()?),
         ["file"] => {
             let path = folder.join(node.get("file")?.text()?);
             match std::fs::read_to_string(&path) {

@@ -1,0 +1,163 @@
+//! The same search many times: over seeds and strategies, cold and warm, without an archive to write to.
+
+use std::collections::BTreeMap;
+
+use heirloom_config::ComponentConfig;
+use heirloom_engine::StopSignal;
+use heirloom_model::{Event, Outcome, RecordError, Recorder, Strategy, TrialId};
+use heirloom_warm_start::Knowledge;
+use rayon::prelude::*;
+use serde::Serialize;
+
+use crate::failure::Failure;
+use crate::job::{Job, Passage};
+use crate::past;
+
+/// One strategy with one kind of start: the incumbent at checkpoints over seeds.
+#[derive(Debug, Serialize)]
+pub(crate) struct Line {
+    pub(crate) strategy: String,
+    /// `cold` or `warm`.
+    pub(crate) start: &'static str,
+    /// `[n_checkpoints]`, in the direction in which people read the objective.
+    pub(crate) mean: Vec<f64>,
+    /// Standard error of `mean`, `[n_checkpoints]`.
+    pub(crate) standard_error: Vec<f64>,
+    /// The incumbent after each trial, `[n_seeds, n_trials]`, as above.
+    #[serde(skip)]
+    pub(crate) curves: Vec<Vec<f64>>,
+}
+
+/// What is repeated.
+pub(crate) struct Plan<'a> {
+    pub(crate) job: &'a Job<'a>,
+    pub(crate) n_seeds: u64,
+    pub(crate) first_seed: u64,
+    /// After how many trials the incumbent is looked at, ascending.
+    pub(crate) checkpoints: Vec<usize>,
+    /// The metric of the incumbent that is reported; `None`: the objective.
+    pub(crate) metric: Option<String>,
+}
+
+impl Plan<'_> {
+    /// Runs every seed with one strategy and, where `knowledge` is given, a warm start.
+    pub(crate) fn line(
+        &self,
+        strategy: &ComponentConfig,
+        knowledge: Option<&Knowledge>,
+        done: &(dyn Fn() + Sync),
+    ) -> miette::Result<Line> {
+        let seeds: Vec<u64> = (self.first_seed..self.first_seed + self.n_seeds).collect();
+        let curves: Vec<Vec<f64>> = seeds
+            .into_par_iter()
+            .map(|seed| {
+                let curve = self.curve(seed, strategy, knowledge);
+                done();
+                curve
+            })
+            .collect::<miette::Result<_>>()?;
+        let at =
+            |checkpoint: usize| -> Vec<f64> { curves.iter().map(|curve| curve[checkpoint - 1]).collect() };
+        let (mean, standard_error) =
+            self.checkpoints.iter().map(|&checkpoint| mean_and_error(&at(checkpoint))).unzip();
+        let start = if knowledge.is_some() { "warm" } else { "cold" };
+        Ok(Line { strategy: strategy.name.clone(), start, mean, standard_error, curves })
+    }
+
+    /// The incumbent after each of the run's trials, `[n_trials]`; the last one stands for trials that a strategy
+    /// with nothing left did not make.
+    fn curve(
+        &self,
+        seed: u64,
+        strategy: &ComponentConfig,
+        knowledge: Option<&Knowledge>,
+    ) -> miette::Result<Vec<f64>> {
+        let made: Box<dyn Strategy> = self.job.strategy_of(strategy).map_err(Failure::from)?;
+        let mut follower = Follower { plan: self, outcomes: BTreeMap::new(), best: None, curve: Vec::new() };
+        let end = self.job.run(Passage {
+            seed,
+            strategy: made,
+            warm_start: knowledge.map(past::make).transpose()?,
+            recorder: Box::new(Forget),
+            history: &[],
+            elapsed_seconds: 0.0,
+            observer: Box::new(|event| follower.observe(event)),
+            stop: StopSignal::default(),
+        })?;
+        if let heirloom_engine::EndReason::ComponentFailed { error } = end.reason {
+            return Err(Failure::new(error).into());
+        }
+        let mut curve = follower.curve;
+        let n_trials = self.checkpoints.last().copied().unwrap_or(0);
+        let last = curve.last().copied().unwrap_or(f64::NAN);
+        curve.resize(n_trials, last);
+        Ok(curve)
+    }
+}
+
+/// Follows a run's incumbent.
+struct Follower<'a> {
+    plan: &'a Plan<'a>,
+    outcomes: BTreeMap<TrialId, Outcome>,
+    best: Option<Outcome>,
+    curve: Vec<f64>,
+}
+
+impl Follower<'_> {
+    fn observe(&mut self, event: &Event) {
+        match event {
+            Event::Finished { trial, result: Ok(outcome), .. } => {
+                self.outcomes.insert(*trial, outcome.clone());
+            }
+            Event::Told { trial } => {
+                let outcome = self.outcomes.remove(trial);
+                let improves = |outcome: &Outcome| {
+                    self.best.as_ref().is_none_or(|best| outcome.objectives[0] < best.objectives[0])
+                };
+                if let Some(outcome) = outcome.filter(improves) {
+                    self.best = Some(outcome);
+                }
+                self.curve.push(self.best.as_ref().map_or(f64::NAN, |best| self.value(best)));
+            }
+            _ => {}
+        }
+    }
+
+    fn value(&self, outcome: &Outcome) -> f64 {
+        match &self.plan.metric {
+            Some(metric) => outcome.metrics.get(metric).copied().unwrap_or(f64::NAN),
+            None => self.plan.job.objective().direction.turn(outcome.objectives[0]),
+        }
+    }
+}
+
+/// Keeps nothing.
+struct Forget;
+
+impl Recorder for Forget {
+    fn record(&mut self, _events: &[Event]) -> Result<(), RecordError> {
+        Ok(())
+    }
+}
+
+/// The mean of `values`, `[n]`, and its standard error: the sample's standard deviation over √n.
+pub(crate) fn mean_and_error(values: &[f64]) -> (f64, f64) {
+    let n = values.len() as f64;
+    let mean = values.iter().sum::<f64>() / n;
+    let variance = values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / (n - 1.0);
+    (mean, (variance / n).sqrt())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_standard_error_is_that_of_the_sample() {
+        let (mean, error) = mean_and_error(&[1.0, 2.0, 3.0, 4.0]);
+        assert_eq!(mean, 2.5);
+        // Sample variance 5/3, over 4.
+        assert!((error - (5.0f64 / 12.0).sqrt()).abs() < 1e-12);
+        assert!(mean_and_error(&[1.0]).1.is_nan());
+    }
+}

@@ -1,0 +1,150 @@
+//! The plugins as this program uses them: the host's components by their tables of the run file.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use heirloom_config::{Catalogue, ComponentConfig, ComponentKind, Isolation, OptionMistake, RunConfig};
+use heirloom_model::{Estimator, Problem, Proxy, Space, Strategy};
+use heirloom_plugin_host::{HostError, HostOptions, Kind, Plugin, PluginHost};
+use serde_json::Value as Json;
+use sha2::{Digest, Sha256};
+
+use crate::context::{Context, data_folder};
+
+/// The plugins that were found.
+pub(crate) struct Plugins {
+    host: PluginHost,
+    searched: Vec<PathBuf>,
+}
+
+impl Plugins {
+    /// Finds plugins: in the folders of the command line, of the environment, beside the program, and in the user's
+    /// data folder. `folder` is the run file's.
+    pub(crate) fn open(context: &Context, folder: Option<&Path>) -> miette::Result<Self> {
+        let mut searched = context.plugin_folders.clone();
+        searched.extend(PluginHost::default_search_paths());
+        searched.extend(data_folder().map(|folder| folder.join("plugins")));
+        let folder = folder.map(|folder| std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned()));
+        let options = HostOptions { folder: folder.unwrap_or_default(), ..HostOptions::default() };
+        Ok(Self { host: PluginHost::open(&searched, options), searched })
+    }
+
+    /// Where plugins were looked for, in this order.
+    pub(crate) fn searched(&self) -> &[PathBuf] {
+        &self.searched
+    }
+
+    /// The host itself.
+    pub(crate) fn host(&self) -> &PluginHost {
+        &self.host
+    }
+
+    pub(crate) fn strategy(
+        &self,
+        component: &ComponentConfig,
+        problem: &Problem,
+        isolation: Isolation,
+    ) -> Result<Box<dyn Strategy>, HostError> {
+        self.host.strategy(&component.name, &component.options, place(isolation), problem)
+    }
+
+    pub(crate) fn estimator(
+        &self,
+        component: &ComponentConfig,
+        space: Option<&Arc<Space>>,
+        isolation: Isolation,
+    ) -> Result<Arc<dyn Estimator>, HostError> {
+        self.host.estimator(&component.name, &component.options, place(isolation), space)
+    }
+
+    pub(crate) fn proxy(
+        &self,
+        component: &ComponentConfig,
+        problem: &Problem,
+        isolation: Isolation,
+    ) -> Result<Arc<dyn Proxy>, HostError> {
+        self.host.proxy(&component.name, &component.options, place(isolation), problem)
+    }
+
+    /// The plugins of a run.
+    fn used(&self, config: &RunConfig) -> Vec<&Plugin> {
+        let proxies = config.proxies.iter().map(|proxy| (Kind::Proxy, &proxy.component.name));
+        let named = [(Kind::Strategy, &config.strategy.name), (Kind::Estimator, &config.estimator.name)];
+        let mut used: Vec<&Plugin> = named
+            .into_iter()
+            .chain(proxies)
+            .filter_map(|(kind, name)| self.host.find(kind, name).ok())
+            .collect();
+        used.sort_by_key(|plugin| plugin.id());
+        used.dedup_by_key(|plugin| plugin.id());
+        used
+    }
+
+    /// The versions of a run's plugins, by id.
+    pub(crate) fn versions(&self, config: &RunConfig) -> BTreeMap<String, String> {
+        let version = |plugin: &Plugin| (plugin.id().to_owned(), plugin.version().to_owned());
+        self.used(config).into_iter().map(version).collect()
+    }
+
+    /// The lock of a run: which builds of which plugins it runs under.
+    pub(crate) fn lock(&self, config: &RunConfig) -> String {
+        let entry = |plugin: &Plugin| {
+            let (compiler, target) = plugin.built_with();
+            let bytes = std::fs::read(plugin.path()).unwrap_or_default();
+            let hash: String = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+            format!(
+                "[[plugin]]\nid = {:?}\nversion = {:?}\ninterface = {}\ntarget = {target:?}\nrustc = {compiler:?}\n\
+                 fingerprint = {:?}\nsha256 = {hash:?}\n",
+                plugin.id(),
+                plugin.version(),
+                plugin.interface(),
+                plugin.fingerprint(),
+            )
+        };
+        self.used(config).into_iter().map(entry).collect::<Vec<_>>().join("\n")
+    }
+}
+
+fn place(isolation: Isolation) -> heirloom_plugin_host::Isolation {
+    match isolation {
+        Isolation::None => heirloom_plugin_host::Isolation::None,
+        Isolation::Process => heirloom_plugin_host::Isolation::Process,
+    }
+}
+
+fn kind_of(kind: ComponentKind) -> Kind {
+    match kind {
+        ComponentKind::Strategy => Kind::Strategy,
+        ComponentKind::Estimator => Kind::Estimator,
+        ComponentKind::Proxy => Kind::Proxy,
+    }
+}
+
+impl Catalogue for Plugins {
+    fn names(&self, kind: ComponentKind) -> Vec<String> {
+        self.host.names(kind_of(kind)).into_iter().map(str::to_owned).collect()
+    }
+
+    fn check_options(
+        &self,
+        kind: ComponentKind,
+        name: &str,
+        options: &mut Json,
+        folder: &Path,
+    ) -> Vec<OptionMistake> {
+        match self.host.check_options(kind_of(kind), name, options, folder) {
+            Ok(checked) => {
+                *options = checked;
+                Vec::new()
+            }
+            Err(problems) => {
+                let mistake = |problem: heirloom_plugin_host::OptionProblem| OptionMistake {
+                    message: problem.to_string(),
+                    path: problem.path,
+                };
+                problems.into_iter().map(mistake).collect()
+            }
+        }
+    }
+}

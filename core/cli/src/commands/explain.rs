@@ -1,0 +1,159 @@
+//! `heirloom explain`
+
+use std::collections::BTreeMap;
+
+use clap::Args;
+use heirloom_archive::{RunHeader, TrialRecord};
+use heirloom_model::{Origin, WarmStartReport};
+use serde::Serialize;
+use serde_json::json;
+
+use crate::context::Context;
+use crate::failure::{Exit, OrFail};
+use crate::output::{self, Table};
+use crate::past;
+use crate::summary::first_objective;
+
+/// Tell what past tasks contributed to a run, and whether it helped
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  heirloom explain cifar100-warm\n\nA past task's weight before is what \
+    meta-features alone said; its weight now is corrected by how well its results rank this run's trials \
+    (agreement: Kendall's tau, -1 to 1).")]
+pub(crate) struct Explain {
+    /// The run: its id, the beginning or end of it, or its name
+    run: String,
+}
+
+/// What trials of one origin came to.
+#[derive(Debug, Default, Serialize)]
+struct Share {
+    n_trials: usize,
+    n_failed: usize,
+    /// Mean and best of the first objective, minimised here, turned for people.
+    mean: Option<f64>,
+    best: Option<f64>,
+    /// How often one of these trials became the best so far.
+    n_improvements: usize,
+    #[serde(skip)]
+    values: Vec<f64>,
+}
+
+impl Explain {
+    pub(crate) fn run(&self, context: &Context) -> miette::Result<Exit> {
+        let archive = context.read_archive()?;
+        let found = archive.find_run(&self.run).or_fail()?;
+        let header = archive.header(found.id).or_fail()?;
+        let mut trials = Vec::new();
+        archive
+            .trials(found.id, &mut |trial| {
+                trials.push(trial);
+                Ok(())
+            })
+            .or_fail()?;
+        let report = past::report(&archive, found.id)?;
+        let (transferred, own, by_task) = shares(&header, &trials)?;
+        if context.json {
+            let run = found.id.to_string();
+            output::json(&json!({
+                "run": run, "transferred": transferred, "strategy": own, "by_task": by_task, "report": report,
+            }))?;
+        } else {
+            print(&header, report.as_ref(), &transferred, &own, &by_task)?;
+        }
+        Ok(Exit::Done)
+    }
+}
+
+/// The transferred trials, the strategy's own, and the transferred ones by the past task that spoke loudest.
+fn shares(
+    header: &RunHeader,
+    trials: &[TrialRecord],
+) -> miette::Result<(Share, Share, BTreeMap<String, Share>)> {
+    let direction = first_objective(header)?.direction;
+    let (mut transferred, mut own) = (Share::default(), Share::default());
+    let mut by_task: BTreeMap<String, Share> = BTreeMap::new();
+    let mut best = f64::INFINITY;
+    let mut ended: Vec<_> = trials.iter().filter(|trial| trial.result.is_some()).collect();
+    ended.sort_by_key(|trial| trial.told.unwrap_or(u64::MAX));
+    for trial in ended {
+        let value = match &trial.result {
+            Some(Ok(outcome)) => outcome.objectives.first().copied(),
+            _ => None,
+        };
+        let improves = value.is_some_and(|value| value < best);
+        best = best.min(value.unwrap_or(f64::INFINITY));
+        match &trial.origin {
+            Some(Origin::WarmStart { sources }) => {
+                transferred.add(value, improves);
+                if let Some(source) = sources.first() {
+                    by_task.entry(source.task.clone()).or_default().add(value, improves);
+                }
+            }
+            _ => own.add(value, improves),
+        }
+    }
+    for share in [&mut transferred, &mut own].into_iter().chain(by_task.values_mut()) {
+        let n = share.values.len() as f64;
+        let smallest = share.values.iter().copied().min_by(f64::total_cmp);
+        share.mean = (n > 0.0).then(|| direction.turn(share.values.iter().sum::<f64>() / n));
+        share.best = smallest.map(|value| direction.turn(value));
+    }
+    Ok((transferred, own, by_task))
+}
+
+impl Share {
+    fn add(&mut self, value: Option<f64>, improves: bool) {
+        self.n_trials += 1;
+        self.n_failed += usize::from(value.is_none());
+        self.n_improvements += usize::from(improves);
+        self.values.extend(value);
+    }
+
+    fn cells(&self) -> [String; 4] {
+        let [n, better] = [self.n_trials, self.n_improvements].map(|n| n.to_string());
+        [n, output::maybe(self.mean), output::maybe(self.best), better]
+    }
+}
+
+fn print(
+    header: &RunHeader,
+    report: Option<&WarmStartReport>,
+    transferred: &Share,
+    own: &Share,
+    by_task: &BTreeMap<String, Share>,
+) -> miette::Result<()> {
+    let Some(report) = report else {
+        return output::line("a cold start: no past run was used");
+    };
+    let objective = &first_objective(header)?.name;
+    let mut table = Table::new(&["trials from", "n", &format!("mean {objective}"), "best", "became best"]);
+    for (name, share) in [("past tasks", transferred), ("the strategy", own)] {
+        table.row(std::iter::once(name.to_owned()).chain(share.cells()));
+    }
+    table.print()?;
+    output::line("")?;
+    let mut table = Table::new(&[
+        "past task",
+        "evaluations",
+        "weight before",
+        "weight now",
+        "agreement",
+        "gave trials",
+        "mean",
+        "best",
+        "became best",
+    ]);
+    for task in &report.tasks {
+        let weights = [task.prior_weight, task.weight].map(|weight| format!("{:.1} %", weight * 100.0));
+        let agreement = task.rank_agreement.map_or_else(|| "–".into(), |tau| format!("{tau:+.2}"));
+        let given =
+            by_task.get(&task.task).map_or_else(|| ["0", "–", "–", "0"].map(String::from), Share::cells);
+        let start = [task.task.clone(), task.n_evaluations.to_string()];
+        table.row(start.into_iter().chain(weights).chain([agreement]).chain(given));
+    }
+    table.print()?;
+    output::line("")?;
+    let share = report.transfer_share * 100.0;
+    output::line(&format!("further trials would come from past tasks with a share of {share:.0} %"))?;
+    report.notes.iter().try_for_each(|note| output::line(&format!("- {note}")))
+}

@@ -1,0 +1,79 @@
+//! `heirloom resume`
+
+use clap::Args;
+use heirloom_archive::{RunState, RunSummary};
+use heirloom_config::RunConfig;
+
+use crate::catalogue::Plugins;
+use crate::context::Context;
+use crate::failure::{Exit, Failure, OrFail};
+use crate::job::{ArchivedRun, Job};
+use crate::past;
+
+/// Go on with a run that was stopped or whose process died
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  heirloom resume              # the newest run that has not finished\n  \
+    heirloom resume 3f2a91c4d7e0\n\nThe run's recorded trials are replayed into a fresh strategy; no finished trial is \
+    made again."
+)]
+pub(crate) struct Resume {
+    /// The run: its id, the beginning or end of it, or its name [default: the newest that has not finished]
+    run: Option<String>,
+}
+
+impl Resume {
+    pub(crate) fn run(&self, context: &Context) -> miette::Result<Exit> {
+        let path = context.archive_path(None)?;
+        let archive = heirloom_archive::Archive::open(&path).or_fail()?;
+        let found = match &self.run {
+            Some(text) => archive.find_run(text).or_fail()?,
+            None => newest_unfinished(archive.runs().or_fail()?)?,
+        };
+        if matches!(found.state, RunState::Finished | RunState::Imported) {
+            let state = found.state.as_str();
+            return Err(Failure::usage(format!(
+                "run `{}` is {state}: there is nothing to go on with",
+                found.id
+            ))
+            .into());
+        }
+        let header = archive.header(found.id).or_fail()?;
+        let config: RunConfig =
+            serde_json::from_value(header.configuration["checked"].clone()).map_err(|error| {
+                Failure::new(format!(
+                    "run `{}` was begun by another version: its configuration has {error}",
+                    found.id
+                ))
+            })?;
+        let plugins = Plugins::open(context, None)?;
+        let job = Job::prepare(&config, &plugins).map_err(Failure::from)?;
+        if *job.problem.space.hash() != found.space {
+            return Err(Failure::new(format!(
+                "the space of run `{}` is another one now; hint: restore what its estimator read when it began",
+                found.id
+            ))
+            .into());
+        }
+        let warm_start = past::again(&archive, found.id)?;
+        let (_, history, recorder) = archive.resume_run(found.id).or_fail()?;
+        tracing::info!(run = %found.id, n_events = history.len(), "the run goes on");
+        let archived = ArchivedRun {
+            archive: &archive,
+            path,
+            run: found.id,
+            recorder: Box::new(recorder),
+            history,
+            warm_start,
+        };
+        super::search::finish(archived, &job, context)
+    }
+}
+
+fn newest_unfinished(runs: Vec<RunSummary>) -> miette::Result<RunSummary> {
+    let unfinished = |run: &RunSummary| !matches!(run.state, RunState::Finished | RunState::Imported);
+    let newest = runs.into_iter().rfind(unfinished);
+    newest.ok_or_else(|| {
+        Failure::usage("the archive has no unfinished run; hint: `heirloom runs` lists all").into()
+    })
+}

@@ -1,0 +1,145 @@
+//! `heirloom search`
+
+use std::path::PathBuf;
+
+use clap::Args;
+use heirloom_archive::{Archive, MetaFeatures, RunState, Task};
+use heirloom_config::{RunConfig, RunFile, WarmStartMode};
+use heirloom_dataset::{Dataset, DatasetOptions, Target};
+use heirloom_engine::RunEnd;
+
+use crate::catalogue::Plugins;
+use crate::context::Context;
+use crate::failure::{Exit, Failure, OrFail};
+use crate::job::{ArchivedRun, Job};
+use crate::summary::Summary;
+use crate::{output, past};
+
+/// Search: run what a run file describes, starting from what the archive knows
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  heirloom search run.toml\n  heirloom search run.toml --seed 7 --trials 50\n  \
+    heirloom search run.toml --cold --json > result.json\n\nCtrl-C ends the run when the trials at work have \
+    finished; once more, at once. Either way `heirloom resume` goes on."
+)]
+pub(crate) struct Search {
+    /// The run file
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+
+    /// The run's seed, in place of the file's
+    #[arg(long)]
+    seed: Option<u64>,
+
+    /// The budget in trials, in place of the file's
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    trials: Option<u64>,
+
+    /// How many trials at the same time, in place of the file's
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    workers: Option<u16>,
+
+    /// Ignore the archive's past runs
+    #[arg(long)]
+    cold: bool,
+
+    /// Only check the run file
+    #[arg(long)]
+    check: bool,
+}
+
+impl Search {
+    pub(crate) fn run(&self, context: &Context) -> miette::Result<Exit> {
+        let file = RunFile::read(&self.file)?;
+        let plugins = Plugins::open(context, self.file.parent())?;
+        let config = self.overridden(file.check(&plugins)?);
+        let job =
+            Job::prepare(&config, &plugins).map_err(|blame| file.mistake(blame.path, &blame.message))?;
+        // Made before the archive is touched: what is wrong with it belongs to the run file.
+        job.strategy().map_err(|blame| file.mistake(blame.path, &blame.message))?;
+        if self.check {
+            if !context.json {
+                output::line(&format!("`{}` is right", self.file.display()))?;
+            }
+            return Ok(Exit::Done);
+        }
+        let path = context.archive_path(config.archive.as_ref())?;
+        let archive = context.write_archive(config.archive.as_ref())?;
+        let described = describe_task(&job)?;
+        let header = job.header(file.text(), described.task);
+        let knowledge = past::knowledge(&archive, &job, described.features.as_ref())?;
+        let (run, recorder) = archive.begin_run(&header).or_fail()?;
+        if let Some(set) = &described.features {
+            archive.put_meta_features(&header.task.key, set).or_fail()?;
+        }
+        let warm_start = past::begin(&archive, run, knowledge)?;
+        tracing::info!(%run, seed = config.seed, configuration = config.hash(), "the run begins");
+        let archived = ArchivedRun {
+            archive: &archive,
+            path,
+            run,
+            recorder: Box::new(recorder),
+            history: Vec::new(),
+            warm_start,
+        };
+        finish(archived, &job, context)
+    }
+
+    fn overridden(&self, mut config: RunConfig) -> RunConfig {
+        config.seed = self.seed.unwrap_or(config.seed);
+        config.budget.trials = self.trials.or(config.budget.trials);
+        config.workers = self.workers.map_or(config.workers, usize::from);
+        if self.cold {
+            config.warm_start.mode = WarmStartMode::Off;
+        }
+        config
+    }
+}
+
+/// Carries an archived run out and shows what came of it.
+pub(super) fn finish(archived: ArchivedRun<'_>, job: &Job<'_>, context: &Context) -> miette::Result<Exit> {
+    let archive: &Archive = archived.archive;
+    let (run, place) = (archived.run, archived.path.display().to_string());
+    let end: RunEnd = archived.carry_out(job, context)?;
+    let found = archive.find_run(&run.to_string()).or_fail()?;
+    let state = found.state;
+    let summary = Summary::new(archive, place, &found, Some(end))?;
+    if context.json {
+        output::json(&summary)?
+    } else {
+        summary.print()?
+    }
+    Ok(match state {
+        RunState::Interrupted => Exit::Interrupted,
+        RunState::Failed => Exit::Failed,
+        _ => Exit::Done,
+    })
+}
+
+/// A task and, where its data is at hand, its description by numbers.
+struct Described {
+    task: Task,
+    features: Option<MetaFeatures>,
+}
+
+fn describe_task(job: &Job<'_>) -> miette::Result<Described> {
+    let config = &job.config.task;
+    let mut task = Task {
+        key: config.name.clone(),
+        name: config.name.clone(),
+        metric: job.objective().name.clone(),
+        ..Task::default()
+    };
+    let Some(data) = &config.data else { return Ok(Described { task, features: None }) };
+    let options = DatasetOptions { target: data.target.clone(), ..DatasetOptions::default() };
+    let dataset = Dataset::open(&data.path, &options)
+        .map_err(|error| Failure::new(format!("cannot read the task's data: {error}")))?;
+    task.fingerprint = dataset.fingerprint();
+    task.kind = match dataset.target() {
+        Target::Classes { .. } => "classification".into(),
+        Target::Regression(_) => "regression".into(),
+    };
+    task.target = data.target.clone().unwrap_or_default();
+    let set = heirloom_meta_features::describe(&dataset, &heirloom_meta_features::Options::default());
+    Ok(Described { task, features: Some(past::to_archive(&set)) })
+}

@@ -1,0 +1,103 @@
+//! `heirloom space`
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand};
+use heirloom_config::space::read_file;
+use heirloom_model::space::{OutOfRange, SpaceMapping};
+use heirloom_model::{Space as Compiled, SpaceSpec};
+use serde_json::json;
+
+use crate::context::Context;
+use crate::failure::{Exit, Failure, OrFail};
+use crate::output::{self, Table};
+
+/// Search spaces: show one, map one to another
+#[derive(Debug, Args)]
+pub(crate) struct Space {
+    #[command(subcommand)]
+    command: SpaceCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum SpaceCommand {
+    /// Show a space's parameters, size and identity
+    #[command(
+        after_help = "Examples:\n  heirloom space show nas-bench-201\n  heirloom space show space.toml --json"
+    )]
+    Show {
+        /// A preset's name, a TOML file with a space, or a run in the archive
+        space: String,
+    },
+    /// Show what becomes of each parameter on the way from one space to another
+    #[command(after_help = "Example:\n  heirloom space map old-space.toml new-space.toml")]
+    Map {
+        /// Where configurations come from: a preset, a file, or a run
+        from: String,
+        /// Where they go to
+        to: String,
+    },
+}
+
+impl Space {
+    pub(crate) fn run(&self, context: &Context) -> miette::Result<Exit> {
+        match &self.command {
+            SpaceCommand::Show { space } => show(&find(space, context)?, context)?,
+            SpaceCommand::Map { from, to } => map(&find(from, context)?, &find(to, context)?, context)?,
+        }
+        Ok(Exit::Done)
+    }
+}
+
+/// The space that a person means.
+fn find(text: &str, context: &Context) -> miette::Result<Compiled> {
+    let spec = match SpaceSpec::preset(text) {
+        Some(spec) => spec,
+        None if Path::new(text).extension().is_some() => read_file(&PathBuf::from(text))?,
+        None => {
+            let run = context.read_archive().and_then(|archive| {
+                let found = archive.find_run(text).or_fail()?;
+                archive.header(found.id).or_fail()
+            });
+            let presets = SpaceSpec::PRESETS.map(|name| format!("`{name}`")).join(", ");
+            let message = format!("`{text}` is no preset, file or run; hint: the presets are {presets}");
+            run.map_err(|_| Failure::usage(message))?.space
+        }
+    };
+    Compiled::compile(spec).or_fail()
+}
+
+fn show(space: &Compiled, context: &Context) -> miette::Result<()> {
+    let size = space.n_configurations();
+    if context.json {
+        let size = size.and_then(|n| u64::try_from(n).ok());
+        return output::json(
+            &json!({ "hash": space.hash(), "n_configurations": size, "space": space.spec() }),
+        );
+    }
+    output::line(&format!("space    {}", if space.name().is_empty() { "–" } else { space.name() }))?;
+    output::line(&format!("hash     {}", space.hash()))?;
+    let size = size.map_or_else(|| "infinitely many".to_owned(), |n| n.to_string());
+    output::line(&format!("size     {size} configurations\n"))?;
+    let mut table = Table::new(&["parameter", "values", "default", "active when"]);
+    for (index, parameter) in space.parameters().iter().enumerate() {
+        let condition = space.condition(index).map(|clause| clause.describe(space.parameters()));
+        table.row([
+            parameter.name.clone(),
+            parameter.describe(),
+            parameter.to_value(parameter.default).to_string(),
+            condition.unwrap_or_else(|| "always".into()),
+        ]);
+    }
+    table.print()
+}
+
+fn map(from: &Compiled, to: &Compiled, context: &Context) -> miette::Result<()> {
+    let mapping = SpaceMapping::new(from, to, OutOfRange::LeaveOut);
+    let report = mapping.report();
+    if context.json {
+        output::json(&json!({ "from": from.hash(), "to": to.hash(), "notes": report.notes }))
+    } else {
+        output::line(&report.to_string())
+    }
+}

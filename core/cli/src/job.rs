@@ -1,0 +1,263 @@
+//! A checked run file made ready to run: its plugins made, its problem put together; then the run itself.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use heirloom_archive::{Archive, RunHeader, RunId, RunState, Task};
+use heirloom_config::{ComponentConfig, RunConfig};
+use heirloom_engine::{
+    Budget, EndReason, LocalExecutor, Parts, ProxyFilter, Run, RunEnd, RunSpec, StopSignal,
+};
+use heirloom_model::{
+    Direction, Estimator, EstimatorInfo, Event, Objective, Problem, Recorder, Seed, Space, SpaceSpec,
+    Strategy, WarmStart,
+};
+use serde_json::json;
+
+use crate::catalogue::Plugins;
+use crate::context::Context;
+use crate::failure::{Failure, OrFail};
+use crate::objectives;
+use crate::progress::Progress;
+
+/// How long one call of a strategy may take before it counts as hanging.
+const STRATEGY_LIMIT: Duration = Duration::from_secs(300);
+
+/// A run that could start now.
+pub(crate) struct Job<'a> {
+    pub(crate) config: &'a RunConfig,
+    pub(crate) problem: Problem,
+    pub(crate) space: SpaceSpec,
+    pub(crate) estimator: Arc<dyn Estimator>,
+    pub(crate) info: EstimatorInfo,
+    plugins: &'a Plugins,
+}
+
+/// What is wrong with a run file, found when its parts were made, and where: keys joined by `.`.
+#[derive(Debug)]
+pub(crate) struct Blame {
+    pub(crate) path: &'static str,
+    pub(crate) message: String,
+}
+
+impl Blame {
+    fn new(path: &'static str, message: impl ToString) -> Self {
+        Self { path, message: message.to_string() }
+    }
+}
+
+impl From<Blame> for Failure {
+    fn from(blame: Blame) -> Self {
+        Self::new(format!("`{}`: {}", blame.path, blame.message))
+    }
+}
+
+impl<'a> Job<'a> {
+    /// Makes the estimator and puts the problem together.
+    pub(crate) fn prepare(config: &'a RunConfig, plugins: &'a Plugins) -> Result<Self, Blame> {
+        let wrong_space = |error| Blame::new("space", error);
+        let given = config.space.clone().map(Space::compile).transpose().map_err(wrong_space)?.map(Arc::new);
+        let estimator = plugins
+            .estimator(&config.estimator, given.as_ref(), config.isolation)
+            .map_err(|error| Blame::new("estimator", error))?;
+        let own = estimator.info();
+        let Some(space) = config.space.clone().or_else(|| own.space.clone()) else {
+            let message = format!(
+                "estimator `{}` knows no space of its own; hint: add `[space]` to the run file",
+                config.estimator.name
+            );
+            return Err(Blame::new("estimator.name", message));
+        };
+        let estimator = objectives::put_first(estimator, chosen_objective(config, &own)?);
+        let info = estimator.info();
+        let compiled = match given {
+            Some(space) => space,
+            None => Arc::new(Space::compile(space.clone()).map_err(wrong_space)?),
+        };
+        let problem = Problem {
+            space: compiled,
+            fidelities: info.fidelities.clone(),
+            objectives: info.objectives.clone(),
+        };
+        Ok(Self { config, problem, space, estimator, info, plugins })
+    }
+
+    /// The objective that single-objective strategies follow.
+    pub(crate) fn objective(&self) -> &Objective {
+        &self.problem.objectives[0]
+    }
+
+    /// A fresh strategy, as the run file names it.
+    pub(crate) fn strategy(&self) -> Result<Box<dyn Strategy>, Blame> {
+        self.strategy_of(&self.config.strategy)
+    }
+
+    /// A fresh strategy of another name or with other options.
+    pub(crate) fn strategy_of(&self, component: &ComponentConfig) -> Result<Box<dyn Strategy>, Blame> {
+        self.plugins
+            .strategy(component, &self.problem, self.config.isolation)
+            .map_err(|error| Blame::new("strategy", error))
+    }
+
+    fn filters(&self) -> Result<Vec<ProxyFilter>, Blame> {
+        let filter = |proxy: &heirloom_config::ProxyConfig| {
+            let made = self.plugins.proxy(&proxy.component, &self.problem, self.config.isolation);
+            let made: Arc<dyn heirloom_model::Proxy> = made.map_err(|error| Blame::new("proxy", error))?;
+            Ok(ProxyFilter { name: proxy.component.name.clone(), proxy: made, keep: proxy.keep })
+        };
+        self.config.proxies.iter().map(filter).collect()
+    }
+
+    /// What the archive keeps of the run before its first trial.
+    pub(crate) fn header(&self, text: &str, task: Task) -> RunHeader {
+        let mut header = RunHeader::new(task, self.space.clone(), self.problem.objectives.clone());
+        header.name.clone_from(&self.config.name);
+        header.fidelities.clone_from(&self.problem.fidelities);
+        header.configuration = json!({ "file": text, "hash": self.config.hash(), "checked": self.config });
+        header.seed = self.config.seed;
+        header.versions = self.plugins.versions(self.config);
+        header.versions.insert("heirloom".into(), env!("CARGO_PKG_VERSION").into());
+        header.plugin_lock = self.plugins.lock(self.config);
+        header
+    }
+
+    /// The budget in the engine's words.
+    pub(crate) fn budget(&self) -> Budget {
+        let budget = &self.config.budget;
+        Budget { trials: budget.trials, seconds: budget.seconds, cost_seconds: budget.cost_seconds }
+    }
+
+    fn spec(&self, seed: u64, elapsed_seconds: f64) -> RunSpec {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        RunSpec {
+            problem: self.problem.clone(),
+            seed: Seed::from_number(seed),
+            budget: self.budget(),
+            limits: self.config.limits,
+            threads_per_trial: (cores / self.config.workers).max(1),
+            strategy_limit: STRATEGY_LIMIT,
+            elapsed_seconds,
+        }
+    }
+
+    /// Carries the run out: from `history` on, to its end.
+    pub(crate) fn run(&self, passage: Passage<'_>) -> miette::Result<RunEnd> {
+        let Passage { seed, strategy, warm_start, recorder, history, elapsed_seconds, observer, stop } =
+            passage;
+        let executor = LocalExecutor::new(Arc::clone(&self.estimator), self.config.workers, stop.clone());
+        let parts = Parts {
+            strategy,
+            executor: Box::new(executor),
+            filters: self.filters().map_err(Failure::from)?,
+            warm_start,
+            recorder,
+            observer,
+            stop,
+        };
+        Run::run(&self.spec(seed, elapsed_seconds), parts, history).or_fail()
+    }
+}
+
+/// What one passage through the engine needs beside its job.
+pub(crate) struct Passage<'a> {
+    pub(crate) seed: u64,
+    pub(crate) strategy: Box<dyn Strategy>,
+    pub(crate) warm_start: Option<Box<dyn WarmStart>>,
+    pub(crate) recorder: Box<dyn Recorder + 'a>,
+    pub(crate) history: &'a [Event],
+    pub(crate) elapsed_seconds: f64,
+    pub(crate) observer: Box<dyn FnMut(&Event) + 'a>,
+    pub(crate) stop: StopSignal,
+}
+
+/// Which of the estimator's objectives the run file wants first.
+fn chosen_objective(config: &RunConfig, info: &EstimatorInfo) -> Result<usize, Blame> {
+    let Some(chosen) = &config.objective else {
+        return match info.objectives.is_empty() {
+            false => Ok(0),
+            true => Err(Blame::new("estimator", "the estimator measures no objective")),
+        };
+    };
+    let names: Vec<_> = info.objectives.iter().map(|objective| objective.name.as_str()).collect();
+    let Some(index) = names.iter().position(|name| *name == chosen.name) else {
+        let remedy = heirloom_config::suggest::remedy(&chosen.name, "it measures", &names);
+        let estimator = &config.estimator.name;
+        let message = format!("estimator `{estimator}` does not measure `{}`; hint: {remedy}", chosen.name);
+        return Err(Blame::new("objective.name", message));
+    };
+    let own = info.objectives[index].direction;
+    match chosen.direction {
+        Some(direction) if direction != own => {
+            let word = match own {
+                Direction::Minimise => "minimise",
+                Direction::Maximise => "maximise",
+            };
+            let message =
+                format!("the estimator says to {word} `{}`; hint: leave `direction` out", chosen.name);
+            Err(Blame::new("objective.direction", message))
+        }
+        _ => Ok(index),
+    }
+}
+
+/// A run in the archive, new or taken up again.
+pub(crate) struct ArchivedRun<'a> {
+    pub(crate) archive: &'a Archive,
+    pub(crate) path: PathBuf,
+    pub(crate) run: RunId,
+    pub(crate) recorder: Box<dyn Recorder>,
+    pub(crate) history: Vec<Event>,
+    pub(crate) warm_start: Option<Box<dyn WarmStart>>,
+}
+
+impl ArchivedRun<'_> {
+    /// Carries the run out, shows its progress, and says in the archive where it stands.
+    pub(crate) fn carry_out(self, job: &Job<'_>, context: &Context) -> miette::Result<RunEnd> {
+        let stop = StopSignal::default();
+        crate::interrupt::watch(&stop)?;
+        let elapsed_seconds = elapsed(self.archive, self.run)?;
+        let mut progress =
+            Progress::new(context.shows_progress(), job.budget(), job.objective().clone(), elapsed_seconds);
+        progress.replay(&self.history);
+        let end = job.run(Passage {
+            seed: job.config.seed,
+            strategy: job.strategy().map_err(Failure::from)?,
+            warm_start: self.warm_start,
+            recorder: self.recorder,
+            history: &self.history,
+            elapsed_seconds,
+            observer: Box::new(|event| progress.observe(event)),
+            stop,
+        });
+        progress.finish();
+        let state = match &end {
+            Ok(RunEnd { reason: EndReason::BudgetSpent | EndReason::Exhausted, .. }) => RunState::Finished,
+            Ok(RunEnd { reason: EndReason::Stopped, .. }) => RunState::Interrupted,
+            Ok(_) | Err(_) => RunState::Failed,
+        };
+        // An archive that could not keep the trials will not keep this either: the first error says more.
+        match (self.archive.set_run_state(self.run, state), end) {
+            (Err(error), Ok(_)) => Err(Failure::new(error).into()),
+            (_, end) => end,
+        }
+    }
+}
+
+/// Seconds in which at least one trial of the run was running, so far.
+fn elapsed(archive: &Archive, run: RunId) -> miette::Result<f64> {
+    let mut spans: Vec<(SystemTime, SystemTime)> = archive
+        .attempts(run)
+        .or_fail()?
+        .into_iter()
+        .filter_map(|attempt| Some((attempt.started, attempt.ended?)))
+        .collect();
+    spans.sort();
+    let mut total = Duration::ZERO;
+    let mut until = SystemTime::UNIX_EPOCH;
+    for (start, end) in spans {
+        total += end.duration_since(start.max(until)).unwrap_or_default();
+        until = until.max(end);
+    }
+    Ok(total.as_secs_f64())
+}

@@ -1,0 +1,26 @@
+//! Where log lines go: standard error or a file, never standard output.
+
+use std::fs::OpenOptions;
+use std::sync::Mutex;
+
+use tracing_subscriber::EnvFilter;
+
+use crate::context::Context;
+use crate::failure::{Failure, OrFail};
+
+/// Starts logging as the options say.
+pub(crate) fn start(context: &Context) -> miette::Result<()> {
+    let from_environment = || std::env::var("HEIRLOOM_LOG").ok();
+    let filter = context.log.clone().or_else(from_environment).unwrap_or_else(|| "warn".into());
+    let filter = EnvFilter::try_new(&filter)
+        .map_err(|error| Failure::usage(format!("`{filter}` is no log filter: {error}; hint: try `info`")))?;
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_target(false);
+    match &context.log_file {
+        None => builder.without_time().with_writer(std::io::stderr).init(),
+        Some(path) => {
+            let file = OpenOptions::new().create(true).append(true).open(path).or_fail()?;
+            builder.with_ansi(false).with_writer(Mutex::new(file)).init();
+        }
+    }
+    Ok(())
+}

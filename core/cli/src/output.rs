@@ -1,0 +1,112 @@
+//! What goes to standard output: tables for people, JSON for programs.
+
+use std::io::{self, Write};
+
+use serde::Serialize;
+
+use crate::failure::OrFail;
+
+/// Writes one value as JSON.
+pub(crate) fn json(value: &impl Serialize) -> miette::Result<()> {
+    let text = serde_json::to_string_pretty(value).or_fail()?;
+    line(&text)
+}
+
+/// Writes a line. A reader that has gone away (`| head`) is no failure.
+pub(crate) fn line(text: &str) -> miette::Result<()> {
+    match writeln!(io::stdout().lock(), "{text}") {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => std::process::exit(0),
+        result => result.or_fail(),
+    }
+}
+
+/// A table with a header: numbers to the right, all else to the left.
+#[derive(Debug)]
+pub(crate) struct Table {
+    header: Vec<String>,
+    rows: Vec<Vec<String>>,
+}
+
+impl Table {
+    pub(crate) fn new(header: &[&str]) -> Self {
+        Self { header: header.iter().map(|name| (*name).to_owned()).collect(), rows: Vec::new() }
+    }
+
+    pub(crate) fn row(&mut self, cells: impl IntoIterator<Item = String>) {
+        self.rows.push(cells.into_iter().collect());
+    }
+
+    pub(crate) fn print(&self) -> miette::Result<()> {
+        self.to_string().lines().try_for_each(line)
+    }
+}
+
+impl std::fmt::Display for Table {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let width = |column: usize| {
+            let cells = self.rows.iter().chain([&self.header]).filter_map(|row| row.get(column));
+            cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
+        };
+        let is_number = |column: usize| {
+            let mut cells = self.rows.iter().filter_map(|row| row.get(column)).filter(|cell| *cell != "–");
+            cells.all(|cell| cell.starts_with(|c: char| c.is_ascii_digit() || "+-−.".contains(c)))
+        };
+        let layout: Vec<_> =
+            (0..self.header.len()).map(|column| (width(column), is_number(column))).collect();
+        for row in std::iter::once(&self.header).chain(&self.rows) {
+            let cells = row.iter().zip(&layout).map(|(cell, &(width, right))| {
+                if right { format!("{cell:>width$}") } else { format!("{cell:<width$}") }
+            });
+            writeln!(f, "{}", cells.collect::<Vec<_>>().join("  ").trim_end())?;
+        }
+        Ok(())
+    }
+}
+
+/// A number with four significant digits or more, as people read it.
+pub(crate) fn number(value: f64) -> String {
+    let size = value.abs();
+    if !value.is_finite() {
+        "–".into()
+    } else if value == 0.0 || (1e-3..1e7).contains(&size) {
+        let decimals = if size >= 1000.0 {
+            1
+        } else if size >= 10.0 {
+            2
+        } else {
+            4
+        };
+        format!("{value:.decimals$}")
+    } else {
+        format!("{value:.3e}")
+    }
+}
+
+/// A number where there is one.
+pub(crate) fn maybe(value: Option<f64>) -> String {
+    value.map_or_else(|| "–".into(), number)
+}
+
+/// Seconds in the unit that people would use.
+pub(crate) fn seconds(value: f64) -> String {
+    match value {
+        s if s < 0.1 => format!("{:.0} ms", s * 1e3),
+        s if s < 120.0 => format!("{s:.1} s"),
+        s if s < 7200.0 => format!("{:.0} min", s / 60.0),
+        s => format!("{:.1} h", s / 3600.0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_stand_right_and_words_left() {
+        let mut table = Table::new(&["task", "best"]);
+        table.row(["cifar10".into(), number(91.234)]);
+        table.row(["x".into(), number(9.5)]);
+        table.row(["y".into(), maybe(None)]);
+        assert_eq!(table.to_string(), "task       best\ncifar10   91.23\nx        9.5000\ny             –\n");
+    }
+}

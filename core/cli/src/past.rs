@@ -1,0 +1,182 @@
+//! From the archive's past runs to a warm start, and back: what a run knew is kept with it, so that resuming and
+//! explaining it see the same.
+
+use std::collections::BTreeMap;
+
+use heirloom_archive::{Archive, MetaFeatures, PastFilter, RunId};
+use heirloom_config::WarmStartMode;
+use heirloom_meta_features::MetaFeatureSet;
+use heirloom_model::space::{MappingNote, OutOfRange, SpaceMapping};
+use heirloom_model::{
+    Configuration, Event, Observation, Origin, Proposal, Space, TrialId, WarmStart, WarmStartReport,
+};
+use heirloom_warm_start::{Knowledge, Mode, Options, PastTask};
+
+use crate::failure::OrFail;
+use crate::job::Job;
+
+/// The name of the artifact that holds what a run knew when it began.
+const ARTIFACT: &str = "warm-start/knowledge.json";
+
+/// A description in the archive's form.
+pub(crate) fn to_archive(set: &MetaFeatureSet) -> MetaFeatures {
+    let known = set.values().filter_map(|(name, value)| Some((name.to_owned(), value?)));
+    let costs = set.features.iter().map(|feature| (feature.name.clone(), feature.cost_secs));
+    MetaFeatures {
+        version: format!("heirloom-{}", set.version),
+        features: known.collect(),
+        cost_seconds: costs.collect(),
+    }
+}
+
+/// What the archive teaches about a job's task; `None` where the run file wants a cold start or nothing is known.
+pub(crate) fn knowledge(
+    archive: &Archive,
+    job: &Job<'_>,
+    features: Option<&MetaFeatures>,
+) -> miette::Result<Option<Knowledge>> {
+    let config = &job.config.warm_start;
+    let mode = match config.mode {
+        WarmStartMode::Off => return Ok(None),
+        WarmStartMode::Seed => Mode::Seed,
+        WarmStartMode::Inform => Mode::Inform,
+        WarmStartMode::Replace => Mode::Replace,
+    };
+    let tasks = past_tasks(archive, job)?;
+    if tasks.is_empty() {
+        return Ok(None);
+    }
+    let features = match features {
+        Some(set) => Some(set.features.clone()),
+        None => described(archive, &job.config.task.name)?,
+    };
+    let options = Options { mode, n_initial: config.initial };
+    Knowledge::new(&job.problem, features, tasks, options).map(Some).or_fail()
+}
+
+/// The description that the archive has of a task already.
+fn described(archive: &Archive, task: &str) -> miette::Result<Option<BTreeMap<String, f64>>> {
+    let known = archive.tasks().or_fail()?.iter().any(|known| known.key == task);
+    let sets = if known { archive.meta_features(task).or_fail()? } else { Vec::new() };
+    let mut features = BTreeMap::new();
+    sets.into_iter().for_each(|set| features.extend(set.features));
+    Ok((!features.is_empty()).then_some(features))
+}
+
+/// Past evaluations of the same objective, by task, as points of the job's space.
+///
+/// Those of another space come through a mapping, where at least half of the job's parameters are found in it; a value
+/// out of range leaves its evaluation out, for a clipped configuration would be another one.
+fn past_tasks(archive: &Archive, job: &Job<'_>) -> miette::Result<Vec<PastTask>> {
+    let filter =
+        PastFilter { without_tasks: job.config.warm_start.exclude_tasks.clone(), ..PastFilter::default() };
+    let objective = &job.objective().name;
+    let mut tasks: BTreeMap<String, PastTask> = BTreeMap::new();
+    archive
+        .visit_past(&filter, &mut |past| {
+            if past.objective != *objective {
+                return Ok(());
+            }
+            let Some(bring) = way_into(&job.problem.space, &past)? else { return Ok(()) };
+            let task = tasks.entry(past.key.clone()).or_insert_with(|| PastTask {
+                key: past.key,
+                name: past.name,
+                meta_features: (!past.meta_features.is_empty()).then_some(past.meta_features),
+                configurations: Vec::new(),
+                objectives: Vec::new(),
+                n_evaluations: 0,
+            });
+            task.n_evaluations += past.n_available;
+            for (configuration, value) in past.configurations.iter().zip(past.objectives) {
+                if let Some(configuration) = bring(configuration) {
+                    task.configurations.push(configuration);
+                    task.objectives.push(Some(value));
+                }
+            }
+            Ok(())
+        })
+        .or_fail()?;
+    Ok(tasks.into_values().collect())
+}
+
+type Way = Box<dyn Fn(&Configuration) -> Option<Configuration>>;
+
+/// How configurations of a past task come into `space`; `None` where the spaces have too little in common.
+fn way_into(space: &Space, past: &heirloom_archive::PastTask) -> heirloom_archive::Result<Option<Way>> {
+    if past.space_hash == *space.hash() {
+        let space = space.clone();
+        return Ok(Some(Box::new(move |configuration| {
+            space.check(configuration).is_ok().then(|| configuration.clone())
+        })));
+    }
+    let mapping = SpaceMapping::new(&Space::compile(past.space.clone())?, space, OutOfRange::LeaveOut);
+    let n_missing =
+        mapping.report().notes.iter().filter(|note| matches!(note, MappingNote::Missing { .. })).count();
+    if 2 * n_missing > space.parameters().len() {
+        tracing::info!(task = past.key, "its space has too little in common with this one");
+        return Ok(None);
+    }
+    for note in &mapping.report().notes {
+        tracing::info!(task = past.key, "mapped into this space: {note}");
+    }
+    Ok(Some(Box::new(move |configuration| mapping.map(configuration).ok())))
+}
+
+/// Begins a warm start from what is known, and keeps that with the run.
+pub(crate) fn begin(
+    archive: &Archive,
+    run: RunId,
+    knowledge: Option<Knowledge>,
+) -> miette::Result<Option<Box<dyn WarmStart>>> {
+    let Some(knowledge) = knowledge else { return Ok(None) };
+    let bytes = serde_json::to_vec(&knowledge).or_fail()?;
+    archive.put_artifact(run, None, ARTIFACT, &bytes).or_fail()?;
+    make(&knowledge).map(Some)
+}
+
+/// The warm start that a run began with.
+pub(crate) fn again(archive: &Archive, run: RunId) -> miette::Result<Option<Box<dyn WarmStart>>> {
+    let artifacts = archive.artifacts(run).or_fail()?;
+    let Some(kept) = artifacts.iter().find(|artifact| artifact.name == ARTIFACT) else { return Ok(None) };
+    let knowledge: Knowledge = serde_json::from_slice(&archive.artifact(&kept.hash).or_fail()?).or_fail()?;
+    make(&knowledge).map(Some)
+}
+
+/// A warm start from what is known.
+pub(crate) fn make(knowledge: &Knowledge) -> miette::Result<Box<dyn WarmStart>> {
+    Ok(Box::new(knowledge.warm_start().or_fail()?))
+}
+
+/// What a run's warm start leaned on, told again all that the run has found out; `None`: a cold start.
+pub(crate) fn report(archive: &Archive, run: RunId) -> miette::Result<Option<WarmStartReport>> {
+    let Some(mut warm_start) = again(archive, run)? else { return Ok(None) };
+    warm_start.knowledge().or_fail()?;
+    let mut proposed: BTreeMap<TrialId, (Proposal, bool)> = BTreeMap::new();
+    let mut ended = BTreeMap::new();
+    for event in archive.history(run).or_fail()? {
+        match event {
+            Event::Proposed { trial, proposal, origin, .. } => {
+                proposed.insert(trial, (proposal, matches!(origin, Origin::WarmStart { .. })));
+            }
+            Event::Finished { trial, result, .. } => {
+                ended.insert(trial, result);
+            }
+            Event::Told { trial } => {
+                let (Some((proposal, transferred)), Some(result)) =
+                    (proposed.remove(&trial), ended.remove(&trial))
+                else {
+                    continue;
+                };
+                let (result, cost_seconds) = match result {
+                    Ok(outcome) => (Ok(outcome.objectives), outcome.cost_seconds),
+                    Err(failure) => (Err(failure.kind), failure.cost_seconds),
+                };
+                let Proposal { configuration, fidelity, .. } = proposal;
+                let observation = Observation { trial, configuration, fidelity, result, cost_seconds };
+                warm_start.tell(&[observation], &[transferred]).or_fail()?;
+            }
+            _ => {}
+        }
+    }
+    Ok(Some(warm_start.report()))
+}

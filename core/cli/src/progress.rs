@@ -1,0 +1,123 @@
+//! The progress of a run: how far, how fast, and what is best so far.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use heirloom_engine::Budget;
+use heirloom_model::{Event, Objective, TrialId};
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::output;
+
+/// A line on the terminal that follows a run's events.
+pub(crate) struct Progress {
+    bar: ProgressBar,
+    budget: Budget,
+    objective: Objective,
+    began: Instant,
+    elapsed_before: f64,
+    /// Trials told in this process and before.
+    n_told: u64,
+    n_told_before: u64,
+    cost_seconds: f64,
+    best: Option<(f64, TrialId)>,
+    /// First objective, minimised, and cost of trials that ended and are not told yet.
+    ended: HashMap<TrialId, (Option<f64>, f64)>,
+    drawn: Instant,
+}
+
+/// How many steps the bar has: budgets have different units.
+const STEPS: u64 = 1000;
+
+impl Progress {
+    pub(crate) fn new(shown: bool, budget: Budget, objective: Objective, elapsed_before: f64) -> Self {
+        let bar = if shown { ProgressBar::new(STEPS) } else { ProgressBar::hidden() };
+        let style = ProgressStyle::with_template("{bar:24} {msg}").expect("the template is well-formed");
+        bar.set_style(style);
+        let now = Instant::now();
+        Self {
+            bar,
+            budget,
+            objective,
+            began: now,
+            elapsed_before,
+            n_told: 0,
+            n_told_before: 0,
+            cost_seconds: 0.0,
+            best: None,
+            ended: HashMap::new(),
+            drawn: now,
+        }
+    }
+
+    /// Takes in what happened before this process.
+    pub(crate) fn replay(&mut self, history: &[Event]) {
+        history.iter().for_each(|event| self.count(event));
+        self.n_told_before = self.n_told;
+    }
+
+    /// Takes in an event and draws, at most ten times a second.
+    pub(crate) fn observe(&mut self, event: &Event) {
+        self.count(event);
+        if self.drawn.elapsed() > Duration::from_millis(100) {
+            self.draw();
+        }
+    }
+
+    fn count(&mut self, event: &Event) {
+        match event {
+            Event::Finished { trial, result, .. } => {
+                let ended = match result {
+                    Ok(outcome) => (outcome.objectives.first().copied(), outcome.cost_seconds),
+                    Err(failure) => (None, failure.cost_seconds),
+                };
+                self.ended.insert(*trial, ended);
+            }
+            Event::Told { trial } => {
+                self.n_told += 1;
+                let (value, cost_seconds) = self.ended.remove(trial).unwrap_or_default();
+                self.cost_seconds += cost_seconds;
+                if let Some(value) = value
+                    && self.best.is_none_or(|(best, _)| value < best)
+                {
+                    self.best = Some((value, *trial));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn draw(&mut self) {
+        self.drawn = Instant::now();
+        let here = self.began.elapsed().as_secs_f64();
+        let share = self.share(here);
+        let rate = (self.n_told - self.n_told_before) as f64 / here.max(1e-9);
+        let mut parts = vec![match self.budget.trials {
+            Some(trials) => format!("{}/{trials} trials", self.n_told),
+            None => format!("{} trials", self.n_told),
+        }];
+        if let Some((best, trial)) = self.best {
+            let value = output::number(self.objective.direction.turn(best));
+            parts.push(format!("best {} {value} (trial {trial})", self.objective.name));
+        }
+        parts.push(format!("{rate:.1}/s"));
+        if share > 0.0 {
+            parts.push(format!("{} left", output::seconds(here * (1.0 - share) / share)));
+        }
+        self.bar.set_position((share * STEPS as f64) as u64);
+        self.bar.set_message(parts.join(" · "));
+    }
+
+    /// The share of the budget that is spent: of the one that will be used up first.
+    fn share(&self, here: f64) -> f64 {
+        let of = |spent: f64, budget: Option<f64>| budget.map_or(0.0, |budget| spent / budget);
+        let trials = of(self.n_told as f64, self.budget.trials.map(|trials| trials as f64));
+        let seconds = of(self.elapsed_before + here, self.budget.seconds);
+        trials.max(seconds).max(of(self.cost_seconds, self.budget.cost_seconds)).min(1.0)
+    }
+
+    /// Takes the bar away.
+    pub(crate) fn finish(&self) {
+        self.bar.finish_and_clear();
+    }
+}

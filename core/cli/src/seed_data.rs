@@ -1,0 +1,109 @@
+//! The recipes of the recorded data sets, part of the program: where each comes from, and the script that fetches,
+//! verifies and converts it.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::failure::{Failure, OrFail};
+
+macro_rules! recipes {
+    ($($file:literal),+ $(,)?) => {
+        &[$(($file, include_str!(concat!("../../../meta-data/seed/", $file)))),+]
+    };
+}
+
+/// The files, by their place in the folder.
+const RECIPES: &[(&str, &str)] = recipes![
+    "make.py",
+    "sources.toml",
+    "auto-sklearn/README.md",
+    "auto-sklearn/table.toml",
+    "fcnet-hpo/README.md",
+    "fcnet-hpo/table.toml",
+    "hpobench-mlp/README.md",
+    "hpobench-mlp/table.toml",
+    "nas-bench-201/README.md",
+    "nas-bench-201/table.toml",
+    "nas-bench-graph/README.md",
+    "nas-bench-graph/table.toml",
+    "nas-bench-graph-proteins/README.md",
+    "nas-bench-graph-proteins/table.toml",
+    "oboe/README.md",
+    "oboe/table.toml",
+];
+
+/// What can be fetched.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Sources {
+    pub(crate) data: Vec<Data>,
+    #[serde(rename = "package")]
+    pub(crate) packages: Vec<Package>,
+}
+
+/// A recorded data set.
+#[derive(Debug, Deserialize, Serialize)]
+pub(crate) struct Data {
+    pub(crate) name: String,
+    pub(crate) what: String,
+    pub(crate) packages: Vec<String>,
+    /// Whether its table comes with the source tree.
+    pub(crate) ships: bool,
+}
+
+/// A package of the Python package index that data is made from.
+#[derive(Debug, Deserialize, Serialize)]
+pub(crate) struct Package {
+    pub(crate) name: String,
+    pub(crate) version: String,
+    pub(crate) sha256: String,
+    pub(crate) licence: String,
+}
+
+/// All data sets and their packages.
+pub(crate) fn sources() -> Sources {
+    let text = RECIPES.iter().find(|(file, _)| *file == "sources.toml").map_or("", |(_, text)| text);
+    toml::from_str(text).expect("a test reads the same text")
+}
+
+/// Writes the recipes into `folder`.
+pub(crate) fn unpack(folder: &Path) -> miette::Result<()> {
+    for (file, text) in RECIPES {
+        let path = folder.join(file);
+        let parent = path.parent().unwrap_or(folder);
+        let written = std::fs::create_dir_all(parent).and_then(|()| std::fs::write(&path, text));
+        written
+            .map_err(|error| Failure::new(format!("cannot write `{}`: {error}", path.display())))
+            .or_fail()?;
+    }
+    Ok(())
+}
+
+/// The table of a data set that came with the source tree, where this program lies in it.
+pub(crate) fn shipped(name: &str) -> Option<PathBuf> {
+    let program = std::env::current_exe().ok()?;
+    let folders = program.ancestors().map(|folder| folder.join("meta-data/seed").join(name));
+    folders
+        .filter(|folder| folder.join("evaluations.parquet").exists())
+        .map(|folder| folder.join("table.toml"))
+        .next()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_data_set_has_its_recipe_and_its_pinned_packages() {
+        let sources = sources();
+        assert!(sources.data.len() >= 3);
+        for data in &sources.data {
+            let table = format!("{}/table.toml", data.name);
+            assert!(RECIPES.iter().any(|(file, _)| *file == table), "{table} is not among the recipes");
+            for name in &data.packages {
+                let package = sources.packages.iter().find(|package| package.name == *name).unwrap();
+                assert_eq!(package.sha256.len(), 64, "{name}");
+            }
+        }
+    }
+}

@@ -1,0 +1,228 @@
+//! A run in figures: from its archived trials, the same after `search`, `resume` and in `show`.
+
+use std::collections::BTreeMap;
+
+use heirloom_archive::{Archive, RunHeader, RunId, RunState, RunSummary, TrialRecord, TrialState};
+use heirloom_engine::{EndReason, RunEnd};
+use heirloom_model::{Event, Fidelity, Objective, Origin, Space, Value};
+use serde::Serialize;
+use serde_json::Value as Json;
+
+use crate::failure::OrFail;
+use crate::{objectives, output};
+
+/// A run in figures.
+#[derive(Debug, Serialize)]
+pub(crate) struct Summary {
+    run: String,
+    name: String,
+    task: String,
+    state: RunState,
+    n_trials: u64,
+    n_failed: u64,
+    n_transferred: u64,
+    cost_seconds: f64,
+    best: Option<Trial>,
+    seed: u64,
+    configuration_hash: Option<String>,
+    versions: BTreeMap<String, String>,
+    archive: String,
+    /// Why a run that was just carried out ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    end: Option<RunEnd>,
+}
+
+/// A trial as people read it.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Trial {
+    pub(crate) trial: u64,
+    pub(crate) state: &'static str,
+    /// In the direction in which people read them.
+    pub(crate) objectives: Json,
+    pub(crate) metrics: BTreeMap<String, f64>,
+    pub(crate) configuration: BTreeMap<String, Value>,
+    pub(crate) fidelity: BTreeMap<String, f64>,
+    pub(crate) cost_seconds: f64,
+    /// `strategy`, `warm-start`, or unknown.
+    pub(crate) origin: Option<&'static str>,
+    pub(crate) failure: Option<String>,
+}
+
+impl Trial {
+    pub(crate) fn new(record: &TrialRecord, header: &RunHeader, space: &Space) -> Self {
+        let outcome = record.result.as_ref().and_then(|result| result.as_ref().ok());
+        let failure = record.result.as_ref().and_then(|result| result.as_ref().err());
+        let sizes = header.fidelities.iter().zip(&record.proposal.fidelity.0);
+        Self {
+            trial: record.id.0,
+            state: record.state.as_str(),
+            objectives: outcome
+                .map_or(Json::Null, |outcome| objectives::to_json(&header.objectives, &outcome.objectives)),
+            metrics: outcome.map(|outcome| outcome.metrics.clone()).unwrap_or_default(),
+            configuration: space.to_named(&record.proposal.configuration),
+            fidelity: sizes.map(|(dimension, &size)| (dimension.name.clone(), size)).collect(),
+            cost_seconds: outcome
+                .map(|outcome| outcome.cost_seconds)
+                .or(failure.map(|failure| failure.cost_seconds))
+                .unwrap_or(0.0),
+            origin: record.origin.as_ref().map(|origin| match origin {
+                Origin::Strategy { .. } => "strategy",
+                Origin::WarmStart { .. } => "warm-start",
+            }),
+            failure: failure.map(ToString::to_string),
+        }
+    }
+
+    fn describe(&self) -> [String; 2] {
+        let pairs = |map: &BTreeMap<String, f64>| {
+            map.iter().map(|(name, value)| format!("{name} {}", output::number(*value))).collect::<Vec<_>>()
+        };
+        let configuration: Vec<_> =
+            self.configuration.iter().map(|(name, value)| format!("{name} = {value}")).collect();
+        let mut measured = pairs(&self.metrics);
+        measured.extend(pairs(&self.fidelity));
+        [configuration.join(", "), measured.join(", ")]
+    }
+}
+
+/// Walks through a run's trials and keeps the best one by the first objective among the largest evaluations.
+#[derive(Debug, Default)]
+pub(crate) struct Tally {
+    pub(crate) n_failed: u64,
+    pub(crate) n_ended: u64,
+    pub(crate) n_transferred: u64,
+    pub(crate) cost_seconds: f64,
+    pub(crate) best: Option<TrialRecord>,
+}
+
+impl Tally {
+    /// All trials of a run.
+    pub(crate) fn of(archive: &Archive, run: RunId) -> miette::Result<Self> {
+        let mut tally = Self::default();
+        archive
+            .trials(run, &mut |trial| {
+                tally.add(trial);
+                Ok(())
+            })
+            .or_fail()?;
+        Ok(tally)
+    }
+
+    fn add(&mut self, trial: TrialRecord) {
+        self.n_ended += u64::from(trial.state.is_ended());
+        self.n_failed += u64::from(trial.state == TrialState::Failed);
+        self.n_transferred += u64::from(matches!(trial.origin, Some(Origin::WarmStart { .. })));
+        match &trial.result {
+            Some(Ok(outcome)) => self.cost_seconds += outcome.cost_seconds,
+            Some(Err(failure)) => self.cost_seconds += failure.cost_seconds,
+            None => {}
+        }
+        if better(&trial, self.best.as_ref()) {
+            self.best = Some(trial);
+        }
+    }
+}
+
+/// A larger evaluation beats a smaller one; of the same size the first objective decides.
+fn better(trial: &TrialRecord, best: Option<&TrialRecord>) -> bool {
+    let value = |trial: &TrialRecord| Some(*trial.result.as_ref()?.as_ref().ok()?.objectives.first()?);
+    let Some(mine) = value(trial) else { return false };
+    let Some((best, theirs)) = best.and_then(|best| Some((best, value(best)?))) else { return true };
+    let size = |Fidelity(sizes): &Fidelity| sizes.iter().product::<f64>();
+    match size(&trial.proposal.fidelity).total_cmp(&size(&best.proposal.fidelity)) {
+        std::cmp::Ordering::Greater => true,
+        std::cmp::Ordering::Less => false,
+        std::cmp::Ordering::Equal => mine < theirs,
+    }
+}
+
+impl Summary {
+    /// The figures of an archived run. `end`: what the engine said, where it was carried out just now.
+    pub(crate) fn new(
+        archive: &Archive,
+        place: String,
+        run: &RunSummary,
+        end: Option<RunEnd>,
+    ) -> miette::Result<Self> {
+        let header = archive.header(run.id).or_fail()?;
+        let space = Space::compile(header.space.clone()).or_fail()?;
+        let tally = Tally::of(archive, run.id)?;
+        Ok(Self {
+            run: run.id.to_string(),
+            name: run.name.clone(),
+            task: run.task.clone(),
+            state: run.state,
+            n_trials: run.n_trials,
+            n_failed: tally.n_failed,
+            n_transferred: tally.n_transferred,
+            cost_seconds: tally.cost_seconds,
+            best: tally.best.as_ref().map(|trial| Trial::new(trial, &header, &space)),
+            seed: header.seed,
+            configuration_hash: header.configuration["hash"].as_str().map(str::to_owned),
+            versions: header.versions,
+            archive: place,
+            end,
+        })
+    }
+
+    /// Prints the figures for people.
+    pub(crate) fn print(&self) -> miette::Result<()> {
+        let why = match self.end.as_ref().map(|end| &end.reason) {
+            None | Some(EndReason::Stopped) => String::new(),
+            Some(EndReason::BudgetSpent) => ": the budget is spent".into(),
+            Some(EndReason::Exhausted) => ": the strategy has nothing left to propose".into(),
+            Some(EndReason::ComponentFailed { error }) => format!(": {error}"),
+        };
+        output::line(&format!("run      {} ({}) {}{why}", self.run, self.name, self.state.as_str()))?;
+        output::line(&format!("task     {}", self.task))?;
+        if let Some(best) = &self.best {
+            let objectives = best.objectives.as_object().into_iter().flatten();
+            let objectives: Vec<_> =
+                objectives.map(|(name, value)| format!("{name} {}", output::maybe(value.as_f64()))).collect();
+            output::line(&format!("best     {} (trial {})", objectives.join(", "), best.trial))?;
+            for text in best.describe().iter().filter(|text| !text.is_empty()) {
+                output::line(&format!("         {text}"))?;
+            }
+        }
+        let failed = if self.n_failed > 0 { format!(", {} failed", self.n_failed) } else { String::new() };
+        let wall = self.end.as_ref().map(|end| format!(" in {}", output::seconds(end.wall_seconds)));
+        let cost = output::seconds(self.cost_seconds);
+        output::line(&format!(
+            "trials   {}{failed}{}; they cost {cost}",
+            self.n_trials,
+            wall.unwrap_or_default()
+        ))?;
+        if self.n_transferred > 0 {
+            output::line(&format!(
+                "learned  {} trials came from past tasks; `heirloom explain` tells which",
+                self.n_transferred
+            ))?;
+        }
+        Ok(())
+    }
+}
+
+/// The best value, minimised, after each told trial, in order; NaN before the first result.
+pub(crate) fn incumbents(history: &[Event]) -> Vec<f64> {
+    let mut ended = BTreeMap::new();
+    let mut best = f64::NAN;
+    let mut incumbents = Vec::new();
+    for event in history {
+        match event {
+            Event::Finished { trial, result: Ok(outcome), .. } => {
+                ended.insert(*trial, outcome.objectives.first().copied().unwrap_or(f64::NAN));
+            }
+            Event::Told { trial } => {
+                best = best.min(ended.get(trial).copied().unwrap_or(f64::NAN));
+                incumbents.push(best);
+            }
+            _ => {}
+        }
+    }
+    incumbents
+}
+
+/// A run's first objective.
+pub(crate) fn first_objective(header: &RunHeader) -> miette::Result<&Objective> {
+    header.objectives.first().ok_or("the run has no objective").or_fail()
+}
