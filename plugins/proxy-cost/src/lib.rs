@@ -1,1 +1,29 @@
-//! Placeholder.
+#![doc = include_str!("../README.md")]
+#![forbid(unsafe_code)]
+
+mod params;
+pub use params::{Measure, Options};
+
+mod tally;
+pub use tally::{Shape, Tally};
+
+mod operation;
+
+mod network;
+pub use network::Network;
+
+mod proxy;
+pub use proxy::CostProxy;
+
+use heirloom_plugin::{ComponentError, Context, Problem, Proxy, export_proxy};
+
+/// The proxy that `options` describe, for `problem`.
+pub fn cost(
+    options: Options,
+    problem: &Problem,
+    _context: &Context,
+) -> Result<Box<dyn Proxy>, ComponentError> {
+    Ok(Box::new(CostProxy::new(options.check()?, problem)?))
+}
+
+export_proxy!("cost" => cost);
