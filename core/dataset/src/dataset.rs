@@ -111,6 +111,10 @@ impl Dataset {
     /// (`…images-idx3-ubyte` and `…labels-idx1-ubyte`).
     pub fn open(path: impl AsRef<Path>, options: &DatasetOptions) -> Result<Dataset> {
         let path = path.as_ref();
+        Dataset::open_any(path, options).map_err(|error| error.in_file(path))
+    }
+
+    fn open_any(path: &Path, options: &DatasetOptions) -> Result<Dataset> {
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         let name = name.split('.').next().unwrap_or_default();
         match Format::of(path)? {

@@ -1,6 +1,6 @@
 //! What can be wrong with a file or a table, in fields that a caller can act on.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// The crate's result.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -54,6 +54,14 @@ pub enum Error {
         column: String,
         /// Its type, as its format names it.
         found: String,
+    },
+    /// The file was read, and what it holds is not what was asked for.
+    #[error("`{}`: {source}", path.display())]
+    InFile {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with its content.
+        source: Box<Error>,
     },
     /// A column that is asked for by name and not there.
     #[error("there is no column `{column}`; hint: the columns are {}", list(available))]
@@ -131,6 +139,22 @@ pub enum Error {
         /// Fraction for the test.
         test: f64,
     },
+}
+
+impl Error {
+    /// The same error, naming the file it was met in unless it does already.
+    pub(crate) fn in_file(self, path: &Path) -> Error {
+        match self {
+            Error::NoColumn { .. }
+            | Error::DuplicateColumn { .. }
+            | Error::UnequalLength { .. }
+            | Error::WrongType { .. }
+            | Error::BadValue { .. }
+            | Error::Empty { .. }
+            | Error::ShapeMismatch { .. } => Error::InFile { path: path.to_owned(), source: Box::new(self) },
+            names_it => names_it,
+        }
+    }
 }
 
 /// The first few names, so that a table of 10,000 columns still gives a readable message.

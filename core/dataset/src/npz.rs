@@ -211,7 +211,7 @@ pub(crate) fn read_table(path: &Path) -> Result<Table> {
                 Column::new(name, array.values.column_values((0..n).map(|row| row * width + column)))
             })),
             _ => {
-                let what = format!("array `{}` of `{}`", array.name, path.display());
+                let what = format!("array `{}`", array.name);
                 let hint = "a table needs arrays of one or two dimensions; open images as a data set";
                 return Err(Error::ShapeMismatch { what, found: array.shape, hint });
             }

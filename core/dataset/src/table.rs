@@ -323,12 +323,13 @@ impl Table {
     }
 
     fn read_any(path: &Path, names: Option<&[&str]>) -> Result<Table> {
-        match Format::of(path)? {
+        let table = match Format::of(path)? {
             Format::Delimited(delimiter) => delimited::read(path, delimiter, names),
             Format::Parquet => parquet_file::read(path, names),
-            Format::Npz => npz::read_table(path)?.project(names),
-            Format::Idx => idx::read_table(path)?.project(names),
-        }
+            Format::Npz => npz::read_table(path).and_then(|table| table.project(names)),
+            Format::Idx => idx::read_table(path).and_then(|table| table.project(names)),
+        };
+        table.map_err(|error| error.in_file(path))
     }
 
     /// The names of a file's columns, in file order, without reading its rows where the format allows it.

@@ -116,7 +116,10 @@ fn errors_name_file_place_and_remedy() {
         message("t.csv", b"a,b\n1,\xff\n"),
         "`t.csv` is not a readable CSV file: line `2`, column `2` is not UTF-8 text; hint: save the file as UTF-8"
     );
-    assert_eq!(message("t.csv", b"a,a\n1,2\n"), "column name `a` occurs twice; hint: rename one of the two");
+    assert_eq!(
+        message("t.csv", b"a,a\n1,2\n"),
+        "`t.csv`: column name `a` occurs twice; hint: rename one of the two"
+    );
     assert!(
         message("t.xls", b"").starts_with("cannot tell the format of `t.xls` from its extension; hint: ")
     );
@@ -128,6 +131,11 @@ fn errors_name_file_place_and_remedy() {
     );
     let missing = Table::read("no/such.csv").unwrap_err().to_string();
     assert!(missing.starts_with("cannot open `no/such.csv`: "), "{missing}");
+    let (_folder, path) = file("t.csv", b"a,b\n1,2\n");
+    assert_eq!(
+        Table::read_columns(&path, &["b", "c"]).unwrap_err().to_string(),
+        format!("`{}`: there is no column `c`; hint: the columns are `a`, `b`", path.display())
+    );
     let table = csv("a,b\n1,x\n,y\n");
     assert_eq!(
         table.column("c").unwrap_err().to_string(),
