@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::Command;
 
-use crate::{Outcome, build_product, call, target_dir};
+use crate::{Outcome, build_product, call, cargo, target_dir};
 
 /// The peers that figures are measured beside, pinned.
 const PEERS: &[&str] = &["optuna==5.0.0"];
@@ -20,6 +20,7 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: &Arguments) -> Outcome {
     build_product()?;
+    call("building the figures' program", &mut cargo(&["build", "--package", "heirloom-figures"]))?;
     let mut command = Command::new(target_dir().join("debug").join("heirloom-figures"));
     command.current_dir(crate::root()).arg(&arguments.prefix).env("HEIRLOOM_PEERS_PYTHON", peers_python()?);
     if arguments.json {

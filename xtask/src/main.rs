@@ -71,7 +71,7 @@ pub(crate) fn cargo(arguments: &[&str]) -> Command {
 
 /// Builds the program and its plugins; returns the program's path.
 pub(crate) fn build_product() -> Outcome<PathBuf> {
-    call("building the program and its plugins", &mut cargo(&["build", "--workspace"]))?;
+    call("building the program and its plugins", &mut cargo(&["build"]))?;
     Ok(target_dir().join("debug").join("heirloom"))
 }
 

@@ -6,7 +6,7 @@ use crate::{Outcome, call, cargo, root, target_dir};
 
 pub(crate) fn run() -> Outcome {
     // Tests load plugins as users do: as libraries in the target folder.
-    run_step("building the program and its plugins", &["build", "--workspace"])?;
+    run_step("building the program and its plugins", &["build"])?;
     if has_nextest() {
         run_step("tests", &["nextest", "run", "--workspace", "--no-fail-fast"])?;
     } else {
