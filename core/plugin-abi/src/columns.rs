@@ -161,6 +161,16 @@ columns! {
         pub metric_values: RVec<f64>,
     }
 
+    /// What a proxy scores.
+    pub struct Scoring {
+        /// How many configurations.
+        pub n: u64,
+        /// The seed.
+        pub seed: [u8; 32],
+        /// `[n × d]`.
+        pub configurations: RVec<f64>,
+    }
+
     /// Texts, one after another.
     pub struct Texts {
         /// All texts, UTF-8.
@@ -545,6 +555,34 @@ impl Outcomes {
         };
         (0..self.failures.len()).map(row).collect()
     }
+}
+
+impl Scoring {
+    /// The columns of configurations to score.
+    pub fn from_model(configurations: &[Configuration], seed: Seed) -> Result<Self> {
+        let (n, column) = (configurations.len() as u64, configurations_to_column(configurations)?);
+        Ok(Self { n, seed: seed.0, configurations: column.into() })
+    }
+
+    /// The configurations to score, and the seed.
+    pub fn to_model(&self) -> Result<(Vec<Configuration>, Seed)> {
+        Ok((configurations_from_column(&self.configurations, self.n as usize)?, Seed(self.seed)))
+    }
+}
+
+/// Appends scores, `[n]`, to a frame.
+pub fn write_scores(scores: &[f64], frame: &mut Vec<u8>) {
+    RVec::from(scores).write(frame);
+}
+
+/// Reads a frame's scores into `scores`, which must be as many.
+pub fn read_scores(frame: &[u8], scores: &mut [f64]) -> Result<()> {
+    let read = RVec::<f64>::read_all(frame)?;
+    if read.len() != scores.len() {
+        return Err(malformed("the scores are not as many as the configurations"));
+    }
+    scores.copy_from_slice(&read);
+    Ok(())
 }
 
 /// `[n × d]` from configurations.

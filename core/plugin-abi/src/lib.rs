@@ -35,10 +35,10 @@ mod error;
 pub use error::{AbiError, AbiResult};
 
 mod log;
-pub use log::LogSink;
+pub use log::{EventWriter, LogSink, ToTracing};
 
 mod library;
-pub use library::{Component, Exports, Factory};
+pub use library::{Component, Exports, Factory, root};
 
 pub mod embed;
 pub use embed::Kind;

@@ -64,7 +64,7 @@ pub trait Exports: 'static {
 /// # Panics
 ///
 /// When the record is damaged, which the constant functions that make it exclude.
-pub(crate) fn root<L: Exports>() -> Root {
+pub fn root<L: Exports>() -> Root {
     let embedded = embed::parse(L::RECORD).expect("`embed::record` made it");
     // Once a process: a library is not unloaded.
     Root {

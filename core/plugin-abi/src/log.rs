@@ -21,11 +21,37 @@ pub struct LogSink {
     max_level: u8,
 }
 
+/// What a host does with the events of its plugins.
+pub trait EventWriter {
+    /// Takes an event: the plugin, the level from 1 (error) to 5 (trace), where it comes from, the text.
+    fn write(plugin: &str, level: u8, origin: &str, message: &str);
+}
+
+/// Hands events to this process's subscriber.
+#[derive(Debug)]
+pub struct ToTracing;
+
+impl EventWriter for ToTracing {
+    fn write(plugin: &str, level: u8, origin: &str, message: &str) {
+        match level {
+            1 => tracing::error!(plugin, origin, "{message}"),
+            2 => tracing::warn!(plugin, origin, "{message}"),
+            3 => tracing::info!(plugin, origin, "{message}"),
+            4 => tracing::debug!(plugin, origin, "{message}"),
+            _ => tracing::trace!(plugin, origin, "{message}"),
+        }
+    }
+}
+
 impl LogSink {
-    /// The host's side: a sink into the host's own subscriber, for the library that `plugin` names.
-    pub fn to_tracing(plugin: &str) -> Self {
-        let max_level = LevelFilter::current().into_level().map_or(0, level_code);
-        Self { write: write_to_tracing, plugin: plugin.into(), max_level }
+    /// The host's side: a sink for the library that `plugin` names, for events up to `max_level`.
+    pub fn new<W: EventWriter>(plugin: &str, max_level: u8) -> Self {
+        Self { write: write::<W>, plugin: plugin.into(), max_level }
+    }
+
+    /// The level above which nobody in this process listens: 0 for none, 5 for all.
+    pub fn current_level() -> u8 {
+        LevelFilter::current().into_level().map_or(0, level_code)
     }
 
     /// The library's side: forwards all events of this copy of `tracing`.
@@ -35,16 +61,9 @@ impl LogSink {
     }
 }
 
-extern "C" fn write_to_tracing(plugin: RStr<'_>, level: u8, target: RStr<'_>, message: RStr<'_>) {
-    let (plugin, origin, message) = (plugin.as_str(), target.as_str(), message.as_str());
+extern "C" fn write<W: EventWriter>(plugin: RStr<'_>, level: u8, origin: RStr<'_>, message: RStr<'_>) {
     // A subscriber that panics must not take the plugin along.
-    let _ = std::panic::catch_unwind(|| match level {
-        1 => tracing::error!(plugin, origin, "{message}"),
-        2 => tracing::warn!(plugin, origin, "{message}"),
-        3 => tracing::info!(plugin, origin, "{message}"),
-        4 => tracing::debug!(plugin, origin, "{message}"),
-        _ => tracing::trace!(plugin, origin, "{message}"),
-    });
+    let _ = std::panic::catch_unwind(|| W::write(plugin.as_str(), level, origin.as_str(), message.as_str()));
 }
 
 fn level_code(level: Level) -> u8 {

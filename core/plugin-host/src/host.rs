@@ -47,10 +47,10 @@ impl Default for HostOptions {
 
 /// Finds plugins and makes their components. Clones share the plugins.
 #[derive(Debug, Clone)]
-pub struct PluginHost(pub(crate) Arc<Inner>);
+pub struct PluginHost(pub(crate) Arc<HostState>);
 
 #[derive(Debug)]
-pub(crate) struct Inner {
+pub(crate) struct HostState {
     pub(crate) search_paths: Vec<PathBuf>,
     pub(crate) options: HostOptions,
     plugins: Vec<Plugin>,
@@ -85,7 +85,7 @@ impl PluginHost {
         }
         let search_paths = search_paths.to_vec();
         let cancelled = AtomicBool::new(false);
-        Self(Arc::new(Inner { search_paths, options, plugins, problems, by_name, cancelled }))
+        Self(Arc::new(HostState { search_paths, options, plugins, problems, by_name, cancelled }))
     }
 
     /// Where plugins are looked for when nothing else is said: the folders in `$HEIRLOOM_PLUGINS`, then `plugins/`
@@ -281,6 +281,24 @@ impl PluginHost {
         };
         let context = Context::new(Arc::new(self.clone()), host.threads, &host.folder);
         make(&Recipe { plugin, identity: &identity, options: &options, context: &context })
+    }
+}
+
+impl HostState {
+    /// The worker's program; where there is none, what to do about it.
+    pub(crate) fn worker_program(&self) -> Result<PathBuf, String> {
+        let file = format!("heirloom-plugin-worker{}", std::env::consts::EXE_SUFFIX);
+        let named = self
+            .options
+            .worker
+            .clone()
+            .or_else(|| std::env::var_os("HEIRLOOM_PLUGIN_WORKER").map(Into::into));
+        let program = std::env::current_exe().unwrap_or_default();
+        // Tests and examples stand one folder below the programs.
+        let beside = program.ancestors().skip(1).take(2).map(|folder| folder.join(&file));
+        named.into_iter().chain(beside).find(|path| path.is_file()).ok_or_else(|| {
+            format!("put `{file}` beside the program, or its path into `HEIRLOOM_PLUGIN_WORKER`")
+        })
     }
 }
 

@@ -22,3 +22,4 @@ mod checked;
 mod local;
 
 mod worker;
+pub use worker::serve;

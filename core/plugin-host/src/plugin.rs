@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use heirloom_plugin_abi::embed::TARGET;
-use heirloom_plugin_abi::{ComponentManifest, INTERFACE_LEVEL, LoadError, LoadedLibrary, LogSink, Manifest};
+use heirloom_plugin_abi::{
+    ComponentManifest, INTERFACE_LEVEL, LoadError, LoadedLibrary, LogSink, Manifest, ToTracing,
+};
 use serde_json::Value as Json;
 
 use crate::error::HostError;
@@ -98,7 +100,8 @@ impl Plugin {
             let (found, expected) = (library.fingerprint().to_owned(), self.fingerprint().to_owned());
             return Err(HostError::Fingerprint { plugin, version, found, expected });
         }
-        library.init(LogSink::to_tracing(&format!("{plugin} {version}"))).map_err(failed)?;
+        let log = LogSink::new::<ToTracing>(&format!("{plugin} {version}"), LogSink::current_level());
+        library.init(log).map_err(failed)?;
         Ok(library)
     }
 

@@ -1,30 +1,71 @@
-//! Components in worker processes.
+//! Components in worker processes, for `isolation = "process"`.
+//!
+//! The same library that the host could load is loaded by `heirloom-plugin-worker`, one process a component. Both
+//! talk in frames over a socket that the worker inherits as its standard input: control in MessagePack, numbers in
+//! raw columns. What ends or blocks the worker is a fault of one call, and a new worker takes its place.
+
+mod frame;
+
+mod message;
+
+mod process;
+
+mod strategy;
+
+mod estimator;
+
+mod proxy;
+
+mod serve;
+
+pub use serve::serve;
 
 use std::sync::Arc;
 
 use heirloom_model::{EstimatorInfo, Problem, ProxyInfo, Space, Strategy};
+use heirloom_plugin_abi::{write_problem, write_space};
 
 use crate::checked::{RawEstimator, RawProxy};
 use crate::error::HostError;
-use crate::host::Inner;
+use crate::host::HostState;
 use crate::local::Recipe;
 
+use process::Launcher;
+
 impl Recipe<'_> {
-    pub(crate) fn isolated_strategy(&self, _h: &Inner, p: &Problem) -> Result<Box<dyn Strategy>, HostError> {
-        self.strategy(p)
+    /// A strategy in a worker.
+    pub(crate) fn isolated_strategy(
+        &self,
+        host: &HostState,
+        problem: &Problem,
+    ) -> Result<Box<dyn Strategy>, HostError> {
+        let problem = write_problem(problem).map_err(|error| self.explain(error))?;
+        let launcher = Launcher::new(self, host, problem)?;
+        Ok(Box::new(strategy::IsolatedStrategy::start(launcher).map_err(|error| self.explain(error))?))
     }
+
+    /// An estimator in workers, one for each evaluation at the same time, and what it says of itself.
     pub(crate) fn isolated_estimator(
         &self,
-        _h: &Inner,
-        s: Option<Arc<Space>>,
+        host: &HostState,
+        space: Option<Arc<Space>>,
     ) -> Result<(Box<dyn RawEstimator>, EstimatorInfo), HostError> {
-        self.estimator(s)
+        let space = write_space(space.as_deref()).map_err(|error| self.explain(error))?;
+        let launcher = Launcher::new(self, host, space)?;
+        let (pool, info) =
+            estimator::IsolatedEstimator::start(launcher).map_err(|error| self.explain(error))?;
+        Ok((Box::new(pool), info))
     }
+
+    /// A proxy in workers, and what it says of itself.
     pub(crate) fn isolated_proxy(
         &self,
-        _h: &Inner,
-        p: &Problem,
+        host: &HostState,
+        problem: &Problem,
     ) -> Result<(Box<dyn RawProxy>, ProxyInfo), HostError> {
-        self.proxy(p)
+        let problem = write_problem(problem).map_err(|error| self.explain(error))?;
+        let launcher = Launcher::new(self, host, problem)?;
+        let (pool, info) = proxy::IsolatedProxy::start(launcher).map_err(|error| self.explain(error))?;
+        Ok((Box::new(pool), info))
     }
 }

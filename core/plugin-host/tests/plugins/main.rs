@@ -1,7 +1,10 @@
-//! The host against real libraries. `heirloom-faulty-plugin` and `heirloom-not-a-plugin` are dev-dependencies so that
-//! cargo builds them; they are never named, because a library that is linked and loaded would export its symbols
-//! twice.
+//! The host against real libraries. `heirloom-faulty-plugin` and its like are dev-dependencies so that cargo builds
+//! them; they are never named, because a library that is linked and loaded would export its symbols twice.
 
 mod common;
 
 mod in_process;
+
+mod isolated;
+
+mod refused;

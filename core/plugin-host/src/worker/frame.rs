@@ -1,0 +1,138 @@
+//! Frames: a length (u32, little-endian), a verb (u8), a body.
+
+use std::io::{self, Read, Write};
+
+/// What a frame is for. The numbers are the protocol: they are never reused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub(super) enum Verb {
+    /// Host: load the library and make the component ([`Create`](super::message::Create)).
+    Create = 1,
+    /// Host: `ask`; answered by columns of proposals.
+    Ask = 2,
+    /// Host: `tell`.
+    Tell = 3,
+    /// Host: `judge`; answered by a verdict's byte.
+    Judge = 4,
+    /// Host: `inform`; answered by 0 or 1.
+    Inform = 5,
+    /// Host: `recommend`; answered by nothing or eight bytes.
+    Recommend = 6,
+    /// Host: `save`; answered by 0, or by 1 and the state.
+    Save = 7,
+    /// Host: `restore`.
+    Restore = 8,
+    /// Host: `evaluate`; answered by columns of outcomes, perhaps after reports.
+    Evaluate = 9,
+    /// Host: `score`: a seed and a column of configurations; answered by a column of scores.
+    Score = 10,
+    /// Answer: it worked.
+    Done = 32,
+    /// Answer: it did not ([`WrittenError`](super::message::WrittenError)).
+    Error = 33,
+    /// Worker, within `Evaluate`: a point of a curve; answered by a verdict's byte.
+    Report = 34,
+    /// Worker, within `Evaluate`: answered by 0 or 1.
+    Cancelled = 35,
+    /// Worker, at any time: an event for the log ([`LogEvent`](super::message::LogEvent)). Not answered.
+    Log = 36,
+}
+
+impl Verb {
+    const ALL: [Self; 15] = [
+        Self::Create,
+        Self::Ask,
+        Self::Tell,
+        Self::Judge,
+        Self::Inform,
+        Self::Recommend,
+        Self::Save,
+        Self::Restore,
+        Self::Evaluate,
+        Self::Score,
+        Self::Done,
+        Self::Error,
+        Self::Report,
+        Self::Cancelled,
+        Self::Log,
+    ];
+}
+
+/// Sends a frame, in one write where the socket takes it.
+///
+/// `buffer` holds [`HEADER`] bytes of any content and then the body; it is filled in and sent as it is.
+pub(super) fn send(mut stream: impl Write, verb: Verb, buffer: &mut [u8]) -> io::Result<()> {
+    let n = u32::try_from(buffer.len() - HEADER)
+        .map_err(|_| io::Error::new(io::ErrorKind::InvalidInput, "a frame is larger than 4 GB"))?;
+    buffer[..4].copy_from_slice(&n.to_le_bytes());
+    buffer[4] = verb as u8;
+    stream.write_all(buffer)
+}
+
+/// The bytes before a frame's body.
+pub(super) const HEADER: usize = 5;
+
+/// A buffer for [`send`], to which the body is appended.
+pub(super) fn new_frame() -> Vec<u8> {
+    vec![0; HEADER]
+}
+
+/// Reads frames, many of them in one system call where they are small.
+pub(super) struct FrameReader<R> {
+    stream: R,
+    buffer: Vec<u8>,
+    /// The part of `buffer` that was received and not given out.
+    received: std::ops::Range<usize>,
+    last_body: std::ops::Range<usize>,
+}
+
+impl<R: Read> FrameReader<R> {
+    pub(super) fn new(stream: R) -> Self {
+        Self { stream, buffer: vec![0; 1 << 14], received: 0..0, last_body: 0..0 }
+    }
+
+    pub(super) fn stream(&self) -> &R {
+        &self.stream
+    }
+
+    /// The body of the frame that was received last.
+    pub(super) fn last_body(&self) -> &[u8] {
+        &self.buffer[self.last_body.clone()]
+    }
+
+    /// The verb of the next frame; its body is the [`last_body`](Self::last_body) until the next call. After an error of kind `WouldBlock` or `TimedOut` the call can be repeated: nothing is lost.
+    pub(super) fn receive(&mut self) -> io::Result<Verb> {
+        self.fill(HEADER)?;
+        let header = &self.buffer[self.received.start..];
+        let length = u32::from_le_bytes([header[0], header[1], header[2], header[3]]) as usize;
+        let code = header[4];
+        self.fill(HEADER + length)?;
+        let body = self.received.start + HEADER;
+        self.received.start = body + length;
+        self.last_body = body..body + length;
+        let verb = Verb::ALL.into_iter().find(|verb| *verb as u8 == code);
+        let unknown = || io::Error::new(io::ErrorKind::InvalidData, format!("verb {code} is unknown"));
+        verb.ok_or_else(unknown)
+    }
+
+    /// Receives until `n` bytes are there.
+    fn fill(&mut self, n: usize) -> io::Result<()> {
+        if self.received.is_empty() {
+            self.received = 0..0;
+        }
+        if self.received.start + n > self.buffer.len() {
+            self.buffer.copy_within(self.received.clone(), 0);
+            self.received = 0..self.received.len();
+            self.buffer.resize(self.buffer.len().max(n), 0);
+        }
+        while self.received.len() < n {
+            match self.stream.read(&mut self.buffer[self.received.end..]) {
+                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Ok(n_read) => self.received.end += n_read,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+}

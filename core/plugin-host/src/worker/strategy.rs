@@ -1,0 +1,146 @@
+//! A strategy in a worker process.
+//!
+//! What the worker has seen is kept here. After a crash, a hang or a panic a new worker is brought to the same state by
+//! the same calls, all but the one that went wrong: a strategy is a function of its seed and its tells.
+
+use std::cell::RefCell;
+
+use heirloom_model::{
+    AskRequest, ComponentError, ComponentErrorKind, CurveReport, FailureKind, Observation, PriorKnowledge,
+    Proposal, Strategy, TrialId, Verdict,
+};
+use heirloom_plugin_abi::columns::{Ask, Knowledge, Observations, Proposals, Report};
+use heirloom_plugin_abi::{Wire, verdict_from_code};
+
+use super::frame::{Verb, new_frame};
+use super::process::{Launcher, Watch, Worker};
+
+pub(super) struct IsolatedStrategy {
+    launcher: Launcher,
+    state: RefCell<State>,
+}
+
+struct State {
+    worker: Option<Worker>,
+    /// The frames of all calls that changed the strategy, in order.
+    seen: Vec<(Verb, Vec<u8>)>,
+}
+
+impl IsolatedStrategy {
+    pub(super) fn start(launcher: Launcher) -> Result<Self, ComponentError> {
+        let (worker, _) = launcher.start()?;
+        let state = RefCell::new(State { worker: Some(worker), seen: Vec::new() });
+        Ok(Self { launcher, state })
+    }
+
+    /// A call; once more on a new worker where the first one died of it, for not every death has its cause in the
+    /// call.
+    fn call<T>(
+        &self,
+        verb: Verb,
+        mut frame: Vec<u8>,
+        read: impl Fn(&[u8]) -> Result<T, ComponentError>,
+    ) -> Result<T, ComponentError> {
+        let state = &mut *self.state.borrow_mut();
+        let mut died_before = false;
+        loop {
+            let worker = match &mut state.worker {
+                Some(worker) => worker,
+                none => none.insert(self.rebuild(&state.seen)?),
+            };
+            let mut watch = Watch {
+                limit: Some(self.launcher.call_limit),
+                memory_bytes: None,
+                answer: &mut |verb, _, _| Err(ComponentError::failed(format!("unexpected frame {verb:?}"))),
+                abandon: &mut || false,
+            };
+            match worker.call(verb, &mut frame, &mut watch) {
+                Ok(Ok(answer)) => {
+                    let answer = read(answer)?;
+                    if matches!(verb, Verb::Ask | Verb::Tell | Verb::Judge | Verb::Inform | Verb::Restore) {
+                        state.seen.push((verb, frame));
+                    }
+                    return Ok(answer);
+                }
+                Ok(Err(error)) => {
+                    // After a panic the object is of no use.
+                    if error.kind == ComponentErrorKind::Panicked {
+                        state.worker = None;
+                    }
+                    return Err(error);
+                }
+                Err(fault) => {
+                    state.worker = None;
+                    if died_before || fault.kind == FailureKind::TimedOut {
+                        return Err(fault.into());
+                    }
+                    tracing::warn!(
+                        "{}; the strategy is rebuilt from {} calls",
+                        fault.message,
+                        state.seen.len()
+                    );
+                    died_before = true;
+                }
+            }
+        }
+    }
+
+    /// A new worker that has seen the same calls.
+    fn rebuild(&self, seen: &[(Verb, Vec<u8>)]) -> Result<Worker, ComponentError> {
+        let (mut worker, _) = self.launcher.start()?;
+        for (verb, frame) in seen {
+            worker.call_simply(*verb, &mut frame.clone(), self.launcher.call_limit)?;
+        }
+        Ok(worker)
+    }
+}
+
+/// A frame with columns as its body.
+fn frame_of(columns: &impl Wire) -> Vec<u8> {
+    let mut frame = new_frame();
+    columns.write(&mut frame);
+    frame
+}
+
+fn nothing(_: &[u8]) -> Result<(), ComponentError> {
+    Ok(())
+}
+
+impl Strategy for IsolatedStrategy {
+    fn ask(&mut self, request: &AskRequest<'_>) -> Result<Vec<Proposal>, ComponentError> {
+        let frame = frame_of(&Ask::from_model(request)?);
+        self.call(Verb::Ask, frame, |answer| Proposals::read_all(answer)?.to_model())
+    }
+
+    fn tell(&mut self, observations: &[Observation]) -> Result<(), ComponentError> {
+        self.call(Verb::Tell, frame_of(&Observations::from_model(observations)?), nothing)
+    }
+
+    fn judge(&mut self, report: &CurveReport) -> Result<Verdict, ComponentError> {
+        let frame = frame_of(&Report::from_model(report));
+        self.call(Verb::Judge, frame, |answer| Ok(verdict_from_code(u8::read_all(answer)?)))
+    }
+
+    fn inform(&mut self, knowledge: &PriorKnowledge) -> Result<bool, ComponentError> {
+        let frame = frame_of(&Knowledge::from_model(knowledge)?);
+        self.call(Verb::Inform, frame, |answer| Ok(u8::read_all(answer)? != 0))
+    }
+
+    fn recommend(&self) -> Result<Option<TrialId>, ComponentError> {
+        self.call(Verb::Recommend, new_frame(), |answer| {
+            if answer.is_empty() { Ok(None) } else { Ok(Some(TrialId(u64::read_all(answer)?))) }
+        })
+    }
+
+    fn save(&self) -> Result<Option<Vec<u8>>, ComponentError> {
+        self.call(Verb::Save, new_frame(), |answer| {
+            Ok(answer.split_first().filter(|(present, _)| **present != 0).map(|(_, state)| state.to_vec()))
+        })
+    }
+
+    fn restore(&mut self, state: &[u8]) -> Result<(), ComponentError> {
+        let mut frame = new_frame();
+        frame.extend_from_slice(state);
+        self.call(Verb::Restore, frame, nothing)
+    }
+}

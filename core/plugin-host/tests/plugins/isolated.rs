@@ -1,0 +1,182 @@
+//! The same library in worker processes: whatever it does costs its trial.
+
+use std::time::{Duration, Instant};
+
+use heirloom_model::{
+    ComponentErrorKind, EvaluationRequest, FailureKind, Limits, Proposal, Seed, Strategy, TrialId, Verdict,
+};
+use heirloom_plugin_host::{HostOptions, Isolation, PluginHost};
+use serde_json::{Value as Json, json};
+
+use crate::common::{Answers, GO_ON, ask, faulty_library, host, problem, request, told};
+
+fn strategy(options: &Json) -> Box<dyn Strategy> {
+    host().strategy("faulty", options, Isolation::Process, &problem()).unwrap()
+}
+
+fn limited(trial: u64) -> EvaluationRequest {
+    let limits = Limits { seconds: Some(0.3), memory_bytes: Some(500_000_000) };
+    EvaluationRequest { limits, ..request(trial) }
+}
+
+/// What an in-process strategy proposes for trials 0 to 3, told of trial 0 to 2 one by one.
+fn expected() -> Vec<Proposal> {
+    let mut plain = host().strategy("faulty", &json!({}), Isolation::None, &problem()).unwrap();
+    propose(plain.as_mut())
+}
+
+fn propose(strategy: &mut dyn Strategy) -> Vec<Proposal> {
+    let mut proposals = Vec::new();
+    for trial in 0..4 {
+        proposals.extend(strategy.ask(&ask(trial, 1)).unwrap());
+        strategy.tell(&[told(trial, trial as f64)]).unwrap();
+    }
+    proposals
+}
+
+#[test]
+fn a_strategy_proposes_the_same_as_in_the_host() {
+    let mut isolated = strategy(&json!({ "at": 5 }));
+    assert_eq!(propose(isolated.as_mut()), expected());
+    assert_eq!(isolated.recommend().unwrap(), Some(TrialId(5)));
+    assert_eq!(isolated.save().unwrap(), None);
+    assert_eq!(isolated.restore(b"x").unwrap_err().kind, ComponentErrorKind::Unsupported);
+}
+
+#[test]
+fn nested_components_are_loaded_into_the_same_worker() {
+    let options = json!({ "base": { "name": "faulty" } });
+    let mut wrapped = host().strategy("wrapper", &options, Isolation::Process, &problem()).unwrap();
+    assert_eq!(propose(wrapped.as_mut()), expected());
+}
+
+#[test]
+fn a_strategy_that_dies_once_is_rebuilt_and_nobody_notices() {
+    for fault in ["segfault", "exit"] {
+        let folder = tempfile::tempdir().unwrap();
+        let once = folder.path().join("happened");
+        let mut isolated = strategy(&json!({ "fault": fault, "at": 2, "once": once }));
+        assert_eq!(propose(isolated.as_mut()), expected(), "{fault}");
+        assert!(once.exists(), "{fault}");
+    }
+}
+
+#[test]
+fn a_strategy_that_always_dies_is_an_error_that_says_how() {
+    for (fault, how) in [("segfault", "ended by a segmentation fault"), ("exit", "with status 3")] {
+        let mut isolated = strategy(&json!({ "fault": fault, "at": 1 }));
+        isolated.ask(&ask(0, 1)).unwrap();
+        let error = isolated.ask(&ask(1, 1)).unwrap_err();
+        assert_eq!(error.kind, ComponentErrorKind::Crashed);
+        let who = "strategy `faulty` of plugin `heirloom-faulty` 0.1.0, asked for trial 1: ";
+        assert!(error.message.starts_with(who) && error.message.contains(how), "{error}");
+        assert_eq!(isolated.ask(&ask(2, 1)).unwrap().len(), 1);
+    }
+}
+
+#[test]
+fn a_strategy_that_hangs_is_killed_at_the_limit_and_rebuilt() {
+    let options = HostOptions { call_seconds: 0.2, ..HostOptions::default() };
+    let host = PluginHost::open(&[faulty_library()], options);
+    let table = json!({ "fault": "hang", "at": 1 });
+    let mut isolated = host.strategy("faulty", &table, Isolation::Process, &problem()).unwrap();
+    let start = Instant::now();
+    let error = isolated.ask(&ask(1, 1)).unwrap_err();
+    assert!(error.message.contains("no answer for 0.2 s"), "{error}");
+    assert!(start.elapsed() < Duration::from_secs(5));
+    assert_eq!(isolated.ask(&ask(2, 1)).unwrap().len(), 1);
+}
+
+#[test]
+fn a_panic_costs_one_tell_and_the_strategy_goes_on() {
+    let mut isolated = strategy(&json!({ "fault": "panic-tell", "at": 1 }));
+    isolated.tell(&[told(0, 1.0)]).unwrap();
+    let error = isolated.tell(&[told(1, 1.0)]).unwrap_err();
+    assert_eq!(error.kind, ComponentErrorKind::Panicked);
+    assert!(error.message.contains("told of trial 1: panicked at"), "{error}");
+    let mut plain = host().strategy("faulty", &json!({}), Isolation::None, &problem()).unwrap();
+    plain.tell(&[told(0, 1.0)]).unwrap();
+    assert_eq!(isolated.ask(&ask(5, 2)).unwrap(), plain.ask(&ask(5, 2)).unwrap());
+}
+
+#[test]
+fn an_evaluation_that_ends_its_worker_costs_one_trial() {
+    for (fault, kind, how) in [
+        ("segfault", FailureKind::Crashed, "segmentation fault"),
+        ("exit", FailureKind::Crashed, "status 3"),
+        ("panic", FailureKind::Crashed, "faulty on purpose"),
+        ("hang", FailureKind::TimedOut, "no answer for 0."),
+        ("allocate", FailureKind::OutOfMemory, "are allowed"),
+        ("bad-number", FailureKind::Diverged, "`sum` is NaN"),
+        ("bad-count", FailureKind::Crashed, "gave 0 results"),
+    ] {
+        let options = json!({ "fault": fault, "at": 1 });
+        let estimator = host().estimator("faulty", &options, Isolation::Process, None).unwrap();
+        let results: Vec<_> =
+            (0..3).map(|trial| estimator.evaluate(&[limited(trial)], &GO_ON).remove(0)).collect();
+        assert!(results[0].is_ok() && results[2].is_ok(), "{fault}: {results:?}");
+        let failure = results[1].as_ref().unwrap_err();
+        assert_eq!(failure.kind, kind, "{fault}: {failure}");
+        assert!(failure.message.contains(how), "{fault}: {failure}");
+        assert!(failure.message.contains("plugin `heirloom-faulty` 0.1.0"), "{fault}: {failure}");
+        assert!(
+            failure.message.contains("trial 1") && failure.message.contains("hint: "),
+            "{fault}: {failure}"
+        );
+    }
+}
+
+#[test]
+fn a_crash_within_a_batch_costs_its_own_trial_only() {
+    for fault in ["segfault", "panic"] {
+        let options = json!({ "fault": fault, "at": 1 });
+        let estimator = host().estimator("faulty", &options, Isolation::Process, None).unwrap();
+        let results = estimator.evaluate(&[request(0), request(1), request(2)], &GO_ON);
+        let fine: Vec<_> = results.iter().map(Result::is_ok).collect();
+        assert_eq!(fine, [true, false, true], "{fault}");
+    }
+}
+
+#[test]
+fn reports_and_verdicts_cross_the_socket() {
+    let estimator = host().estimator("faulty", &json!({}), Isolation::Process, None).unwrap();
+    let stop = Answers { verdict: Verdict::Stop, cancelled: false };
+    let outcome = estimator.evaluate(&[request(0)], &stop).remove(0).unwrap();
+    assert_eq!((outcome.objectives[0], outcome.stopped), (0.75, true));
+    assert_eq!((outcome.curve[0].objectives[0], outcome.metrics["n_values"]), (1.75, 2.0));
+    let cancel = Answers { verdict: Verdict::Continue, cancelled: true };
+    let failure = estimator.evaluate(&[request(0)], &cancel).remove(0).unwrap_err();
+    assert_eq!(failure.kind, FailureKind::Cancelled);
+}
+
+#[test]
+fn evaluations_at_the_same_time_run_in_workers_of_their_own() {
+    let estimator =
+        host().estimator("faulty", &json!({ "fault": "hang", "at": 0 }), Isolation::Process, None).unwrap();
+    std::thread::scope(|scope| {
+        let hanging = scope.spawn(|| estimator.evaluate(&[limited(0)], &GO_ON).remove(0));
+        let others: Vec<_> =
+            (1..4).map(|trial| estimator.evaluate(&[request(trial)], &GO_ON).remove(0)).collect();
+        assert!(others.iter().all(Result::is_ok));
+        assert_eq!(hanging.join().unwrap().unwrap_err().kind, FailureKind::TimedOut);
+    });
+}
+
+#[test]
+fn a_proxy_that_dies_is_an_error_and_the_next_call_works() {
+    let options = json!({ "fault": "segfault", "at": 2 });
+    let proxy = host().proxy("faulty", &options, Isolation::Process, &problem()).unwrap();
+    let configurations: Vec<_> = (0..3).map(|trial| request(trial).configuration).collect();
+    let mut scores = [0.0; 3];
+    let error = proxy.score(&configurations[..2], Seed::from_number(1), &mut scores[..2]).unwrap_err();
+    assert!(error.message.contains("scoring 2 configurations: its worker process"), "{error}");
+    proxy.score(&configurations, Seed::from_number(1), &mut scores).unwrap();
+    assert_eq!(scores, [0.75; 3]);
+}
+
+#[test]
+fn a_panic_while_a_component_is_made_names_the_plugin() {
+    let options = json!({ "fault": "panic-new" });
+    let error = host().estimator("faulty", &options, Isolation::Process, None).map(drop).unwrap_err();
+    assert!(error.to_string().contains("`heirloom-faulty` 0.1.0, being made: panicked at"), "{error}");
+}
