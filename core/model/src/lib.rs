@@ -7,9 +7,13 @@ mod seed;
 pub use seed::{Rng, Seed};
 
 pub mod space;
-pub use space::{Configuration, Parameter, ParameterKind, Space, SpaceError, SpaceHash, SpaceSpec};
+pub use space::{
+    Configuration, ConfigurationKey, OutOfRange, Parameter, ParameterKind, Space, SpaceError, SpaceHash,
+    SpaceMapping, SpaceSpec,
+};
 
 pub mod architecture;
+pub use architecture::{ArchitectureGraph, ArchitectureKey, ArchitectureSpec};
 
 mod problem;
 pub use problem::{Direction, Fidelity, FidelityDimension, Objective, Problem};

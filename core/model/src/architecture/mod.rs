@@ -88,6 +88,16 @@ impl ArchitectureSpec {
         }
     }
 
+    /// The parameters that a person wrote into the description.
+    pub(crate) fn own_parameters(&mut self) -> Vec<&mut ParameterSpec> {
+        match self {
+            Self::Chain(chain) => {
+                chain.operations.iter_mut().flat_map(|operation| &mut operation.parameters).collect()
+            }
+            Self::EdgeCell(_) | Self::NodeCell(_) | Self::LinkedCell(_) | Self::Macro(_) => Vec::new(),
+        }
+    }
+
     /// The graph that a configuration of `space` decodes to.
     pub(crate) fn decode(
         &self,

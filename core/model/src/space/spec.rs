@@ -44,7 +44,8 @@ impl SpaceSpec {
     pub(super) fn identity(&self) -> Self {
         let mut identity = self.clone();
         identity.name.clear();
-        for parameter in &mut identity.parameters {
+        let of_architecture = identity.architecture.iter_mut().flat_map(ArchitectureSpec::own_parameters);
+        for parameter in identity.parameters.iter_mut().chain(of_architecture) {
             parameter.default = None;
             parameter.prior = None;
             parameter.aliases.clear();

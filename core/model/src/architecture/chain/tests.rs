@@ -86,6 +86,17 @@ fn residual_and_dense_networks_are_points_of_a_chain_with_joins() {
 }
 
 #[test]
+fn defaults_and_aliases_of_layers_do_not_change_what_a_space_is() {
+    let written = r#"{ name = "channels", type = "ordinal", values = [16, 32, 64]"#;
+    let other = CHAIN.replace(written, &format!(r#"{written}, default = 64, aliases = ["width"]"#));
+    assert_ne!(other, CHAIN);
+    let (space, other) = (space(CHAIN).unwrap(), self::space(&other).unwrap());
+    assert_eq!(space.hash(), other.hash());
+    let index = other.index_of("layer_2_conv_channels").unwrap();
+    assert_eq!(other.aliases(index), ["layer_2_conv_width"]);
+}
+
+#[test]
 fn chains_with_mistakes_are_refused_with_a_remedy() {
     let check = |from: &str, to: &str, expected: &str| {
         let error = space(&CHAIN.replace(from, to)).unwrap_err().to_string();
