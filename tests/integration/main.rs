@@ -1,4 +1,21 @@
 //! Tests through Heirloom's public boundaries: the built program, the built plugins, the source tree.
 
+#![allow(clippy::unwrap_used, reason = "every line here is a test's")]
+
+// A search from its file to its report, cold and warm.
+mod search;
+
+// Ctrl-C, kill -9, a full disk: nothing that was finished is lost.
+mod resume;
+
+// Many processes on one archive.
+mod crowd;
+
+// What a person is told when something is wrong, and how a program can tell.
+mod messages;
+
+// The commands beside `search`: what they print for programs.
+mod commands;
+
 // The architecture's invariants.
 mod tidy;

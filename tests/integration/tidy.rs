@@ -44,7 +44,9 @@ fn name(folder: &Path) -> String {
 #[test]
 fn model_has_no_io_no_clock_and_no_unsafe() {
     for (path, text) in sources(&root().join("core/model/src")) {
-        for word in ["std::fs", "std::io", "std::net", "std::env", "std::process", "std::time", "Instant", "unsafe "] {
+        for word in
+            ["std::fs", "std::io", "std::net", "std::env", "std::process", "std::time", "Instant", "unsafe "]
+        {
             assert!(!text.contains(word), "{} names `{word}`", path.display());
         }
     }
@@ -66,7 +68,9 @@ fn only_the_command_line_prints() {
             let code = text.split("#[cfg(test)]").next().unwrap();
             for (number, line) in code.lines().enumerate() {
                 let line = line.trim_start();
-                let prints = ["println!(", "print!(", "eprintln!(", "eprint!("].iter().any(|word| line.starts_with(word));
+                let prints = ["println!(", "print!(", "eprintln!(", "eprint!("]
+                    .iter()
+                    .any(|word| line.starts_with(word));
                 let is_program = path.file_name().is_some_and(|file| file == "main.rs")
                     || path.components().any(|part| part.as_os_str() == "bin")
                     || path.file_name().is_some_and(|file| file == "tests.rs" || file == "shared.rs");
@@ -115,7 +119,8 @@ fn unsafe_stands_at_the_boundary_alone_and_says_why_it_holds() {
                 // The export macros of the SDK expand in the plugin's crate.
                 let in_macro = name(&folder) == "plugin" || name(&folder) == "plugin-derive";
                 assert!(allowed || in_macro, "{place}: unsafe outside the boundary");
-                let reasoned = lines[index.saturating_sub(6)..=index].iter().any(|line| line.contains("SAFETY:"));
+                let reasoned =
+                    lines[index.saturating_sub(6)..=index].iter().any(|line| line.contains("SAFETY:"));
                 assert!(reasoned, "{place}: no `SAFETY:` above it");
             }
         }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use heirloom_archive::Archive;
+use heirloom_archive::{Archive, RunState, RunSummary};
 
 use crate::failure::{Failure, OrFail};
 
@@ -67,6 +67,15 @@ impl Context {
     pub(crate) fn shows_progress(&self) -> bool {
         !self.json && !self.quiet
     }
+}
+
+/// The run that a person means: an id, the beginning or end of one, a name, or `latest`.
+pub(crate) fn find_run(archive: &Archive, text: &str) -> miette::Result<RunSummary> {
+    if text != "latest" {
+        return archive.find_run(text).or_fail();
+    }
+    let newest = archive.runs().or_fail()?.into_iter().rfind(|run| run.state != RunState::Imported);
+    newest.ok_or_else(|| Failure::usage("the archive has no run of this program's yet").into())
 }
 
 /// Where this user's data lies, by the XDG rule.

@@ -48,8 +48,9 @@ impl std::fmt::Display for Table {
             cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
         };
         let is_number = |column: usize| {
-            let mut cells = self.rows.iter().filter_map(|row| row.get(column)).filter(|cell| *cell != "–");
-            cells.all(|cell| cell.starts_with(|c: char| c.is_ascii_digit() || "+-−.".contains(c)))
+            let mut cells = self.rows.iter().filter_map(|row| row.get(column));
+            cells
+                .all(|cell| cell.chars().all(|letter| letter.is_ascii_digit() || "+-.±%e– ".contains(letter)))
         };
         let layout: Vec<_> =
             (0..self.header.len()).map(|column| (width(column), is_number(column))).collect();

@@ -48,7 +48,13 @@ fn draw(path: &Path, title: &str, value: &str, lines: &[Line]) -> Drawn {
         .x_label_area_size(44)
         .y_label_area_size(72)
         .build_cartesian_2d((1f64..n_trials.max(2.0)).log_scale(), low - margin..high + margin)?;
-    chart.configure_mesh().x_desc("trials").y_desc(value).light_line_style(TRANSPARENT).draw()?;
+    chart
+        .configure_mesh()
+        .x_desc("trials")
+        .y_desc(value)
+        .label_style(("sans-serif", 16))
+        .light_line_style(TRANSPARENT)
+        .draw()?;
     for (index, (line, band)) in lines.iter().zip(&bands).enumerate() {
         let colour = COLOURS[index % COLOURS.len()];
         let edge = |sign: f64| band.iter().map(move |(x, mean, error)| (*x, mean + sign * Z * error));
@@ -62,6 +68,7 @@ fn draw(path: &Path, title: &str, value: &str, lines: &[Line]) -> Drawn {
     }
     chart
         .configure_series_labels()
+        .label_font(("sans-serif", 16))
         .position(SeriesLabelPosition::LowerRight)
         .background_style(WHITE.mix(0.85))
         .border_style(BLACK.mix(0.3))

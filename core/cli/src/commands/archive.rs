@@ -1,12 +1,13 @@
 //! `heirloom archive`
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
-use heirloom_archive::Archive as Opened;
+use heirloom_archive::{Archive as Opened, Provenance};
+use heirloom_recorded_table::RecordedTable;
 
 use crate::context::Context;
-use crate::failure::{Exit, OrFail};
+use crate::failure::{Exit, Failure, OrFail};
 use crate::output::{self, Table};
 
 /// Look after the archive
@@ -36,10 +37,21 @@ enum ArchiveCommand {
         *.json                 HPO-B\n  a folder               auto-sklearn or ASlib\n  *.db, *.sqlite3        Optuna\n\n\
         Examples:\n  heirloom archive import meta-data/seed/oboe/table.toml\n  heirloom archive import study.db"
     )]
-    Import {
-        /// The file or folder
-        from: PathBuf,
-    },
+    Import(Import),
+}
+
+#[derive(Debug, Args)]
+struct Import {
+    /// The file or folder
+    from: PathBuf,
+
+    /// Who published it and where, as it shall stand in the archive [default: the file's name]
+    #[arg(long)]
+    source: Option<String>,
+
+    /// Under which licence
+    #[arg(long, default_value = "")]
+    licence: String,
 }
 
 impl Archive {
@@ -48,7 +60,7 @@ impl Archive {
             ArchiveCommand::Stats => stats(context),
             ArchiveCommand::Check => check(context),
             ArchiveCommand::Merge { from } => merge(from, context),
-            ArchiveCommand::Import { from: _ } => unreachable!(),
+            ArchiveCommand::Import(import) => import.run(context),
         }
     }
 }
@@ -93,7 +105,7 @@ fn check(context: &Context) -> miette::Result<Exit> {
     Ok(if findings.is_empty() { Exit::Done } else { Exit::Findings })
 }
 
-fn merge(from: &PathBuf, context: &Context) -> miette::Result<Exit> {
+fn merge(from: &Path, context: &Context) -> miette::Result<Exit> {
     let other = Opened::open_read_only(from).or_fail()?;
     let report = context.write_archive(None)?.merge(&other).or_fail()?;
     if context.json {
@@ -105,4 +117,39 @@ fn merge(from: &PathBuf, context: &Context) -> miette::Result<Exit> {
         ))?;
     }
     Ok(Exit::Done)
+}
+
+impl Import {
+    fn run(&self, context: &Context) -> miette::Result<Exit> {
+        let archive = context.write_archive(None)?;
+        let name = self.from.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        let source = self.source.clone().unwrap_or_else(|| name.clone());
+        let provenance = Provenance { source, licence: self.licence.clone() };
+        let extension = self.from.extension().unwrap_or_default().to_string_lossy().into_owned();
+        let is_table = extension == "toml" || self.from.join("table.toml").is_file();
+        let report = match extension.as_str() {
+            _ if is_table => archive.import_table(&RecordedTable::open(&self.from).or_fail()?),
+            _ if self.from.is_dir() => archive.import_aslib(&self.from, &name, &provenance),
+            "json" => archive.import_hpob(&self.from, &provenance),
+            "db" | "sqlite" | "sqlite3" => archive.import_optuna(&self.from, &name, &provenance),
+            _ => {
+                let from = self.from.display();
+                return Err(Failure::usage(format!(
+                    "`{from}` is of no known form; hint: `heirloom archive import --help` lists what can be read"
+                ))
+                .into());
+            }
+        }
+        .or_fail()?;
+        if context.json {
+            output::json(&report)?;
+        } else {
+            output::line(&format!(
+                "{} evaluations in {} runs added; {} runs known already, {} evaluations left out",
+                report.n_evaluations, report.n_added, report.n_known, report.n_left_out
+            ))?;
+            report.notes.iter().try_for_each(|note| output::line(&format!("- {note}")))?;
+        }
+        Ok(Exit::Done)
+    }
 }

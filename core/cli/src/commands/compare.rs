@@ -4,7 +4,7 @@ use clap::Args;
 use heirloom_archive::RunSummary;
 use serde_json::json;
 
-use crate::context::Context;
+use crate::context::{Context, find_run};
 use crate::failure::{Exit, Failure, OrFail};
 use crate::output::{self, Table};
 use crate::summary::incumbents;
@@ -16,7 +16,7 @@ use crate::summary::incumbents;
     objective after 1, 2, 5, 10, … trials. The runs must follow the same objective."
 )]
 pub(crate) struct Compare {
-    /// The runs: ids, beginnings or ends of ids, or names
+    /// The runs: ids, beginnings or ends of ids, names, or `latest`
     #[arg(required = true, num_args = 2..)]
     runs: Vec<String>,
 }
@@ -25,7 +25,7 @@ impl Compare {
     pub(crate) fn run(&self, context: &Context) -> miette::Result<Exit> {
         let archive = context.read_archive()?;
         let runs: Vec<RunSummary> =
-            self.runs.iter().map(|text| archive.find_run(text).or_fail()).collect::<miette::Result<_>>()?;
+            self.runs.iter().map(|text| find_run(&archive, text)).collect::<miette::Result<_>>()?;
         let objective = runs[0].objectives.first().ok_or("the run has no objective").or_fail()?;
         if let Some(other) = runs.iter().find(|run| run.objectives.first() != Some(objective)) {
             return Err(Failure::usage(format!(
@@ -86,6 +86,6 @@ mod tests {
     fn checkpoints_end_at_the_last_trial() {
         assert_eq!(checkpoints(100), [1, 2, 5, 10, 20, 50, 100]);
         assert_eq!(checkpoints(7), [1, 2, 5, 7]);
-        assert_eq!(checkpoints(0), []);
+        assert!(checkpoints(0).is_empty());
     }
 }

@@ -8,7 +8,7 @@ use heirloom_model::{Origin, WarmStartReport};
 use serde::Serialize;
 use serde_json::json;
 
-use crate::context::Context;
+use crate::context::{Context, find_run};
 use crate::failure::{Exit, OrFail};
 use crate::output::{self, Table};
 use crate::past;
@@ -20,7 +20,7 @@ use crate::summary::first_objective;
     meta-features alone said; its weight now is corrected by how well its results rank this run's trials \
     (agreement: Kendall's tau, -1 to 1).")]
 pub(crate) struct Explain {
-    /// The run: its id, the beginning or end of it, or its name
+    /// The run: its id, the beginning or end of it, its name, or `latest`
     run: String,
 }
 
@@ -41,7 +41,7 @@ struct Share {
 impl Explain {
     pub(crate) fn run(&self, context: &Context) -> miette::Result<Exit> {
         let archive = context.read_archive()?;
-        let found = archive.find_run(&self.run).or_fail()?;
+        let found = find_run(&archive, &self.run)?;
         let header = archive.header(found.id).or_fail()?;
         let mut trials = Vec::new();
         archive

@@ -7,7 +7,7 @@ mod completions;
 mod data;
 mod doctor;
 mod explain;
-//mod export;
+mod export;
 mod plugin;
 mod resume;
 mod runs;
@@ -36,7 +36,7 @@ pub(crate) enum Command {
     /// Compare runs at the same number of trials
     Compare(compare::Compare),
     /// Write a run's trials as CSV, Parquet or JSON lines
-    //Export
+    Export(export::Export),
     /// Look after the archive: stats, check, merge, import
     Archive(archive::Archive),
     /// Recorded data sets: list them, get them
@@ -62,7 +62,7 @@ impl Command {
             Self::Show(command) => command.run(context),
             Self::Explain(command) => command.run(context),
             Self::Compare(command) => command.run(context),
-            //Export
+            Self::Export(command) => command.run(context),
             Self::Archive(command) => command.run(context),
             Self::Data(command) => command.run(context),
             Self::Plugin(command) => command.run(context),

@@ -5,7 +5,7 @@ use heirloom_archive::{RunState, RunSummary};
 use heirloom_config::RunConfig;
 
 use crate::catalogue::Plugins;
-use crate::context::Context;
+use crate::context::{Context, find_run};
 use crate::failure::{Exit, Failure, OrFail};
 use crate::job::{ArchivedRun, Job};
 use crate::past;
@@ -18,7 +18,7 @@ use crate::past;
     made again."
 )]
 pub(crate) struct Resume {
-    /// The run: its id, the beginning or end of it, or its name [default: the newest that has not finished]
+    /// The run: its id, the beginning or end of it, its name, or `latest` [default: the newest that has not finished]
     run: Option<String>,
 }
 
@@ -27,7 +27,7 @@ impl Resume {
         let path = context.archive_path(None)?;
         let archive = heirloom_archive::Archive::open(&path).or_fail()?;
         let found = match &self.run {
-            Some(text) => archive.find_run(text).or_fail()?,
+            Some(text) => find_run(&archive, text)?,
             None => newest_unfinished(archive.runs().or_fail()?)?,
         };
         if matches!(found.state, RunState::Finished | RunState::Imported) {

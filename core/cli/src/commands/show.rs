@@ -5,7 +5,7 @@ use heirloom_archive::TrialRecord;
 use heirloom_model::Space;
 use serde_json::json;
 
-use crate::context::Context;
+use crate::context::{Context, find_run};
 use crate::failure::{Exit, OrFail};
 use crate::output::{self, Table};
 use crate::summary::{Summary, Trial};
@@ -17,7 +17,7 @@ use crate::summary::{Summary, Trial};
     heirloom show 3f2a91c4d7e0 --file > run.toml"
 )]
 pub(crate) struct Show {
-    /// The run: its id, the beginning or end of it, or its name
+    /// The run: its id, the beginning or end of it, its name, or `latest`
     run: String,
 
     /// How many of the best trials are listed
@@ -33,7 +33,7 @@ impl Show {
     pub(crate) fn run(&self, context: &Context) -> miette::Result<Exit> {
         let path = context.archive_path(None)?;
         let archive = context.read_archive()?;
-        let found = archive.find_run(&self.run).or_fail()?;
+        let found = find_run(&archive, &self.run)?;
         let header = archive.header(found.id).or_fail()?;
         if self.file {
             output::line(header.configuration["file"].as_str().unwrap_or_default().trim_end())?;

@@ -8,7 +8,7 @@ use heirloom_model::space::{OutOfRange, SpaceMapping};
 use heirloom_model::{Space as Compiled, SpaceSpec};
 use serde_json::json;
 
-use crate::context::Context;
+use crate::context::{Context, find_run};
 use crate::failure::{Exit, Failure, OrFail};
 use crate::output::{self, Table};
 
@@ -56,7 +56,7 @@ fn find(text: &str, context: &Context) -> miette::Result<Compiled> {
         None if Path::new(text).extension().is_some() => read_file(&PathBuf::from(text))?,
         None => {
             let run = context.read_archive().and_then(|archive| {
-                let found = archive.find_run(text).or_fail()?;
+                let found = find_run(&archive, text)?;
                 archive.header(found.id).or_fail()
             });
             let presets = SpaceSpec::PRESETS.map(|name| format!("`{name}`")).join(", ");

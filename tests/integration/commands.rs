@@ -1,0 +1,132 @@
+use heirloom_tests::{Bench, root};
+use serde_json::Value as Json;
+
+fn keys(value: &Json) -> Vec<&str> {
+    value.as_object().expect("an object").keys().map(String::as_str).collect()
+}
+
+#[test]
+fn every_command_that_prints_data_prints_json() {
+    let bench = Bench::new();
+    bench.search_file("cifar10", "random", 30);
+    let summary = bench.json(&["search", "cifar10.toml"]);
+    let expected = [
+        "archive",
+        "best",
+        "configuration_hash",
+        "cost_seconds",
+        "end",
+        "n_failed",
+        "n_transferred",
+        "n_trials",
+        "name",
+        "run",
+        "seed",
+        "state",
+        "task",
+        "versions",
+    ];
+    assert_eq!(keys(&summary), expected);
+    assert_eq!(keys(&bench.json(&["show", "cifar10"])), ["best", "configuration", "summary"]);
+    assert_eq!(
+        keys(&bench.json(&["explain", "latest"])),
+        ["by_task", "report", "run", "strategy", "transferred"]
+    );
+    assert_eq!(bench.json(&["runs"])[0]["id"], summary["run"]);
+    assert_eq!(bench.json(&["archive", "stats"])["n_trials"]["completed"], 30);
+    assert_eq!(bench.json(&["space", "show", "nas-bench-201"])["n_configurations"], 15_625);
+    assert_eq!(bench.json(&["space", "map", "nas-bench-201", "cifar10"])["notes"], Json::Array(vec![]));
+    let plugins = bench.json(&["plugin", "list"]);
+    let ids: Vec<_> = plugins["plugins"].as_array().unwrap().iter().map(|plugin| &plugin["id"]).collect();
+    assert!(ids.contains(&&Json::from("heirloom-strategy-evolution")), "{ids:?}");
+    assert_eq!(bench.json(&["plugin", "info", "random"])[0]["components"][0]["component"]["name"], "random");
+    let data = bench.json(&["data", "list"]);
+    assert!(data.as_array().unwrap().iter().any(|data| data["name"] == "nas-bench-201"));
+    let doctor = bench.json(&["doctor"]);
+    assert!(
+        doctor.as_array().unwrap().iter().any(|found| found["what"] == "archive" && found["state"] == "fine")
+    );
+}
+
+#[test]
+fn the_kept_run_file_is_the_one_that_was_given() {
+    let bench = Bench::new();
+    let file = bench.search_file("cifar10", "random", 5);
+    bench.ok(&["search", "cifar10.toml"]);
+    let kept = bench.ok(&["show", "cifar10", "--file"]);
+    assert_eq!(kept.trim_end(), std::fs::read_to_string(file).unwrap().trim_end());
+}
+
+#[test]
+fn compared_runs_stand_side_by_side_and_never_get_worse() {
+    let bench = Bench::new();
+    bench.search_file("cifar10", "random", 50);
+    bench.ok(&["search", "cifar10.toml", "--seed", "1"]);
+    bench.ok(&["search", "cifar10.toml", "--seed", "2", "--cold"]);
+    let ids: Vec<String> =
+        bench.json(&["runs"]).as_array().unwrap().iter().map(|run| run["id"].to_string()).collect();
+    let ids: Vec<&str> = ids.iter().map(|id| id.trim_matches('"')).collect();
+    let compared = bench.json(&["compare", ids[0], ids[1]]);
+    assert_eq!(compared["trials"], Json::from(vec![1, 2, 5, 10, 20, 50]));
+    for run in compared["runs"].as_array().unwrap() {
+        let best: Vec<f64> =
+            run["best"].as_array().unwrap().iter().map(|value| value.as_f64().unwrap()).collect();
+        assert!(best.is_sorted(), "{best:?}");
+    }
+}
+
+#[test]
+fn an_imported_table_serves_as_the_past_of_a_search() {
+    let bench = Bench::new();
+    let table = root().join("meta-data/seed/nas-bench-201/table.toml");
+    let report = bench.json(&["archive", "import", table.to_str().unwrap()]);
+    assert!(report["n_evaluations"].as_u64().unwrap() > 100_000, "{report}");
+    let again = bench.json(&["archive", "import", table.to_str().unwrap()]);
+    assert_eq!((&again["n_added"], &again["n_known"]), (&Json::from(0), &Json::from(3)));
+    assert_eq!(bench.json(&["archive", "check"]).as_array().unwrap().len(), 0);
+}
+
+#[test]
+fn two_archives_merge_without_duplicates() {
+    let (here, there) = (Bench::new(), Bench::new());
+    for bench in [&here, &there] {
+        bench.search_file("cifar10", "random", 20);
+        bench.ok(&["search", "cifar10.toml"]);
+    }
+    let other = there.path("archive.heirloom");
+    let merge = ["archive", "merge", other.to_str().unwrap()];
+    assert_eq!(here.json(&merge)["added"], 1);
+    assert_eq!(here.json(&merge)["unchanged"], 1);
+    assert_eq!(here.json(&["runs"]).as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn a_bench_draws_its_curves_and_keeps_nothing() {
+    let bench = Bench::new();
+    bench.search_file("cifar10", "random", 20);
+    let result = bench.json(&[
+        "bench",
+        "cifar10.toml",
+        "--seeds",
+        "5",
+        "--strategy",
+        "random",
+        "--strategy",
+        "evolution",
+        "--plot",
+        "curves.svg",
+    ]);
+    assert_eq!(result["lines"].as_array().unwrap().len(), 2, "an empty archive gives cold starts only");
+    assert_eq!(result["trials"], Json::from(vec![1, 2, 5, 10, 20]));
+    let svg = std::fs::read_to_string(bench.path("curves.svg")).unwrap();
+    assert!(svg.starts_with("<svg") && svg.contains("evolution cold"), "{}", &svg[..200.min(svg.len())]);
+    assert!(!bench.path("archive.heirloom").exists());
+}
+
+#[test]
+fn completions_know_the_commands() {
+    let script = Bench::new();
+    let text = script.run(&["completions", "bash"]);
+    let text = String::from_utf8(text.stdout).unwrap();
+    assert!(text.contains("explain") && text.contains("--archive"));
+}
