@@ -42,7 +42,7 @@ impl Dataset {
 /// The numbers below `n_rows` in an order drawn from `seed`.
 pub fn shuffled_rows(n_rows: usize, seed: [u8; 32]) -> Vec<usize> {
     let mut rows: Vec<usize> = (0..n_rows).collect();
-    shuffle(&mut rows, &mut Xoshiro256PlusPlus::from_seed(seed));
+    shuffle(&mut rows, &mut generator(seed));
     rows
 }
 
@@ -66,8 +66,15 @@ fn rows_by_class(codes: &[u32], n_classes: usize) -> Vec<Vec<usize>> {
     strata
 }
 
-fn shuffle_each(strata: &mut [Vec<usize>], seed: [u8; 32]) {
+/// Jumps ahead first: the first draws of a seed with a plain pattern, such as `[7; 32]`, are not random.
+fn generator(seed: [u8; 32]) -> Xoshiro256PlusPlus {
     let mut rng = Xoshiro256PlusPlus::from_seed(seed);
+    rng.jump();
+    rng
+}
+
+fn shuffle_each(strata: &mut [Vec<usize>], seed: [u8; 32]) {
+    let mut rng = generator(seed);
     strata.iter_mut().for_each(|rows| shuffle(rows, &mut rng));
 }
 

@@ -37,7 +37,6 @@ pub(crate) struct Problem {
 
 /// Row indices of one fold's two sides.
 struct Fold {
-    index: usize,
     train: Vec<usize>,
     test: Vec<usize>,
 }
@@ -61,7 +60,7 @@ impl Problem {
 
     fn fold(&self, index: usize) -> Fold {
         let (test, train) = (0..self.codes.len()).partition(|&row| self.folds[row] == index);
-        Fold { index, train, test }
+        Fold { train, test }
     }
 
     /// How many steps it takes to look at every cell in every fold once.
@@ -97,12 +96,12 @@ fn problem<'a>(context: &'a Context<'_>) -> Result<&'a Problem, Skipped> {
     Ok(context.problem.get_or_init(|| problem))
 }
 
-/// A tree of one node, split on a feature drawn at random.
+/// A tree of one node, split on a feature drawn at random, the same for all folds.
 pub(crate) fn random_node(context: &Context<'_>) -> Computed {
     let problem = problem(context)?;
-    context.deadline.allows(4.0 * problem.n_steps())?;
+    context.deadline.allows(4.0 * problem.codes.len() as f64 * problem.n_folds as f64)?;
+    let features = tree::draw_feature(&problem.x, &problem.orders, context.options.seed);
     problem.accuracy(|fold| {
-        let features = tree::draw_feature(&problem.x, &fold.train, context.options.seed, fold.index);
         Ok(tree::Tree::node(problem, &fold.train, &features)?.predict(&problem.x, &fold.test))
     })
 }

@@ -29,13 +29,13 @@ pub(super) fn sort_columns(x: &DMatrix<f64>) -> Vec<Vec<u32>> {
     (0..x.ncols()).into_par_iter().map(sorted).collect()
 }
 
-/// One column that is not constant on these rows, at random; none if all are.
-pub(super) fn draw_feature(x: &DMatrix<f64>, rows: &[usize], seed: [u8; 32], fold: usize) -> Vec<usize> {
-    let varies =
-        |&column: &usize| rows.iter().any(|&row| (x[(row, column)] - x[(rows[0], column)]).abs() > SAME);
+/// One column that is not constant, at random; none if all are.
+pub(super) fn draw_feature(x: &DMatrix<f64>, orders: &[Vec<u32>], seed: [u8; 32]) -> Vec<usize> {
+    let varies = |&column: &usize| !is_constant(x.column(column).as_slice(), &orders[column]);
     let features: Vec<usize> = (0..x.ncols()).filter(varies).collect();
+    // Far from the draws that the same seed gave to the folds, and well mixed even if the seed is a plain pattern.
     let mut rng = Xoshiro256PlusPlus::from_seed(seed);
-    (0..fold).for_each(|_| rng.jump());
+    rng.long_jump();
     let index = (u128::from(rng.next_u64()) * features.len() as u128) >> 64;
     features.get(index as usize).copied().into_iter().collect()
 }
