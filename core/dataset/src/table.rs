@@ -317,7 +317,7 @@ impl Table {
 
     /// Reads these columns only, in this order; of a Parquet file nothing else is touched.
     ///
-    /// Errors with [`Error::NoColumn`] when one is not there.
+    /// Errors with [`Error::InFile`] around [`Error::NoColumn`] when one is not there.
     pub fn read_columns(path: impl AsRef<Path>, names: &[&str]) -> Result<Table> {
         Table::read_any(path.as_ref(), Some(names))
     }
