@@ -15,11 +15,16 @@ pub use strategy::{StrategyCheck, StrategySuite};
 mod estimator;
 pub use estimator::{EstimatorCheck, EstimatorSuite};
 
+mod library;
+pub use library::{LibraryCheck, LibrarySuite};
+
 mod convergence;
 pub use convergence::{ConvergenceTask, convergence};
 
 mod proxy;
 pub use proxy::{ProxyCheck, ProxySuite};
+
+use std::path::{Path, PathBuf};
 
 use heirloom_model::{ComponentError, Configuration, Estimator, EvaluationRequest, Problem, Proxy, Strategy};
 
@@ -46,4 +51,22 @@ where
     F: Fn() -> Result<Box<dyn Proxy>, ComponentError>,
 {
     ProxySuite::new(make, configurations)
+}
+
+/// The checks of a built library and of every component in it, loaded as the host loads them.
+pub fn library(path: &Path) -> LibrarySuite {
+    LibrarySuite::new(path)
+}
+
+/// For tests: the library that cargo built of the package under test, `env!("CARGO_PKG_NAME")`.
+///
+/// # Panics
+///
+/// When the running program's own path is not known.
+pub fn built_library(package: &str) -> PathBuf {
+    use std::env::consts::{DLL_PREFIX, DLL_SUFFIX};
+
+    let program = std::env::current_exe().expect("a test is a file that runs");
+    let name = package.replace('-', "_");
+    program.with_file_name(format!("{DLL_PREFIX}{name}{DLL_SUFFIX}"))
 }

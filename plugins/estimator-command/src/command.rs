@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use heirloom_plugin::{
-    CurvePoint, Estimator, EstimatorInfo, EvaluationRequest, Failure, FailureKind, FidelityDimension,
+    CurvePoint, Estimator, EstimatorInfo, EvaluationRequest, Failure, FailureKind, FidelityDimension, Limits,
     Objective, Outcome, Reporter, Space, Verdict,
 };
 use tempfile::NamedTempFile;
@@ -167,13 +167,10 @@ impl Command {
         let mut has_ended = false;
         loop {
             match process.output(if has_ended { LAST_OUTPUT } else { TICK }) {
-                Output::Line(line) if line.is_empty() => n_lines += 1,
                 Output::Line(line) => {
                     n_lines += 1;
                     let seconds = started.elapsed().as_secs_f64();
-                    let read = Measurement::parse(&line, n_lines, &self.objectives)
-                        .and_then(|measurement| take_in(measurement, seconds, outcome));
-                    match read {
+                    match self.take_in(&line, n_lines, seconds, outcome) {
                         Err(failure) => return Ending::Failed(failure),
                         Ok(Some(point)) if reporter.report(request.trial, &point) != Verdict::Continue => {
                             return Ending::Stopped;
@@ -185,25 +182,13 @@ impl Command {
                 Output::Nothing => {}
                 Output::End => std::thread::sleep(Duration::from_millis(1)),
             }
+            if let Some(failure) = overrun(process, request.limits, started, &mut memory_seen) {
+                return Ending::Failed(failure);
+            }
+            // After the limits, because a host that watches them too cancels the evaluation there.
             if reporter.cancelled() {
                 process.end(Duration::from_secs_f64(self.options.grace_seconds));
                 return Ending::Failed(cancelled());
-            }
-            if let Some(limit) =
-                request.limits.seconds.filter(|&limit| started.elapsed().as_secs_f64() > limit)
-            {
-                let message = format!("the program ran longer than {limit} seconds");
-                return Ending::Failed(Failure::new(FailureKind::TimedOut, message));
-            }
-            if let Some(limit) = request.limits.memory_bytes
-                && memory_seen.elapsed() > MEMORY_TICK
-            {
-                memory_seen = Instant::now();
-                let used = process.memory_bytes();
-                if used > limit {
-                    let message = format!("the program held {used} bytes of memory, more than {limit}");
-                    return Ending::Failed(Failure::new(FailureKind::OutOfMemory, message));
-                }
             }
             if !has_ended && process.has_ended() {
                 has_ended = true;
@@ -212,25 +197,50 @@ impl Command {
             }
         }
     }
+
+    /// Adds line `number` to the outcome; a point of the learning curve is returned.
+    fn take_in(
+        &self,
+        line: &str,
+        number: usize,
+        seconds: f64,
+        outcome: &mut Outcome,
+    ) -> Result<Option<CurvePoint>, Failure> {
+        if line.is_empty() {
+            return Ok(None);
+        }
+        let Measurement { step, objectives, metrics } = Measurement::parse(line, number, &self.objectives)?;
+        outcome.objectives.clone_from(&objectives);
+        outcome.metrics.extend(metrics);
+        let Some(step) = step else { return Ok(None) };
+        if let Some(last) = outcome.curve.last().filter(|last| last.step >= step) {
+            let message = format!("step {step} was printed after step {}; hint: steps ascend", last.step);
+            return Err(Failure::new(FailureKind::Crashed, message));
+        }
+        let point = CurvePoint { step, objectives, cost_seconds: seconds };
+        outcome.curve.push(point.clone());
+        Ok(Some(point))
+    }
 }
 
-/// Adds a measurement to the outcome; a point of the learning curve is returned.
-fn take_in(
-    measurement: Measurement,
-    seconds: f64,
-    outcome: &mut Outcome,
-) -> Result<Option<CurvePoint>, Failure> {
-    let Measurement { step, objectives, metrics } = measurement;
-    outcome.objectives.clone_from(&objectives);
-    outcome.metrics.extend(metrics);
-    let Some(step) = step else { return Ok(None) };
-    if let Some(last) = outcome.curve.last().filter(|last| last.step >= step) {
-        let message = format!("step {step} was printed after step {}; hint: steps ascend", last.step);
-        return Err(Failure::new(FailureKind::Crashed, message));
+/// The failure of a program that is beyond its limits.
+fn overrun(
+    process: &Process,
+    limits: Limits,
+    started: Instant,
+    memory_seen: &mut Instant,
+) -> Option<Failure> {
+    if let Some(limit) = limits.seconds.filter(|&limit| started.elapsed().as_secs_f64() > limit) {
+        let message = format!("the program ran longer than {limit} seconds");
+        return Some(Failure::new(FailureKind::TimedOut, message));
     }
-    let point = CurvePoint { step, objectives, cost_seconds: seconds };
-    outcome.curve.push(point.clone());
-    Ok(Some(point))
+    let limit = limits.memory_bytes.filter(|_| memory_seen.elapsed() > MEMORY_TICK)?;
+    *memory_seen = Instant::now();
+    let used = process.memory_bytes();
+    (used > limit).then(|| {
+        let message = format!("the program held {used} bytes of memory, more than {limit}");
+        Failure::new(FailureKind::OutOfMemory, message)
+    })
 }
 
 fn cancelled() -> Failure {

@@ -20,8 +20,9 @@ pub struct Options {
     pub fidelities: Vec<FidelityOptions>,
     /// The folder the program runs in; the host's by default.
     pub folder: Option<PathBuf>,
-    /// Seconds between asking the program to end and killing it, when it is stopped early or the run is cancelled.
-    #[option(default = 5.0, low = 0.0)]
+    /// Seconds between asking the program to end and killing it, when it is stopped early or the run is cancelled. A
+    /// run that is cancelled waits 2 seconds at most.
+    #[option(default = 1.5, low = 0.0)]
     pub grace_seconds: f64,
 }
 

@@ -4,6 +4,7 @@
 mod common;
 
 use common::{estimator_of, options, requests};
+use heirloom_plugin::json;
 
 #[test]
 fn a_python_program_with_a_learning_curve_conforms() {
@@ -21,4 +22,17 @@ for epoch in range(1, 1 + int(os.environ["HEIRLOOM_FIDELITY_EPOCHS"])):
 fn a_shell_program_with_one_measurement_conforms() {
     let options = options(&["sh", "-c", r#"echo '{"acc": 0.5, "loss": 2}'"#]);
     heirloom_plugin_check::estimator(|| estimator_of(options.clone()), requests(2)).assert_passed();
+}
+
+#[test]
+fn the_library_conforms() {
+    let options = json!({
+        "command": ["sh", "-c", r#"for step in 1 2; do echo "{\"step\": $step, \"acc\": 0.5}"; done"#],
+        "objectives": [{ "name": "acc", "direction": "maximise" }],
+    });
+    let library = heirloom_plugin_check::built_library(env!("CARGO_PKG_NAME"));
+    heirloom_plugin_check::library(&library)
+        .options("command", options)
+        .space(common::space())
+        .assert_passed();
 }

@@ -73,3 +73,9 @@ fn a_shuffled_grid_visits_every_configuration_once() {
         session.proposals.iter().map(|proposal| &proposal.configuration).collect();
     assert_eq!((session.proposals.len(), distinct.len()), (15_625, 15_625));
 }
+
+#[test]
+fn the_library_conforms() {
+    let library = heirloom_plugin_check::built_library(env!("CARGO_PKG_NAME"));
+    heirloom_plugin_check::library(&library).assert_passed();
+}

@@ -24,13 +24,17 @@ pub(crate) fn options(command: &[&str]) -> Options {
 }
 
 pub(crate) fn estimator_of(options: Options) -> Result<Box<dyn Estimator>, ComponentError> {
+    estimator(options, Some(&space()), &Context::detached())
+}
+
+pub(crate) fn space() -> Arc<Space> {
     let spec: SpaceSpec = serde_json::from_value(json!({"parameter": [
         {"name": "optimizer", "type": "categorical", "choices": ["sgd", "adam"]},
         {"name": "momentum", "type": "float", "low": 0, "high": 1, "when": {"parameter": "optimizer", "is": "sgd"}},
         {"name": "lr", "type": "float", "low": 0, "high": 1},
     ]}))
     .unwrap();
-    estimator(options, Some(&Arc::new(Space::compile(spec).unwrap())), &Context::detached())
+    Arc::new(Space::compile(spec).unwrap())
 }
 
 /// Requests for Adam at a learning rate of 0.25, at all 3 epochs, without limits.
