@@ -41,6 +41,16 @@ pub enum ArchiveError {
         /// The newest version known here.
         known: u32,
     },
+    /// The archive was written by an older version, and may only be read.
+    #[error("the archive `{path}` has schema {found}, older than {known}; hint: open it for writing once")]
+    OlderSchema {
+        /// The file.
+        path: PathBuf,
+        /// Its version.
+        found: u32,
+        /// The version wanted here.
+        known: u32,
+    },
     /// The archive may only be read.
     #[error("the archive `{path}` is read-only; hint: open a writable copy, or mend its permissions")]
     ReadOnly {

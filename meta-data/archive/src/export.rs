@@ -277,3 +277,76 @@ fn write_parquet(columns: &[Column], out: &mut (dyn Write + Send)) -> parquet::e
     group.close()?;
     writer.close().map(|_| ())
 }
+
+#[cfg(test)]
+mod tests {
+    use heirloom_model::{Event, Failure, Recorder, TrialId};
+    use parquet::file::reader::{FileReader, SerializedFileReader};
+
+    use super::*;
+    use crate::conformance::{sample_events, sample_header, sample_proposal};
+
+    fn exported(format: ExportFormat) -> Vec<u8> {
+        let folder = tempfile::tempdir().unwrap();
+        let archive = Archive::create(&folder.path().join("archive")).unwrap();
+        let (run, mut recorder) = archive.begin_run(&sample_header("t")).unwrap();
+        let mut events = sample_events(0);
+        if let Event::Finished { result: Ok(outcome), .. } = &mut events[2] {
+            outcome.objectives = vec![-0.75];
+        }
+        recorder.record(&events).unwrap();
+        let failure = Failure::new(FailureKind::TimedOut, "too slow");
+        let mut events = sample_events(1);
+        events[2] =
+            Event::Finished { trial: TrialId(1), attempt: 1, result: Err(failure), wall_seconds: 9.0 };
+        if let Event::Proposed { scores, .. } = &mut events[0] {
+            scores.push(("synflow".into(), 1.5));
+        }
+        recorder.record(&events).unwrap();
+        let mut out = Vec::new();
+        archive.export(run, format, &mut out).unwrap();
+        out
+    }
+
+    #[test]
+    fn csv_has_a_row_a_trial_with_objectives_as_people_see_them() {
+        let x = sample_proposal(1).configuration.values()[0];
+        let y = sample_proposal(1).configuration.values()[1];
+        let expected = format!(
+            "trial,state,x,y,epochs,val_acc,cost_seconds,wall_seconds,failure,score.synflow\n\
+             0,completed,0,-5,9,0.75,0.5,0.25,,\n1,failed,{x},{y},9,,0,9,timed-out,1.5\n"
+        );
+        assert_eq!(String::from_utf8(exported(ExportFormat::Csv)).unwrap(), expected);
+    }
+
+    #[test]
+    fn json_lines_leave_out_what_has_no_value() {
+        let text = String::from_utf8(exported(ExportFormat::JsonLines)).unwrap();
+        let first: serde_json::Value = serde_json::from_str(text.lines().next().unwrap()).unwrap();
+        let expected = serde_json::json!({
+            "trial": 0, "state": "completed", "x": 0.0, "y": -5.0, "epochs": 9.0, "val_acc": 0.75,
+            "cost_seconds": 0.5, "wall_seconds": 0.25
+        });
+        assert_eq!(first, expected);
+        assert_eq!(text.lines().count(), 2);
+    }
+
+    #[test]
+    fn parquet_opens_with_typed_columns() {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(&exported(ExportFormat::Parquet)).unwrap();
+        let reader = SerializedFileReader::new(file).unwrap();
+        let rows: Vec<_> = reader.get_row_iter(None).unwrap().map(|row| row.unwrap().to_string()).collect();
+        assert_eq!(rows.len(), 2);
+        assert!(
+            rows[0].contains("trial: 0, state: \"completed\"") && rows[0].contains("val_acc: 0.75"),
+            "{}",
+            rows[0]
+        );
+        assert!(
+            rows[1].contains("failure: \"timed-out\"") && rows[1].contains("val_acc: null"),
+            "{}",
+            rows[1]
+        );
+    }
+}

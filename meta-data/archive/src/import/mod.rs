@@ -61,3 +61,6 @@ impl ImportReport {
 fn import_error(file: &Path, problem: impl std::fmt::Display) -> ArchiveError {
     ArchiveError::Import { file: file.display().to_string(), problem: problem.to_string() }
 }
+
+#[cfg(test)]
+mod tests;

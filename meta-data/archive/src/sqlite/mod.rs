@@ -24,7 +24,10 @@ use crate::{ArchiveError, Result, RunId};
 use writer::Writer;
 
 /// How long a statement waits for a program that holds the archive without queueing as this one does.
+#[cfg(not(test))]
 const PATIENCE: Duration = Duration::from_secs(30);
+#[cfg(test)]
+const PATIENCE: Duration = Duration::from_millis(300);
 
 /// Bytes of pages that a reading connection keeps in memory.
 const READ_CACHE_BYTES: i64 = 16 << 20;

@@ -42,8 +42,7 @@ pub(super) fn migrate(db: &mut Connection, path: &Path) -> Result<()> {
 pub(super) fn verify(db: &Connection, path: &Path) -> Result<()> {
     match version(db, path)? {
         VERSION => Ok(()),
-        // Old schemas are brought up to date by opening them for writing.
-        _ => Err(ArchiveError::ReadOnly { path: path.into() }),
+        found => Err(ArchiveError::OlderSchema { path: path.into(), found, known: VERSION }),
     }
 }
 

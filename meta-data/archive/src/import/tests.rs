@@ -1,0 +1,207 @@
+use std::path::PathBuf;
+
+use heirloom_model::{FailureKind, Space, TrialId, Value};
+
+use super::*;
+use crate::{ArchiveError, PastFilter, RunSummary, TrialRecord, TrialState};
+
+fn archive() -> (tempfile::TempDir, Archive) {
+    let folder = tempfile::tempdir().unwrap();
+    let archive = Archive::create(&folder.path().join("archive")).unwrap();
+    (folder, archive)
+}
+
+fn provenance() -> Provenance {
+    Provenance { source: "a paper".into(), licence: "MIT".into() }
+}
+
+fn golden(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden/archive").join(name)
+}
+
+fn trials(archive: &Archive, run: &RunSummary) -> Vec<TrialRecord> {
+    let mut trials = Vec::new();
+    let mut keep = |trial| {
+        trials.push(trial);
+        Ok(())
+    };
+    archive.trials(run.id, &mut keep).unwrap();
+    trials
+}
+
+#[test]
+fn hpob_is_read_data_set_by_data_set_and_once() {
+    let (folder, archive) = archive();
+    let path = folder.path().join("hpob.json");
+    let text = r#"{"5970": {"1461": {"X": [[0.0, 0.5], [1.0, 0.25], [2.0, 0.0]], "y": [[0.75], [0.875], [0.5]]},
+                            "31": {"X": [[0.5, 0.5]], "y": [[0.25]], "extra": 1}},
+                   "4796": {"31": {"X": [[0.5, 0.125]], "y": [[0.5]]}}}"#;
+    std::fs::write(&path, text).unwrap();
+    let report = archive.import_hpob(&path, &provenance()).unwrap();
+    assert_eq!((report.n_added, report.n_evaluations, report.n_left_out), (3, 4, 1));
+    let again = archive.import_hpob(&path, &provenance()).unwrap();
+    assert_eq!((again.n_added, again.n_known), (0, 3));
+    let past = archive.past_tasks(&PastFilter::default()).unwrap();
+    let keys: Vec<_> = past.iter().map(|task| (task.key.as_str(), task.space.name.as_str())).collect();
+    assert_eq!(keys.len(), 3);
+    assert!(keys.contains(&("hpob/1461", "hpob 5970")) && keys.contains(&("hpob/31", "hpob 4796")));
+    let one = past.iter().find(|task| task.key == "hpob/1461").unwrap();
+    assert_eq!(one.objectives, [-0.75, -0.875], "accuracies are kept minimised");
+    let space = Space::compile(one.space.clone()).unwrap();
+    space.check(&one.configurations[1]).unwrap();
+    assert_eq!(space.value(&one.configurations[1], "x1"), Some(Value::Float(0.25)));
+    let header = archive.header(archive.runs().unwrap()[0].id).unwrap();
+    assert_eq!((header.source.as_deref(), header.licence.as_deref()), (Some("a paper"), Some("MIT")));
+
+    std::fs::write(&path, &text[..150]).unwrap();
+    let error = archive.import_hpob(&path, &provenance()).unwrap_err();
+    assert!(matches!(error, ArchiveError::Import { .. }), "{error}");
+    assert_eq!(archive.check().unwrap(), []);
+}
+
+#[test]
+fn an_aslib_folder_gives_runs_meta_features_and_their_costs() {
+    let (folder, archive) = archive();
+    let path = folder.path();
+    let write = |name: &str, text: &str| std::fs::write(path.join(name), text).unwrap();
+    write("description.txt", "performance_measures: accuracy\nmaximize: false\n");
+    write(
+        "algorithm_runs.arff",
+        "@RELATION R\n@ATTRIBUTE instance_id STRING\n@ATTRIBUTE repetition NUMERIC\n@ATTRIBUTE algorithm STRING\n\
+         @ATTRIBUTE accuracy NUMERIC\n@ATTRIBUTE runstatus {ok, timeout, memout, not_applicable, crash, other}\n@DATA\n\
+         75193,1.0,1,0.25,ok\n75193,1.0,2,0.5,ok\n75193,1.0,3,?,memout\n2119,1.0,1,?,not_applicable\n2119,1.0,2,0.125,ok\n",
+    );
+    write(
+        "configurations.csv",
+        "idx,model,svm:C,forest:trees\n1,svm,0.03125,\n2,forest,,100\n3,svm,32768.0,\n",
+    );
+    write(
+        "feature_values.arff",
+        "@RELATION F\n@ATTRIBUTE instance_id STRING\n@ATTRIBUTE repetition NUMERIC\n@ATTRIBUTE n NUMERIC\n\
+         @ATTRIBUTE skew NUMERIC\n@DATA\n75193,1.0,150,?\n2119,1.0,90,0.5\n",
+    );
+    write(
+        "feature_costs.arff",
+        "@RELATION C\n@ATTRIBUTE instance_id STRING\n@ATTRIBUTE repetition NUMERIC\n@ATTRIBUTE n NUMERIC\n@DATA\n\
+         75193,1.0,0.0625\n",
+    );
+    let report = archive.import_aslib(path, "autosklearn", &provenance()).unwrap();
+    assert_eq!((report.n_added, report.n_evaluations, report.n_left_out), (2, 4, 1));
+    assert_eq!(archive.import_aslib(path, "autosklearn", &provenance()).unwrap().n_known, 2);
+    let past = archive.past_tasks(&PastFilter::default()).unwrap();
+    assert_eq!(past[0].key, "autosklearn/2119");
+    assert_eq!(past[1].objectives, [0.25, 0.5], "errors are minimised as they are, failures left out");
+    assert_eq!(past[1].meta_features.iter().collect::<Vec<_>>(), [(&"n".to_owned(), &150.0)]);
+    let space = Space::compile(past[1].space.clone()).unwrap();
+    past[1].configurations.iter().for_each(|configuration| space.check(configuration).unwrap());
+    assert_eq!(space.value(&past[1].configurations[1], "svm:C"), None, "inactive for a forest");
+    let sets = archive.meta_features("autosklearn/75193").unwrap();
+    assert_eq!(sets[0].cost_seconds["n"], 0.0625);
+    assert_eq!(archive.check().unwrap(), []);
+}
+
+#[test]
+fn without_configurations_an_aslib_folder_is_a_choice_of_algorithms() {
+    let (folder, archive) = archive();
+    let text = "@RELATION R\n@ATTRIBUTE instance_id STRING\n@ATTRIBUTE repetition NUMERIC\n@ATTRIBUTE algorithm STRING\n\
+                @ATTRIBUTE runtime NUMERIC\n@ATTRIBUTE runstatus {ok, timeout}\n@DATA\n\
+                i1,1,minisat,12.5,ok\ni1,1,glucose,5000,timeout\n";
+    std::fs::write(folder.path().join("algorithm_runs.arff"), text).unwrap();
+    archive.import_aslib(folder.path(), "sat", &provenance()).unwrap();
+    let past = archive.past_tasks(&PastFilter::default()).unwrap();
+    assert_eq!((past[0].objectives.as_slice(), past[0].cost_seconds.as_slice()), (&[12.5][..], &[12.5][..]));
+    let space = Space::compile(past[0].space.clone()).unwrap();
+    assert_eq!(space.value(&past[0].configurations[0], "algorithm"), Some("minisat".into()));
+}
+
+#[test]
+fn optuna_studies_are_read_as_optuna_reads_them() {
+    // Expected values: the output of make_optuna.py.
+    let (_folder, archive) = archive();
+    let path = golden("optuna.db");
+    let report = archive.import_optuna(&path, "lab", &provenance()).unwrap();
+    assert_eq!((report.n_added, report.n_evaluations, report.n_left_out), (2, 23, 1), "{report:?}");
+    assert_eq!(archive.import_optuna(&path, "lab", &provenance()).unwrap().n_known, 2);
+    let runs = archive.runs().unwrap();
+    let tuned = runs.iter().find(|run| run.task == "lab/tuned").unwrap();
+    let header = archive.header(tuned.id).unwrap();
+    let space = Space::compile(header.space).unwrap();
+    let trials = trials(&archive, tuned);
+    assert_eq!(trials.len(), 20);
+    for trial in &trials {
+        space.check(&trial.proposal.configuration).unwrap();
+    }
+    let value = |trial: usize| trials[trial].result.as_ref().unwrap().as_ref().unwrap().objectives[0];
+    assert_eq!(value(0), -0.0001619311091244073, "maximised in Optuna, minimised here");
+    assert_eq!(value(12), -0.18009442900915232);
+    let named = space.to_named(&trials[3].proposal.configuration);
+    assert_eq!(named["optimizer"], "sgd".into());
+    assert_eq!(named["lr"], Value::Float(3.643743139281254e-05));
+    assert_eq!(named["momentum"], Value::Float(0.8));
+    let named = space.to_named(&trials[1].proposal.configuration);
+    assert_eq!((&named["optimizer"], named.get("momentum")), (&"None".into(), None));
+    assert_eq!((trials[3].state, value(3)), (TrialState::Stopped, -3.643743139281254e-05));
+    let failure = trials[4].result.as_ref().unwrap().as_ref().unwrap_err();
+    assert_eq!(failure.kind, FailureKind::Crashed);
+    let metrics = &trials[0].result.as_ref().unwrap().as_ref().unwrap().metrics;
+    assert_eq!((metrics.len(), metrics["parameters"]), (1, 1.5));
+    let mut curves = Vec::new();
+    let mut keep = |trial, points: Vec<_>| {
+        curves.push((trial, points.len()));
+        Ok(())
+    };
+    archive.curves(tuned.id, &mut keep).unwrap();
+    assert_eq!((curves.len(), curves[3]), (20, (TrialId(3), 2)));
+    let two = runs.iter().find(|run| run.task == "lab/two").unwrap();
+    let second = &self::trials(&archive, two)[1];
+    let objectives = &second.result.as_ref().unwrap().as_ref().unwrap().objectives;
+    assert_eq!(
+        *objectives,
+        [0.898983750675609, -3.7952788233640438],
+        "one is minimised, the other maximised"
+    );
+    assert_eq!(archive.check().unwrap(), []);
+}
+
+#[test]
+fn a_study_that_has_grown_is_brought_up_to_date() {
+    let (folder, archive) = archive();
+    let path = folder.path().join("optuna.db");
+    std::fs::copy(golden("optuna.db"), &path).unwrap();
+    let shorten = "UPDATE trials SET state = 'RUNNING' WHERE number > 9";
+    let db = rusqlite::Connection::open(&path).unwrap();
+    db.execute_batch(shorten).unwrap();
+    drop(db);
+    assert_eq!(archive.import_optuna(&path, "lab", &provenance()).unwrap().n_evaluations, 13);
+    let report = archive.import_optuna(&golden("optuna.db"), "lab", &provenance()).unwrap();
+    assert_eq!((report.n_added, report.n_known), (1, 1));
+    assert_eq!(archive.runs().unwrap().iter().map(|run| run.n_trials).sum::<u64>(), 23);
+    assert_eq!(
+        archive.import_optuna(&path, "lab", &provenance()).unwrap().n_added,
+        0,
+        "an older copy changes nothing"
+    );
+}
+
+#[test]
+fn a_recorded_table_becomes_one_run_a_task() {
+    let (folder, archive) = archive();
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    write(
+        "table.toml",
+        "name = \"tiny\"\nsource = \"made here\"\nlicence = \"MIT\"\n\
+         [space]\n[[space.parameter]]\nname = \"lr\"\ntype = \"float\"\nlow = 0.0\nhigh = 1.0\n\
+         [files]\nevaluations = \"results.csv\"\n[columns]\ntask = \"dataset\"\n\
+         [[objective]]\nname = \"acc\"\ndirection = \"maximise\"\n[[recorded]]\nobjectives.acc = [\"acc_s0\", \"acc_s1\"]\n",
+    );
+    write("results.csv", "dataset,lr,acc_s0,acc_s1\na,0.5,0.75,0.5\na,0.25,0.25,0.125\nb,0.5,0.5,0.5\n");
+    let table = heirloom_recorded_table::RecordedTable::open(folder.path()).unwrap();
+    let report = archive.import_table(&table).unwrap();
+    assert_eq!((report.n_added, report.n_evaluations, report.n_left_out), (2, 6, 0));
+    assert_eq!(archive.import_table(&table).unwrap().n_known, 2);
+    let past = archive.past_tasks(&PastFilter::default()).unwrap();
+    assert_eq!(
+        (past[0].key.as_str(), past[0].objectives.as_slice()),
+        ("tiny/a", &[-0.75, -0.5, -0.25, -0.125][..])
+    );
+}
