@@ -5,7 +5,15 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program that prints a table")]
 
+mod nb201;
 mod row;
+mod speed_archive;
+mod speed_plugin;
+mod warm_graph;
+mod warm_nb201;
+mod warm_openml;
+mod warm_peers;
+mod warm_play;
 
 use std::process::ExitCode;
 
@@ -28,7 +36,14 @@ struct Arguments {
 type Measure = fn(prefix: &str) -> Result<Vec<Row>, String>;
 
 /// Families of figures by the beginning of their ids, in the order in which they are measured.
-const FAMILIES: &[(&str, Measure)] = &[];
+const FAMILIES: &[(&str, Measure)] = &[
+    ("nb201.", nb201::measure),
+    ("warm.nb201.", warm_nb201::measure),
+    ("warm.graph.", warm_graph::measure),
+    ("warm.openml.", warm_openml::measure),
+    ("speed.archive.", speed_archive::measure),
+    ("speed.plugin.", speed_plugin::measure),
+];
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();

@@ -1,0 +1,158 @@
+//! `speed.plugin.*`: what the plugin boundary costs, in the host's process and through a worker process.
+//!
+//! The plugin is `random`, whose methods do next to nothing, so that what is measured is the way to them. Beside the
+//! calls stands the same work behind a plain `dyn Strategy`.
+
+use std::hint::black_box;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Instant;
+
+use heirloom_model::space::{ParameterSpec, ParameterType};
+use heirloom_model::{
+    AskRequest, ComponentError, Configuration, Direction, Fidelity, Objective, Observation, Problem,
+    Proposal, Seed, Space, SpaceSpec, Strategy, TrialId,
+};
+use heirloom_plugin_host::{HostOptions, Isolation, Kind, PluginHost};
+use serde_json::json;
+
+use crate::row::Row;
+
+/// Numbers in a configuration: as many as NAS-Bench-201 has edges.
+const N_PARAMETERS: usize = 6;
+const N_REPETITIONS: usize = 30;
+const N_CALLS: usize = 20_000;
+const N_ROWS: usize = 10_000;
+
+/// The plugin's work behind a plain trait object.
+struct Plain(Arc<Space>);
+
+impl Strategy for Plain {
+    fn ask(&mut self, request: &AskRequest<'_>) -> Result<Vec<Proposal>, ComponentError> {
+        let draw = |index| {
+            let configuration = self.0.sample(&mut request.rng(index));
+            let configuration = configuration.map_err(|error| ComponentError::failed(error.to_string()))?;
+            Ok(Proposal::new(configuration, Fidelity::default()))
+        };
+        (0..request.n).map(draw).collect()
+    }
+
+    fn tell(&mut self, _: &[Observation]) -> Result<(), ComponentError> {
+        Ok(())
+    }
+}
+
+/// Measures the rows.
+pub(crate) fn measure(_prefix: &str) -> Result<Vec<Row>, String> {
+    let host = PluginHost::open(&PluginHost::default_search_paths(), HostOptions::default());
+    let library = host.find(Kind::Strategy, "random").map_err(text)?.path().to_owned();
+    let problem = problem()?;
+    let observations = observations();
+    let make = |isolation| host.strategy("random", &json!({}), isolation, &problem).map_err(text);
+    let mut plain: Box<dyn Strategy> = black_box(Box::new(Plain(Arc::clone(&problem.space))));
+    let mut loaded = make(Isolation::None)?;
+    let mut isolated = make(Isolation::Process)?;
+
+    let plain_call = mean(&calls(plain.as_ref(), N_CALLS)?);
+    let plain_row = mean(&asks(plain.as_mut())?);
+    let spawns: Result<Vec<f64>, String> =
+        (0..N_REPETITIONS).map(|_| seconds(|| make(Isolation::Process).map(drop))).collect();
+    Ok(vec![
+        row("load", "ms", 1e3, &loads(&library, &problem)?),
+        row("call", "ns", 1e9, &calls(loaded.as_ref(), N_CALLS)?).beside(plain_call * 1e9),
+        row("row", "ns", 1e9, &asks(loaded.as_mut())?).beside(plain_row * 1e9),
+        row("spawn", "ms", 1e3, &spawns?),
+        row("roundtrip", "µs", 1e6, &calls(isolated.as_ref(), N_CALLS / 20)?),
+        row("worker-row", "µs", 1e6, &tells(isolated.as_mut(), &observations)?),
+    ])
+}
+
+/// Seconds to read the record of a library that was never loaded, check it, load it, and make a strategy.
+fn loads(library: &Path, problem: &Problem) -> Result<Vec<f64>, String> {
+    let folder = tempfile::tempdir().map_err(text)?;
+    let load = |index| {
+        // A copy is another library to the system's loader.
+        let copy = folder.path().join(format!("libcopy{index}{}", std::env::consts::DLL_SUFFIX));
+        std::fs::copy(library, &copy).map_err(text)?;
+        seconds(|| {
+            let host = PluginHost::open(&[copy], HostOptions::default());
+            host.strategy("random", &json!({}), Isolation::None, problem).map(drop).map_err(text)
+        })
+    };
+    (0..N_REPETITIONS).map(load).collect()
+}
+
+/// Seconds a call of a method without arguments.
+fn calls(strategy: &dyn Strategy, n_calls: usize) -> Result<Vec<f64>, String> {
+    let batch = || {
+        (0..n_calls).try_for_each(|_| {
+            black_box(strategy).recommend().map(|trial| assert!(black_box(trial).is_none())).map_err(text)
+        })
+    };
+    per_item(n_calls, batch)
+}
+
+/// Seconds a proposal, asked for many at a time.
+fn asks(strategy: &mut dyn Strategy) -> Result<Vec<f64>, String> {
+    let request = AskRequest { n: N_ROWS, first_trial: TrialId(0), pending: &[], seed: Seed::from_number(1) };
+    per_item(N_ROWS, || strategy.ask(&request).map(|proposals| drop(black_box(proposals))).map_err(text))
+}
+
+/// Seconds an observation, told many at a time.
+fn tells(strategy: &mut dyn Strategy, observations: &[Observation]) -> Result<Vec<f64>, String> {
+    per_item(observations.len(), || strategy.tell(observations).map_err(text))
+}
+
+/// Seconds an item, over several repetitions after one that warms up.
+fn per_item(n_items: usize, mut batch: impl FnMut() -> Result<(), String>) -> Result<Vec<f64>, String> {
+    batch()?;
+    (0..N_REPETITIONS).map(|_| Ok(seconds(&mut batch)? / n_items as f64)).collect()
+}
+
+fn seconds(work: impl FnOnce() -> Result<(), String>) -> Result<f64, String> {
+    let start = Instant::now();
+    work()?;
+    Ok(start.elapsed().as_secs_f64())
+}
+
+fn faster_half(samples: &[f64]) -> Vec<f64> {
+    let mut sorted = samples.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    sorted.truncate(samples.len().div_ceil(2));
+    sorted
+}
+
+fn mean(samples: &[f64]) -> f64 {
+    let faster = faster_half(samples);
+    faster.iter().sum::<f64>() / faster.len() as f64
+}
+
+/// A row of the faster half of the samples: whatever else runs on the machine makes a call slower, never faster.
+fn row(name: &str, unit: &'static str, scale: f64, samples: &[f64]) -> Row {
+    let scaled: Vec<f64> = faster_half(samples).into_iter().map(|sample| sample * scale).collect();
+    Row::from_samples(format!("speed.plugin.{name}"), unit, &scaled)
+}
+
+fn problem() -> Result<Problem, String> {
+    let float = || ParameterType::Float { low: 0.0, high: 1.0, log: false, step: None };
+    let parameters =
+        (0..N_PARAMETERS).map(|index| ParameterSpec::new(format!("p{index}"), float())).collect();
+    let space = Space::compile(SpaceSpec { parameters, ..SpaceSpec::default() }).map_err(text)?;
+    let objective = Objective { name: "loss".into(), direction: Direction::Minimise };
+    Ok(Problem::new(Arc::new(space), objective))
+}
+
+fn observations() -> Vec<Observation> {
+    let observation = |trial| Observation {
+        trial: TrialId(trial),
+        configuration: Configuration::new(vec![0.5; N_PARAMETERS]),
+        fidelity: Fidelity::default(),
+        result: Ok(vec![0.1]),
+        cost_seconds: 1.0,
+    };
+    (0..N_ROWS as u64).map(observation).collect()
+}
+
+fn text(error: impl std::fmt::Display) -> String {
+    error.to_string()
+}
