@@ -1,5 +1,7 @@
 //! What every proxy must keep to.
 
+#![allow(clippy::unwrap_used, reason = "a test says where it failed")]
+
 use std::sync::Arc;
 
 use heirloom_plugin::{Context, Direction, Objective, Problem, Seed, Space, SpaceSpec};

@@ -95,8 +95,8 @@ impl ArchitectureSpec {
     /// The path encoding of this family's graphs, cut to `max_width`.
     pub fn path_encoding(&self, max_width: usize) -> PathEncoding {
         let max_length = match self {
-            Self::EdgeCell(cell) => cell.n_nodes - 1,
-            Self::NodeCell(cell) => cell.max_nodes - 2,
+            Self::EdgeCell(cell) => cell.n_nodes.saturating_sub(1),
+            Self::NodeCell(cell) => cell.max_nodes.saturating_sub(2),
             Self::LinkedCell(cell) => cell.n_nodes(),
             Self::Chain(chain) => chain.max_layers,
             Self::Macro(shape) => shape.max_layers(),
@@ -112,7 +112,7 @@ impl ArchitectureSpec {
     }
 
     /// The operations that a node may be given, each once.
-    fn operations(&self) -> Vec<String> {
+    pub(super) fn operations(&self) -> Vec<String> {
         let mut all: Vec<String> = match self {
             Self::EdgeCell(cell) => cell.operations.clone(),
             Self::NodeCell(cell) => cell.operations.clone(),

@@ -129,7 +129,8 @@ impl ArchitectureGraph {
     /// The same network with nothing superfluous: zero operations and whatever does not lie on a path from input to
     /// output are left out, identities and joins of one input are contracted, sums of sums are one sum.
     ///
-    /// Where no path is left the graph is `input` and `output` without an edge.
+    /// Where no path is left the graph is `input` and `output` without an edge. A graph that came from elsewhere must
+    /// have passed [`check`](Self::check).
     #[must_use]
     pub fn simplified(&self) -> Self {
         let inputs = self.inputs();

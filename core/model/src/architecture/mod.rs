@@ -79,6 +79,13 @@ pub enum ArchitectureSpec {
 impl ArchitectureSpec {
     /// The parameters it compiles to.
     pub(crate) fn parameters(&self) -> Result<Vec<ParameterSpec>, SpaceError> {
+        if let Some(name) = self.operations().into_iter().find(|name| !is_operation_name(name)) {
+            let problem = format!(
+                "`{name}` cannot be an operation's name; hint: use letters, digits, `_`, `-` and `.`, and none of \
+                 `input`, `output`, `sum`, `concat`"
+            );
+            return Err(SpaceError::BadArchitecture { problem });
+        }
         match self {
             Self::EdgeCell(cell) => cell.parameters(),
             Self::NodeCell(cell) => cell.parameters(),
@@ -151,6 +158,14 @@ impl ArchitectureSpec {
             Self::Macro(shape) => shape.format(space, configuration),
         }
     }
+}
+
+/// Whether a name can stand in published strings and is not one that graphs use themselves.
+fn is_operation_name(name: &str) -> bool {
+    let is_plain = |letter: char| letter.is_alphanumeric() || matches!(letter, '_' | '-' | '.');
+    !name.is_empty()
+        && name.chars().all(is_plain)
+        && ![Node::INPUT, Node::OUTPUT, Node::SUM, Node::CONCAT].contains(&name)
 }
 
 fn chains_have_no_text() -> SpaceError {

@@ -90,6 +90,16 @@ fn an_identity_with_a_stride_is_no_identity() {
 }
 
 #[test]
+fn operations_with_names_of_the_graphs_own_are_refused() {
+    for name in ["sum", "input", "conv~3", "a,b", "a|b", ""] {
+        let text =
+            format!("[architecture]\nkind = \"edge-cell\"\nn_nodes = 3\noperations = [\"none\", \"{name}\"]");
+        let error = space(&text).unwrap_err().to_string();
+        assert!(error.contains(&format!("`{name}` cannot be an operation's name; hint")), "{error}");
+    }
+}
+
+#[test]
 fn graphs_from_elsewhere_are_checked() {
     let check = |nodes: &[&str], edges: &[(usize, usize)], expected: &str| {
         let nodes = nodes.iter().map(|&name| Node::new(name)).collect();
