@@ -5,14 +5,16 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use heirloom_archive::{Archive, RunHeader, RunId, RunState, Task};
-use heirloom_config::{ComponentConfig, RunConfig};
+use heirloom_config::{ComponentConfig, RunConfig, RunFile};
 use heirloom_engine::{
     Budget, EndReason, LocalExecutor, Parts, ProxyFilter, Run, RunEnd, RunSpec, StopSignal,
 };
 use heirloom_model::{
-    Direction, Estimator, EstimatorInfo, Event, Objective, Problem, Recorder, Seed, Space, SpaceSpec,
-    Strategy, WarmStart,
+    ComponentErrorKind, Direction, Estimator, EstimatorInfo, Event, Objective, Problem, Recorder, Seed,
+    Space, SpaceSpec, Strategy, WarmStart,
 };
+use heirloom_plugin_host::HostError;
+use miette::Report;
 use serde_json::json;
 
 use crate::catalogue::Plugins;
@@ -34,40 +36,67 @@ pub(crate) struct Job<'a> {
     plugins: &'a Plugins,
 }
 
-/// What is wrong with a run file, found when its parts were made, and where: keys joined by `.`.
+/// Why a run file's parts could not be made.
 #[derive(Debug)]
-pub(crate) struct Blame {
-    pub(crate) path: &'static str,
-    pub(crate) message: String,
+pub(crate) enum Blame {
+    /// The run file asks for what cannot be: where (keys joined by `.`), and what is wrong.
+    File { path: &'static str, message: String },
+    /// A plugin or its process is not as needed.
+    Plugin(HostError),
 }
 
 impl Blame {
-    fn new(path: &'static str, message: impl ToString) -> Self {
-        Self { path, message: message.to_string() }
+    fn file(path: &'static str, message: impl ToString) -> Self {
+        Self::File { path, message: message.to_string() }
+    }
+
+    /// What a host's error is about: options and problems that a component refuses are the run file's.
+    fn host(path: &'static str, error: HostError) -> Self {
+        match &error {
+            HostError::Component { source } => match source.kind {
+                ComponentErrorKind::Configuration | ComponentErrorKind::Unsupported => {
+                    Self::file(path, error)
+                }
+                _ => Self::Plugin(error),
+            },
+            HostError::Options { .. } | HostError::Unknown { .. } => Self::file(path, error),
+            _ => Self::Plugin(error),
+        }
+    }
+
+    /// The error that points into the run file where that is to blame.
+    pub(crate) fn in_file(self, file: &RunFile) -> Report {
+        match self {
+            Self::File { path, message } => file.mistake(path, &message).into(),
+            Self::Plugin(error) => Failure::new(error).into(),
+        }
     }
 }
 
 impl From<Blame> for Failure {
     fn from(blame: Blame) -> Self {
-        Self::new(format!("`{}`: {}", blame.path, blame.message))
+        match blame {
+            Blame::File { path, message } => Self::new(format!("`{path}`: {message}")),
+            Blame::Plugin(error) => Self::new(error),
+        }
     }
 }
 
 impl<'a> Job<'a> {
     /// Makes the estimator and puts the problem together.
     pub(crate) fn prepare(config: &'a RunConfig, plugins: &'a Plugins) -> Result<Self, Blame> {
-        let wrong_space = |error| Blame::new("space", error);
+        let wrong_space = |error| Blame::file("space", error);
         let given = config.space.clone().map(Space::compile).transpose().map_err(wrong_space)?.map(Arc::new);
         let estimator = plugins
             .estimator(&config.estimator, given.as_ref(), config.isolation)
-            .map_err(|error| Blame::new("estimator", error))?;
+            .map_err(|error| Blame::host("estimator", error))?;
         let own = estimator.info();
         let Some(space) = config.space.clone().or_else(|| own.space.clone()) else {
             let message = format!(
                 "estimator `{}` knows no space of its own; hint: add `[space]` to the run file",
                 config.estimator.name
             );
-            return Err(Blame::new("estimator.name", message));
+            return Err(Blame::file("estimator.name", message));
         };
         let estimator = objectives::put_first(estimator, chosen_objective(config, &own)?);
         let info = estimator.info();
@@ -97,13 +126,13 @@ impl<'a> Job<'a> {
     pub(crate) fn strategy_of(&self, component: &ComponentConfig) -> Result<Box<dyn Strategy>, Blame> {
         self.plugins
             .strategy(component, &self.problem, self.config.isolation)
-            .map_err(|error| Blame::new("strategy", error))
+            .map_err(|error| Blame::host("strategy", error))
     }
 
     fn filters(&self) -> Result<Vec<ProxyFilter>, Blame> {
         let filter = |proxy: &heirloom_config::ProxyConfig| {
             let made = self.plugins.proxy(&proxy.component, &self.problem, self.config.isolation);
-            let made: Arc<dyn heirloom_model::Proxy> = made.map_err(|error| Blame::new("proxy", error))?;
+            let made: Arc<dyn heirloom_model::Proxy> = made.map_err(|error| Blame::host("proxy", error))?;
             Ok(ProxyFilter { name: proxy.component.name.clone(), proxy: made, keep: proxy.keep })
         };
         self.config.proxies.iter().map(filter).collect()
@@ -176,7 +205,7 @@ fn chosen_objective(config: &RunConfig, info: &EstimatorInfo) -> Result<usize, B
     let Some(chosen) = &config.objective else {
         return match info.objectives.is_empty() {
             false => Ok(0),
-            true => Err(Blame::new("estimator", "the estimator measures no objective")),
+            true => Err(Blame::file("estimator", "the estimator measures no objective")),
         };
     };
     let names: Vec<_> = info.objectives.iter().map(|objective| objective.name.as_str()).collect();
@@ -184,7 +213,7 @@ fn chosen_objective(config: &RunConfig, info: &EstimatorInfo) -> Result<usize, B
         let remedy = heirloom_config::suggest::remedy(&chosen.name, "it measures", &names);
         let estimator = &config.estimator.name;
         let message = format!("estimator `{estimator}` does not measure `{}`; hint: {remedy}", chosen.name);
-        return Err(Blame::new("objective.name", message));
+        return Err(Blame::file("objective.name", message));
     };
     let own = info.objectives[index].direction;
     match chosen.direction {
@@ -195,7 +224,7 @@ fn chosen_objective(config: &RunConfig, info: &EstimatorInfo) -> Result<usize, B
             };
             let message =
                 format!("the estimator says to {word} `{}`; hint: leave `direction` out", chosen.name);
-            Err(Blame::new("objective.direction", message))
+            Err(Blame::file("objective.direction", message))
         }
         _ => Ok(index),
     }

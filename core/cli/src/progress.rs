@@ -19,6 +19,8 @@ pub(crate) struct Progress {
     /// Trials told in this process and before.
     n_told: u64,
     n_told_before: u64,
+    /// The share of the budget that was spent before.
+    share_before: f64,
     cost_seconds: f64,
     best: Option<(f64, TrialId)>,
     /// First objective, minimised, and cost of trials that ended and are not told yet.
@@ -43,6 +45,7 @@ impl Progress {
             elapsed_before,
             n_told: 0,
             n_told_before: 0,
+            share_before: 0.0,
             cost_seconds: 0.0,
             best: None,
             ended: HashMap::new(),
@@ -54,6 +57,7 @@ impl Progress {
     pub(crate) fn replay(&mut self, history: &[Event]) {
         history.iter().for_each(|event| self.count(event));
         self.n_told_before = self.n_told;
+        self.share_before = self.share(0.0);
     }
 
     /// Takes in an event and draws, at most ten times a second.
@@ -101,8 +105,9 @@ impl Progress {
             parts.push(format!("best {} {value} (trial {trial})", self.objective.name));
         }
         parts.push(format!("{rate:.1}/s"));
-        if share > 0.0 {
-            parts.push(format!("{} left", output::seconds(here * (1.0 - share) / share)));
+        if share > self.share_before {
+            let left = here * (1.0 - share) / (share - self.share_before);
+            parts.push(format!("{} left", output::seconds(left)));
         }
         self.bar.set_position((share * STEPS as f64) as u64);
         self.bar.set_message(parts.join(" · "));

@@ -74,8 +74,7 @@ impl Bench {
             config.warm_start.mode = WarmStartMode::Off;
         }
         config.warm_start.exclude_tasks.push(config.task.name.clone());
-        let job =
-            Job::prepare(&config, &plugins).map_err(|blame| file.mistake(blame.path, &blame.message))?;
+        let job = Job::prepare(&config, &plugins).map_err(|blame| blame.in_file(&file))?;
         if !job.info.simulated_cost {
             tracing::warn!("this estimator's cost is real: every one of the trials is evaluated");
         }

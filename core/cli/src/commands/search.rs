@@ -53,10 +53,9 @@ impl Search {
         let file = RunFile::read(&self.file)?;
         let plugins = Plugins::open(context, self.file.parent())?;
         let config = self.overridden(file.check(&plugins)?);
-        let job =
-            Job::prepare(&config, &plugins).map_err(|blame| file.mistake(blame.path, &blame.message))?;
+        let job = Job::prepare(&config, &plugins).map_err(|blame| blame.in_file(&file))?;
         // Made before the archive is touched: what is wrong with it belongs to the run file.
-        job.strategy().map_err(|blame| file.mistake(blame.path, &blame.message))?;
+        job.strategy().map_err(|blame| blame.in_file(&file))?;
         if self.check {
             if !context.json {
                 output::line(&format!("`{}` is right", self.file.display()))?;
