@@ -9,6 +9,8 @@ pub use tally::{Shape, Tally};
 
 mod operation;
 
+mod node_cell;
+
 mod network;
 pub use network::Network;
 

@@ -3,6 +3,7 @@
 use heirloom_plugin::ComponentError;
 use heirloom_plugin::architecture::{ArchitectureGraph, ArchitectureSpec, Node};
 
+use crate::node_cell::node_cell;
 use crate::operation::{ATTRIBUTES, KNOWN, Operation};
 use crate::{Options, Shape, Tally};
 
@@ -10,7 +11,9 @@ use crate::{Options, Shape, Tally};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Skeleton {
     /// NAS-Bench-201's: stages of equal cells with residual blocks between them (Dong & Yang 2020, figure 1).
-    Cells,
+    EdgeCells,
+    /// NAS-Bench-101's: stages of equal cells with maximum pooling between them (Ying et al. 2019, figure 1).
+    NodeCells,
     /// The architecture is all layers between stem and classifier.
     Layers,
 }
@@ -22,19 +25,21 @@ pub struct Network {
     skeleton: Skeleton,
     stem_channels: u64,
     head_channels: u64,
+    cells_per_stage: u64,
 }
 
 impl Network {
     /// Checks that the cost of everything in the space is known.
     pub fn new(options: Options, spec: &ArchitectureSpec) -> Result<Self, ComponentError> {
-        let (skeleton, stem_channels, head_channels) = match spec {
-            ArchitectureSpec::EdgeCell(_) => (Skeleton::Cells, 16, 0),
-            ArchitectureSpec::Macro(_) => (Skeleton::Layers, 32, 1280),
-            ArchitectureSpec::Chain(_) => (Skeleton::Layers, 0, 0),
-            ArchitectureSpec::NodeCell(_) | ArchitectureSpec::LinkedCell(_) => {
+        let (skeleton, stem_channels, head_channels, cells_per_stage) = match spec {
+            ArchitectureSpec::EdgeCell(_) => (Skeleton::EdgeCells, 16, 0, 5),
+            ArchitectureSpec::NodeCell(_) => (Skeleton::NodeCells, 128, 0, 3),
+            ArchitectureSpec::Macro(_) => (Skeleton::Layers, 32, 1280, 1),
+            ArchitectureSpec::Chain(_) => (Skeleton::Layers, 0, 0, 1),
+            ArchitectureSpec::LinkedCell(_) => {
                 return Err(ComponentError::unsupported(
-                    "the cost of this kind of cell is not known; hint: `cost` counts the kinds `edge-cell`, \
-                     `chain` and `macro`",
+                    "the cost of a `linked-cell` is not known; hint: `cost` counts the kinds `edge-cell`, \
+                     `node-cell`, `chain` and `macro`",
                 ));
             }
         };
@@ -63,6 +68,7 @@ impl Network {
             skeleton,
             stem_channels: options.stem_channels.unwrap_or(stem_channels),
             head_channels: options.head_channels.unwrap_or(head_channels),
+            cells_per_stage: options.cells_per_stage.unwrap_or(cells_per_stage),
             options,
         })
     }
@@ -79,7 +85,7 @@ impl Network {
             total += Tally::normalised(image, shape, 3);
         }
         match self.skeleton {
-            Skeleton::Cells => {
+            Skeleton::EdgeCells => {
                 for stage in 0..self.options.n_stages {
                     if stage > 0 {
                         let (reduced, tally) = reduction(shape);
@@ -89,9 +95,23 @@ impl Network {
                     if output != shape {
                         return None;
                     }
-                    total += cell * self.options.cells_per_stage;
+                    total += cell * self.cells_per_stage;
                 }
                 total += Tally::batch_norm(shape);
+            }
+            Skeleton::NodeCells => {
+                for stage in 0..self.options.n_stages {
+                    let mut output = shape;
+                    if stage > 0 {
+                        shape = shape.after(shape.channels, 2);
+                        total += Tally::pooling(shape, 2);
+                        output = shape.after(2 * shape.channels, 1);
+                    }
+                    // The first cell of a stage widens; the others keep the width.
+                    total += node_cell(graph, shape, output)?;
+                    total += node_cell(graph, output, output)? * (self.cells_per_stage - 1);
+                    shape = output;
+                }
             }
             Skeleton::Layers => {
                 let (output, layers) = walk(graph, shape)?;

@@ -20,7 +20,7 @@ pub(crate) enum Operation {
 }
 
 /// What a message names when it meets another operation.
-pub(crate) const KNOWN: &str = "none, skip_connect, identity, nor_conv_KxK, conv, conv_KxK, avg_pool_KxK, max_pool_KxK, ir_KxK_tE, mbE_kK";
+pub(crate) const KNOWN: &str = "none, skip_connect, identity, nor_conv_KxK, conv, conv_KxK, convKxK-bn-relu, avg_pool_KxK, max_pool_KxK, maxpoolKxK, ir_KxK_tE, mbE_kK";
 
 /// The attributes whose cost is known.
 pub(crate) const ATTRIBUTES: [&str; 3] = ["channels", "kernel", "stride"];
@@ -52,11 +52,14 @@ impl Operation {
                 expansion: expansion.parse().ok()?,
             });
         }
+        let name = name.strip_suffix("-bn-relu").unwrap_or(name);
         let (is_convolution, size) = ["nor_conv", "conv"]
             .iter()
             .find_map(|prefix| Some((true, name.strip_prefix(prefix)?)))
             .or_else(|| {
-                ["avg_pool", "max_pool"].iter().find_map(|prefix| Some((false, name.strip_prefix(prefix)?)))
+                ["avg_pool", "max_pool", "maxpool"]
+                    .iter()
+                    .find_map(|prefix| Some((false, name.strip_prefix(prefix)?)))
             })?;
         let kernel = match size.trim_start_matches('_') {
             "" => kernel.unwrap_or(DEFAULT_KERNEL),
@@ -111,6 +114,8 @@ mod tests {
         check("conv", None, Some(Operation::Convolution { kernel: 3 }));
         check("avg_pool_3x3", None, Some(Operation::Pooling { kernel: 3 }));
         check("max_pool", Some(2), Some(Operation::Pooling { kernel: 2 }));
+        check("conv3x3-bn-relu", None, Some(Operation::Convolution { kernel: 3 }));
+        check("maxpool3x3", None, Some(Operation::Pooling { kernel: 3 }));
         check("ir_5x5_t6", None, Some(Operation::InvertedResidual { kernel: 5, expansion: 6 }));
         check("mb3_k7", None, Some(Operation::InvertedResidual { kernel: 7, expansion: 3 }));
         check("conv_3x5", None, None);

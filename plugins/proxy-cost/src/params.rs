@@ -17,17 +17,17 @@ pub struct Options {
     /// Channels of the images.
     #[option(default = 3, low = 1)]
     pub image_channels: u64,
-    /// Channels of the convolution in front, 0 for none; by default 16 before cells, 32 before stages, none before a
-    /// chain.
+    /// Channels of the convolution in front, 0 for none; by default 16 before cells with operations on
+    /// edges, 128 before those with operations on nodes, 32 before stages, none before a chain.
     pub stem_channels: Option<u64>,
     /// Channels of the convolution before the classifier, 0 for none; by default 1280 after stages, else none.
     pub head_channels: Option<u64>,
     /// Cells: how many stages, each with twice the channels and half the side of the one before.
     #[option(default = 3, low = 1, high = 16)]
     pub n_stages: u32,
-    /// Cells: how many of them in a stage.
-    #[option(default = 5, low = 1)]
-    pub cells_per_stage: u64,
+    /// Cells: how many of them in a stage; by default 5 with operations on edges, 3 with operations on nodes.
+    #[option(low = 1)]
+    pub cells_per_stage: Option<u64>,
 }
 
 /// What is counted.

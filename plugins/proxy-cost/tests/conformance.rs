@@ -14,7 +14,7 @@ fn problem(spec: SpaceSpec) -> Problem {
 
 #[test]
 fn every_measure_conforms() {
-    for name in ["nas-bench-201", "nas-bench-macro"] {
+    for name in ["nas-bench-101", "nas-bench-201", "nas-bench-macro"] {
         let problem = problem(SpaceSpec::preset(name).unwrap());
         let mut rng = Seed::from_number(1).rng();
         let configurations = (0..20).map(|_| problem.space.sample(&mut rng).unwrap()).collect::<Vec<_>>();
@@ -46,8 +46,10 @@ fn spaces_whose_cost_is_not_known_are_refused_with_a_remedy() {
             {"name": "conv", "parameter": [{"name": "groups", "type": "int", "low": 1, "high": 4}]}]}}"#,
         "how `groups` changes the cost of `conv` is not known",
     );
-    let node_cell = problem(SpaceSpec::preset("nas-bench-101").unwrap());
-    assert!(cost(Options::default(), &node_cell, &Context::detached()).is_err());
+    check(
+        r#"{"architecture": {"kind": "linked-cell", "links": ["00"], "operations": ["gat"]}}"#,
+        "the cost of a `linked-cell` is not known; hint",
+    );
     let tiny = Options { image_size: 2, ..Options::default() };
     assert!(tiny.check().unwrap_err().message.contains("halves an image"));
 }

@@ -87,6 +87,22 @@ fn the_smallest_and_the_largest_cell_have_their_published_sizes() {
 }
 
 #[test]
+fn cells_of_nas_bench_101_have_their_published_sizes() {
+    let space = space("nas-bench-101");
+    let proxy = proxy(&space, 10, 32);
+    let parameters =
+        |text: &str| proxy.tally(&space.parse_architecture(text).unwrap().unwrap()).unwrap().parameters;
+    // The Inception-like cell of the benchmark's README, and what the README prints for it.
+    let inception = "0111010000000100000010000100000000100000010000000 \
+        input,conv1x1-bn-relu,conv3x3-bn-relu,conv3x3-bn-relu,conv3x3-bn-relu,maxpool3x3,output";
+    assert_eq!(parameters(inception), 2_694_282);
+    // The largest network of the benchmark: 49,979,274 parameters.
+    let largest = ["0111001", "0010000", "0001000", "0000100", "0000010", "0000001", "0000000"].concat();
+    let convolutions = ["conv3x3-bn-relu"; 5].join(",");
+    assert_eq!(parameters(&format!("{largest} input,{convolutions},output")), 49_979_274);
+}
+
+#[test]
 fn all_networks_of_nas_bench_macro_are_counted_exactly() {
     let Some(folder) = shared_data("nas-bench-macro") else { return };
     let space = space("nas-bench-macro");
