@@ -1,10 +1,10 @@
-use heirloom_tests::Bench;
+use heirloom_tests::{Bench, complaint};
 
 /// The program refuses the run file with exit code 2 and says all of `parts`.
 fn refuses(bench: &Bench, text: &str, parts: &[&str]) {
     bench.write("run.toml", text);
     let output = bench.run(&["search", "run.toml"]);
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    let said = complaint(&output);
     assert_eq!(output.status.code(), Some(2), "{said}");
     for part in parts {
         assert!(said.contains(part), "`{part}` is not in\n{said}");
@@ -52,17 +52,17 @@ fn a_file_that_is_not_there_and_a_run_that_is_unknown_are_named() {
     let bench = Bench::new();
     let output = bench.run(&["search", "absent.toml"]);
     assert_eq!(output.status.code(), Some(2));
-    assert!(String::from_utf8_lossy(&output.stderr).contains("`absent.toml`"));
+    assert!(complaint(&output).contains("`absent.toml`"));
 
     let output = bench.run(&["runs"]);
     assert_eq!(output.status.code(), Some(1));
-    assert!(String::from_utf8_lossy(&output.stderr).contains("archive.heirloom"));
+    assert!(complaint(&output).contains("archive.heirloom"));
 
     bench.search_file("cifar10", "random", 5);
     bench.ok(&["search", "cifar10.toml"]);
     let output = bench.run(&["show", "nothing-of-that-name"]);
     assert_eq!(output.status.code(), Some(1));
-    assert!(String::from_utf8_lossy(&output.stderr).contains("`nothing-of-that-name`"));
+    assert!(complaint(&output).contains("`nothing-of-that-name`"));
 }
 
 #[test]
@@ -83,6 +83,6 @@ fn a_file_that_is_no_archive_is_left_as_it_is() {
     bench.search_file("cifar10", "random", 5);
     let output = bench.run(&["search", "cifar10.toml"]);
     assert_eq!(output.status.code(), Some(1));
-    assert!(String::from_utf8_lossy(&output.stderr).contains("not an archive"));
+    assert!(complaint(&output).contains("not an archive"));
     assert_eq!(std::fs::read_to_string(bench.path("archive.heirloom")).unwrap(), "these are my notes");
 }

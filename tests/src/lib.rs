@@ -28,6 +28,12 @@ pub fn built() -> &'static Path {
     })
 }
 
+/// What a program said on standard error, without the frame that lines are broken and drawn in.
+pub fn complaint(output: &Output) -> String {
+    let text = String::from_utf8_lossy(&output.stderr).replace(['│', '·'], " ");
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
 /// A folder of its own for one test, with an archive in it, and the program to work on it.
 pub struct Bench {
     /// The folder; it goes with the test.
@@ -79,6 +85,13 @@ impl Bench {
     /// Runs the program to its end.
     pub fn run(&self, arguments: &[&str]) -> Output {
         self.command(arguments).output().expect("the program starts")
+    }
+
+    /// The states and ids of the archive's runs; none where there is no archive yet, or one whose maker was killed
+    /// while making it.
+    pub fn runs(&self) -> Vec<Json> {
+        let output = self.run(&["runs", "--json"]);
+        serde_json::from_slice(&output.stdout).unwrap_or_default()
     }
 
     /// Runs the program, which must succeed; what it printed.
