@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::{ConditionSpec, Parameter, SpaceError};
+use super::{ConditionSpec, Parameter, ParameterKind, SpaceError};
 
 /// A test on the values of a configuration. A test on an inactive parameter fails.
 #[derive(Debug, Clone, PartialEq)]
@@ -94,11 +94,29 @@ impl Clause {
                 Ok(Self::In { parameter: index, values: values.collect::<Result<_, _>>()? })
             }
             ConditionSpec::AtLeast { parameter, at_least } => {
-                Ok(Self::Between { parameter: find(parameter)?, low: *at_least, high: f64::INFINITY })
+                bounded(&parameters[find(parameter)?], find(parameter)?, *at_least, f64::INFINITY)
             }
             ConditionSpec::AtMost { parameter, at_most } => {
-                Ok(Self::Between { parameter: find(parameter)?, low: f64::NEG_INFINITY, high: *at_most })
+                bounded(&parameters[find(parameter)?], find(parameter)?, f64::NEG_INFINITY, *at_most)
             }
         }
     }
+}
+
+/// The test that `parameter` lies in `low..=high`. Of choices, the numbers that they name are compared.
+fn bounded(parameter: &Parameter, index: usize, low: f64, high: f64) -> Result<Clause, SpaceError> {
+    let (ParameterKind::Categorical { choices: values } | ParameterKind::Ordinal { values }) =
+        &parameter.kind
+    else {
+        return Ok(Clause::Between { parameter: index, low, high });
+    };
+    let numbers = values.iter().map(|value| {
+        value.as_f64().ok_or_else(|| SpaceError::BadParameter {
+            name: parameter.name.clone(),
+            problem: format!("`{value}` is no number that a bound can be held against; hint: use `one_of`"),
+        })
+    });
+    let numbers = numbers.collect::<Result<Vec<f64>, _>>()?;
+    let inside = (0..numbers.len()).filter(|&choice| (low..=high).contains(&numbers[choice]));
+    Ok(Clause::In { parameter: index, values: inside.map(|choice| choice as f64).collect() })
 }

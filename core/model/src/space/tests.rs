@@ -127,3 +127,14 @@ fn descriptions_with_mistakes_are_refused_with_a_remedy() {
     check(r#"{"name": "y", "type": "categorical", "choices": [1, 2], "prior": {"weights": [1]}}"#, "give 2");
     check(r#"{"name": "y", "type": "float", "low": 0, "high": 1, "default": 3}"#, "`3` is not one of 0 to 1");
 }
+
+#[test]
+fn a_bound_on_an_ordinal_parameter_is_held_against_its_numbers_not_its_places() {
+    let text = r#"{"parameter": [
+        {"name": "width", "type": "ordinal", "values": [16, 32, 64]},
+        {"name": "deep", "type": "int", "low": 1, "high": 3, "when": {"parameter": "width", "at_least": 32}}
+    ]}"#;
+    let space = Space::compile(serde_json::from_str(text).unwrap()).unwrap();
+    let active: Vec<bool> = (0..3).map(|place| space.is_active(1, &[f64::from(place), f64::NAN])).collect();
+    assert_eq!(active, [false, true, true]);
+}
