@@ -8,10 +8,7 @@ use std::sync::Arc;
 use heirloom_model::{Event, Origin, RecordError, Recorder};
 
 use crate::sqlite::SqliteStore;
-use crate::{
-    ArchiveError, MergeReport, Result, RunContents, RunHeader, RunId, RunState, RunSummary, Store,
-    TrialRecord,
-};
+use crate::{ArchiveError, MergeReport, Result, RunHeader, RunId, RunState, RunSummary, Store, TrialRecord};
 
 /// Runs, trials, curves, tasks and artifacts, kept. Clones share one opened archive.
 ///
@@ -122,35 +119,6 @@ impl Archive {
         }
     }
 
-    /// A whole run, to be kept elsewhere.
-    pub fn contents(&self, run: RunId) -> Result<RunContents> {
-        let summary = self.store.runs()?.into_iter().find(|summary| summary.id == run);
-        let summary = summary.ok_or_else(|| ArchiveError::NoSuchRun { run: run.to_string() })?;
-        let mut contents = RunContents {
-            id: run,
-            header: self.store.header(run)?,
-            state: summary.state,
-            steps: summary.steps,
-            trials: Vec::new(),
-            attempts: self.store.attempts(run)?,
-            curves: Vec::new(),
-            evaluations: Vec::new(),
-        };
-        self.store.trials(run, &mut |trial| {
-            contents.trials.push(trial);
-            Ok(())
-        })?;
-        self.store.curves(run, &mut |trial, points| {
-            contents.curves.push((trial, points));
-            Ok(())
-        })?;
-        self.store.recorded(run, &mut |batch| {
-            contents.evaluations.push(batch);
-            Ok(())
-        })?;
-        Ok(contents)
-    }
-
     /// Takes in every run, task, description and artifact of another archive that is not here, or is older here.
     /// Merging again changes nothing. One run is held in memory at a time.
     pub fn merge(&self, other: &Archive) -> Result<MergeReport> {
@@ -164,12 +132,15 @@ impl Archive {
                 }
             }
         }
-        let here: HashMap<RunId, u64> =
-            self.store.runs()?.into_iter().map(|run| (run.id, run.steps)).collect();
+        let here: HashMap<RunId, RunSummary> =
+            self.store.runs()?.into_iter().map(|run| (run.id, run)).collect();
         let artifacts_before = self.store.stats()?.n_artifacts;
         for summary in other.store.runs()? {
-            let kept = self.store.put_run(other.contents(summary.id)?)?;
-            match (kept, here.contains_key(&summary.id)) {
+            let known = here.get(&summary.id);
+            // What has ended does not change.
+            let same = known == Some(&summary) && summary.state != RunState::Running;
+            let kept = !same && self.store.put_run(other.store.contents(summary.id)?)?;
+            match (kept, known.is_some()) {
                 (false, _) => report.unchanged += 1,
                 (true, true) => report.updated += 1,
                 (true, false) => report.added += 1,

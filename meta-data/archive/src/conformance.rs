@@ -319,6 +319,9 @@ fn a_merge_adds_what_is_missing_and_nothing_twice(ours: &Archive, theirs: &Archi
     // The run went on elsewhere: the newer copy wins, in either direction.
     recorder.record(&sample_events(1)).unwrap();
     assert_eq!(ours.merge(theirs).unwrap().updated, 1);
+    theirs.set_run_state(shared, RunState::Finished).unwrap();
+    assert_eq!(ours.merge(theirs).unwrap().updated, 1, "the run has ended there");
+    assert_eq!(ours.merge(theirs).unwrap().unchanged, 1);
     let report = theirs.merge(ours).unwrap();
     assert_eq!((report.added, report.updated, report.unchanged), (1, 0, 1));
     assert_eq!(theirs.contents(own).unwrap(), ours.contents(own).unwrap());

@@ -134,7 +134,7 @@ pub enum ArchiveError {
         trial: TrialId,
     },
     /// A stored record cannot be read.
-    #[error("{record} of the archive is damaged: {problem}; hint: check the archive")]
+    #[error("{record} is damaged: {problem}; hint: check the archive, restore it from a copy")]
     Damaged {
         /// Which record.
         record: String,

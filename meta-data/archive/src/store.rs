@@ -32,6 +32,9 @@ pub trait Store: Send + Sync {
     /// newer one; an older copy is replaced.
     fn put_run(&self, contents: RunContents) -> Result<bool>;
 
+    /// A whole run, to be kept elsewhere. Curves of trials that have not ended are left out.
+    fn contents(&self, run: RunId) -> Result<RunContents>;
+
     /// All runs, the oldest id first.
     fn runs(&self) -> Result<Vec<RunSummary>>;
 

@@ -34,7 +34,7 @@ configuration = json.dumps({"seed": 3})
 run = bytes.fromhex("01890a5d ac96 774b bcce b302099a8057")
 objectives = json.dumps([{"name": "accuracy", "direction": "maximise"}])
 db.execute(
-    "INSERT INTO run VALUES (1, ?, 1, 1, 'first', ?, '[]', ?, ?, 3, '{}', '', NULL, NULL, NULL, 1, 4, 1700000000000)",
+    "INSERT INTO run VALUES (1, ?, 1, 1, 'first', ?, '[]', ?, ?, 3, '{}', '', NULL, NULL, NULL, 1, 4, 2, 1700000000000)",
     (run, objectives, configuration, hashlib.sha256(configuration.encode()).hexdigest()),
 )
 for number, (x, accuracy) in enumerate([(0.25, 0.5), (0.75, 0.875)]):

@@ -47,6 +47,7 @@ CREATE TABLE run (
     licence            TEXT,
     state              INTEGER NOT NULL,
     steps              INTEGER NOT NULL, -- calls of the strategy so far
+    n_trials           INTEGER NOT NULL,
     ended              INTEGER
 ) STRICT;
 CREATE INDEX run_by_task ON run (task, space);

@@ -18,7 +18,7 @@ struct Rule {
 }
 
 /// Failure 5 is a proposal that was refused: it may have any shape.
-const RULES: [Rule; 7] = [
+const RULES: [Rule; 8] = [
     Rule {
         sql: "SELECT hex(run.uuid), number, length(trial.configuration) / 8.0, n_parameters FROM trial
               JOIN run ON run.id = trial.run JOIN space ON space.id = run.space
@@ -56,6 +56,14 @@ const RULES: [Rule; 7] = [
               FROM run WHERE steps != counted AND state != 4",
         record: "run {1}",
         problem: "it counts {} calls of the strategy and its trials {}",
+        remedy: RESTORE,
+    },
+    Rule {
+        sql: "SELECT hex(uuid), '', n_trials, (SELECT count(*) FROM trial WHERE run = run.id)
+                + (SELECT coalesce(sum(n), 0) FROM evaluations WHERE run = run.id) AS counted
+              FROM run WHERE n_trials != counted",
+        record: "run {1}",
+        problem: "it counts {} trials and has {}",
         remedy: RESTORE,
     },
     Rule {

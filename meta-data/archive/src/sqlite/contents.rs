@@ -1,9 +1,11 @@
-//! Writing runs as a whole: headers, tasks, spaces, and runs that come from another archive or from elsewhere.
+//! Runs as a whole: headers, tasks, spaces, and runs that go to another archive or come from elsewhere.
+
+use std::collections::HashSet;
 
 use heirloom_model::{Origin, Space, SpaceSpec};
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::{find_run, now_ms, run_key, to_json};
+use super::{attempt, find_run, now_ms, read, run_key, to_json, trials};
 use crate::record::hex_hash;
 use crate::{
     ArchiveError, MetaFeatures, Result, RunContents, RunHeader, RunId, RunState, Task, TrialRecord, pack,
@@ -15,15 +17,15 @@ pub(super) fn insert_run(
     run: RunId,
     header: &RunHeader,
     state: RunState,
-    steps: u64,
+    (steps, n_trials): (u64, usize),
 ) -> Result<i64> {
     let task = put_task(db, &header.task)?;
     let space = put_space(db, &header.space)?;
     let configuration = to_json(&header.configuration)?;
     db.prepare_cached(
         "INSERT INTO run (uuid, task, space, name, objectives, fidelities, configuration, configuration_hash, seed,
-            versions, plugin_lock, parent, source, licence, state, steps)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            versions, plugin_lock, parent, source, licence, state, steps, n_trials)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     )?
     .execute(params![
         run.0.as_bytes().as_slice(),
@@ -42,6 +44,7 @@ pub(super) fn insert_run(
         header.licence,
         state.code(),
         steps as i64,
+        n_trials as i64,
     ])?;
     Ok(db.last_insert_rowid())
 }
@@ -103,15 +106,58 @@ pub(super) fn put_meta_features(db: &Connection, task: &str, set: &MetaFeatures)
     Ok(())
 }
 
+/// A whole run.
+pub(super) fn get(db: &Connection, id: RunId) -> Result<RunContents> {
+    let key = run_key(db, id)?;
+    let (state, steps): (u8, i64) =
+        db.query_row("SELECT state, steps FROM run WHERE id = ?", [key], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })?;
+    let state = RunState::from_code(state)
+        .ok_or_else(|| ArchiveError::damaged(format!("run {id}"), "its state is unknown"))?;
+    let mut run = RunContents {
+        id,
+        header: read::header(db, id)?,
+        state,
+        steps: steps as u64,
+        trials: Vec::new(),
+        attempts: attempt::list(db, id)?,
+        curves: Vec::new(),
+        evaluations: Vec::new(),
+    };
+    let mut ended = HashSet::new();
+    trials::visit(db, id, &mut |trial| {
+        if trial.state.is_ended() {
+            ended.insert(trial.id);
+        }
+        run.trials.push(trial);
+        Ok(())
+    })?;
+    trials::visit_curves(db, id, &mut |trial, points| {
+        if ended.contains(&trial) {
+            run.curves.push((trial, points));
+        }
+        Ok(())
+    })?;
+    read::recorded(db, id, &mut |batch| {
+        run.evaluations.push(batch);
+        Ok(())
+    })?;
+    Ok(run)
+}
+
 /// Keeps a whole run, unless it is here already in this state or a newer one.
-pub(super) fn put(db: &Connection, run: &RunContents) -> Result<bool> {
+///
+/// * `packed`: the run's evaluations, each batch with its length.
+pub(super) fn put(db: &Connection, run: &RunContents, packed: &[(usize, Vec<u8>)]) -> Result<bool> {
     if let Some(key) = find_run(db, run.id)? {
         if !is_newer(db, key, run)? {
             return Ok(false);
         }
         delete_run(db, key)?;
     }
-    let key = insert_run(db, run.id, &run.header, run.state, run.steps)?;
+    let n_trials = run.trials.len() + packed.iter().map(|(n, _)| n).sum::<usize>();
+    let key = insert_run(db, run.id, &run.header, run.state, (run.steps, n_trials))?;
     for trial in &run.trials {
         insert_trial(db, key, trial)?;
     }
@@ -140,23 +186,24 @@ pub(super) fn put(db: &Connection, run: &RunContents) -> Result<bool> {
     let mut batch =
         db.prepare_cached("INSERT INTO evaluations (run, first, n, columns) VALUES (?, ?, ?, ?)")?;
     let mut first = run.trials.len();
-    for evaluations in run.evaluations.iter().filter(|batch| !batch.is_empty()) {
-        let n = evaluations.len();
-        batch.execute(params![key, first as i64, n as i64, pack::evaluations(evaluations)?])?;
+    for (n, columns) in packed {
+        batch.execute(params![key, first as i64, *n as i64, columns])?;
         first += n;
     }
     Ok(true)
 }
 
-/// Whether `run` has come further than the copy that is here.
+/// Whether `run` has come further than the copy that is here: in calls of the strategy, in ended trials, or by
+/// having ended as a whole.
 fn is_newer(db: &Connection, key: i64, run: &RunContents) -> Result<bool> {
     let ended = run.trials.iter().filter(|trial| trial.state.is_ended()).count() as i64;
-    let here: (i64, i64) = db.query_row(
-        "SELECT steps, (SELECT count(*) FROM trial WHERE run = run.id AND state IN (2, 3, 4)) FROM run WHERE id = ?",
+    let here: (i64, i64, bool) = db.query_row(
+        "SELECT steps, (SELECT count(*) FROM trial WHERE run = run.id AND state IN (2, 3, 4)), state != 0
+         FROM run WHERE id = ?",
         [key],
-        |row| Ok((row.get(0)?, row.get(1)?)),
+        |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
     )?;
-    Ok((run.steps as i64, ended) > here)
+    Ok((run.steps as i64, ended, run.state != RunState::Running) > here)
 }
 
 fn delete_run(db: &Connection, key: i64) -> Result<()> {

@@ -24,15 +24,17 @@ struct Batch<'a> {
 
 impl<'a> Batch<'a> {
     fn begin(db: &'a Connection, run: RunId, events: &[Event]) -> Result<Self> {
-        let steps =
-            events.iter().filter(|event| matches!(event, Event::Proposed { .. } | Event::Told { .. }));
-        let steps = steps.count() as i64;
+        let count = |wanted: fn(&Event) -> bool| events.iter().filter(|event| wanted(event)).count() as i64;
+        let n_trials = count(|event| matches!(event, Event::Proposed { .. }));
+        let steps = n_trials + count(|event| matches!(event, Event::Told { .. }));
         let key = run_key(db, run)?;
         let mut batch = Self { db, run, key, step: 0 };
         if steps > 0 {
-            let mut statement =
-                db.prepare_cached("UPDATE run SET steps = steps + ? WHERE id = ? RETURNING steps")?;
-            let after: i64 = statement.query_row(params![steps, key], |row| row.get(0))?;
+            let after: i64 = db
+                .prepare_cached(
+                    "UPDATE run SET steps = steps + ?, n_trials = n_trials + ? WHERE id = ? RETURNING steps",
+                )?
+                .query_row(params![steps, n_trials, key], |row| row.get(0))?;
             batch.step = after - steps;
         }
         Ok(batch)

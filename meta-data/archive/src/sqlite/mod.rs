@@ -14,6 +14,7 @@ mod store;
 mod trials;
 mod writer;
 
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -131,20 +132,43 @@ fn log_of(path: &Path) -> PathBuf {
     log.into()
 }
 
-/// Tells a missing file and a file of another kind apart from a damaged archive.
+/// Tells a missing file, a file of another kind and a file that was cut short apart from an archive.
 fn check_file(path: &Path) -> Result<()> {
     if !path.exists() {
         return Err(ArchiveError::NotFound { path: path.into() });
     }
-    let mut start = [0; 16];
-    let read = std::fs::File::open(path)
-        .and_then(|mut file| std::io::Read::read(&mut file, &mut start))
-        .map_err(|error| ArchiveError::io(path, error))?;
-    if read == 16 && &start == b"SQLite format 3\0" {
-        Ok(())
-    } else {
-        Err(ArchiveError::NotAnArchive { path: path.into() })
+    let fail = |error: std::io::Error| ArchiveError::io(path, error);
+    let mut start = Vec::new();
+    let file = std::fs::File::open(path).map_err(fail)?;
+    let length = file.metadata().map_err(fail)?.len();
+    // Its maker was ended, or is at work, between making the file and writing to it.
+    if length == 0 {
+        return Ok(());
     }
+    file.take(100).read_to_end(&mut start).map_err(fail)?;
+    // The header of SQLite's file format: magic, size of a page in bytes at 16, number of pages at 28.
+    let (Some(&magic), Some(&size), Some(&pages)) = (
+        start.first_chunk::<16>(),
+        start.get(16..18).and_then(|at| at.first_chunk()),
+        start.get(28..32).and_then(|at| at.first_chunk()),
+    ) else {
+        return Err(ArchiveError::NotAnArchive { path: path.into() });
+    };
+    if &magic != b"SQLite format 3\0" {
+        return Err(ArchiveError::NotAnArchive { path: path.into() });
+    }
+    let size = match u16::from_be_bytes(size) {
+        1 => 65_536,
+        size => u64::from(size),
+    };
+    let expected = size * u64::from(u32::from_be_bytes(pages));
+    // With a log beside it a file may be shorter for a while: the rest stands in the log.
+    let logged = std::fs::metadata(log_of(path)).is_ok_and(|log| log.len() > 0);
+    if length < expected && !logged {
+        let problem = format!("it has {length} bytes of {expected}");
+        return Err(ArchiveError::damaged(format!("the file `{}`", path.display()), problem));
+    }
+    Ok(())
 }
 
 /// The error that a caller can act on.

@@ -14,9 +14,7 @@ use crate::{
 /// All runs, the oldest id first.
 pub(super) fn runs(db: &Connection) -> Result<Vec<RunSummary>> {
     let mut statement = db.prepare_cached(
-        "SELECT uuid, run.name, task.key, space.hash, objectives, state, steps, source, licence,
-            (SELECT count(*) FROM trial WHERE trial.run = run.id)
-            + (SELECT coalesce(sum(n), 0) FROM evaluations WHERE evaluations.run = run.id)
+        "SELECT uuid, run.name, task.key, space.hash, objectives, state, steps, source, licence, n_trials
          FROM run JOIN task ON task.id = run.task JOIN space ON space.id = run.space ORDER BY uuid",
     )?;
     let mut rows = statement.query([])?;

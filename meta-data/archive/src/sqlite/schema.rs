@@ -49,10 +49,11 @@ pub(super) fn verify(db: &Connection, path: &Path) -> Result<()> {
 /// The file's schema; 0 where it is empty.
 fn version(db: &Connection, path: &Path) -> Result<u32> {
     let fail = |error| translate(error, path);
-    let number = |name: &str| db.pragma_query_value(None, name, |row| row.get::<_, u32>(0)).map_err(fail);
-    let (application, found) = (number("application_id")?, number("user_version")?);
-    let tables: u32 =
-        db.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)).map_err(fail)?;
+    // One statement sees one state: another process may be making the archive meanwhile.
+    let sql = "SELECT (SELECT application_id FROM pragma_application_id),
+                      (SELECT user_version FROM pragma_user_version), count(*) FROM sqlite_schema";
+    let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
+    let (application, found, tables): (u32, u32, u32) = db.query_row(sql, [], read).map_err(fail)?;
     match (application, tables) {
         (APPLICATION_ID, _) if found > VERSION => {
             Err(ArchiveError::NewerSchema { path: path.into(), found, known: VERSION })

@@ -7,13 +7,13 @@ use heirloom_model::{CurvePoint, Event, SpaceHash, SpaceSpec, TrialId};
 use super::{SqliteStore, artifact, attempt, check, contents, events, read, trials};
 use crate::{
     ArtifactReference, AttemptRecord, Claim, Evaluations, Finding, MetaFeatures, Result, RunContents,
-    RunHeader, RunId, RunState, RunSummary, Stats, Store, Task, TrialRecord,
+    RunHeader, RunId, RunState, RunSummary, Stats, Store, Task, TrialRecord, pack,
 };
 
 impl Store for SqliteStore {
     fn begin_run(&self, run: RunId, header: &RunHeader) -> Result<()> {
         let header = header.clone();
-        self.write(move |db| contents::insert_run(db, run, &header, RunState::Running, 0).map(|_| ()))
+        self.write(move |db| contents::insert_run(db, run, &header, RunState::Running, (0, 0)).map(|_| ()))
     }
 
     fn append(&self, run: RunId, events: &[Event]) -> Result<()> {
@@ -26,7 +26,15 @@ impl Store for SqliteStore {
     }
 
     fn put_run(&self, run: RunContents) -> Result<bool> {
-        self.write(move |db| contents::put(db, &run))
+        // Packed here: while the writing thread works, every other writer waits.
+        let batches = run.evaluations.iter().filter(|batch| !batch.is_empty());
+        let packed: Vec<_> =
+            batches.map(|batch| Ok((batch.len(), pack::evaluations(batch)?))).collect::<Result<_>>()?;
+        self.write(move |db| contents::put(db, &run, &packed))
+    }
+
+    fn contents(&self, run: RunId) -> Result<RunContents> {
+        self.read(|db| contents::get(db, run))
     }
 
     fn runs(&self) -> Result<Vec<RunSummary>> {

@@ -182,6 +182,7 @@ fn the_check_finds_every_kind_of_damage() {
         ("UPDATE trial SET attempt = 5 WHERE number = 1", "its newest attempt is 1 and it says 5"),
         ("DELETE FROM trial WHERE number = 1", "the `trial` it belongs to is gone"),
         ("DELETE FROM trial WHERE number = 1", "it counts 8 calls of the strategy and its trials 6"),
+        ("UPDATE run SET n_trials = 9", "it counts 9 trials and has 4"),
         ("UPDATE curve SET points = substr(points, 1, 9)", "the curve of trial 3"),
         ("UPDATE artifact SET bytes = x'00'", "its bytes have another hash"),
         ("UPDATE space SET spec = replace(spec, '5.0', '6.0')", "its bytes have another hash"),
