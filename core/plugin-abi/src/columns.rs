@@ -600,3 +600,6 @@ pub(crate) fn configurations_from_column(column: &[f64], n: usize) -> Result<Vec
     let rows = Rows::new(column, n)?;
     Ok((0..n).map(|index| Configuration::new(rows.row(index))).collect())
 }
+
+#[cfg(test)]
+mod tests;

@@ -38,7 +38,7 @@ mod log;
 pub use log::{EventWriter, LogSink, ToTracing};
 
 mod library;
-pub use library::{Component, Exports, Factory, root};
+pub use library::{Component, Exports, Factory, MakeEstimator, MakeProxy, MakeStrategy, root};
 
 pub mod embed;
 pub use embed::Kind;

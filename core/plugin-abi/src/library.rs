@@ -29,15 +29,24 @@ pub struct Component {
     pub factory: Factory,
 }
 
+/// Makes a strategy for a problem.
+pub type MakeStrategy = fn(&Json, &Problem, &Context) -> Result<Box<dyn Strategy>>;
+
+/// Makes an estimator for the run file's space, where there is one.
+pub type MakeEstimator = fn(&Json, Option<&Arc<Space>>, &Context) -> Result<Box<dyn Estimator>>;
+
+/// Makes a proxy for a problem.
+pub type MakeProxy = fn(&Json, &Problem, &Context) -> Result<Box<dyn Proxy>>;
+
 /// How a component is made from its options.
 #[derive(Clone, Copy)]
 pub enum Factory {
-    /// A strategy, for a problem.
-    Strategy(fn(&Json, &Problem, &Context) -> Result<Box<dyn Strategy>>),
-    /// An estimator, for the run file's space where there is one.
-    Estimator(fn(&Json, Option<&Arc<Space>>, &Context) -> Result<Box<dyn Estimator>>),
-    /// A proxy, for a problem.
-    Proxy(fn(&Json, &Problem, &Context) -> Result<Box<dyn Proxy>>),
+    /// A strategy.
+    Strategy(MakeStrategy),
+    /// An estimator.
+    Estimator(MakeEstimator),
+    /// A proxy.
+    Proxy(MakeProxy),
 }
 
 impl Component {

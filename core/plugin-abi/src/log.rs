@@ -9,21 +9,25 @@ use abi_stable::StableAbi;
 use abi_stable::std_types::{RStr, RString};
 use tracing::field::{Field, Visit};
 use tracing::level_filters::LevelFilter;
+use tracing::subscriber::Interest;
 use tracing::{Event, Level, Metadata, Subscriber, span};
 
 /// Where a library's events go.
 #[repr(C)]
 #[derive(StableAbi, Clone)]
 pub struct LogSink {
+    enabled: extern "C" fn(u8) -> bool,
     write: extern "C" fn(RStr<'_>, u8, RStr<'_>, RStr<'_>),
     /// Given back with every event: who the library is.
     plugin: RString,
-    max_level: u8,
 }
 
-/// What a host does with the events of its plugins.
+/// What a host does with the events of its plugins. Levels run from 1 (error) to 5 (trace).
 pub trait EventWriter {
-    /// Takes an event: the plugin, the level from 1 (error) to 5 (trace), where it comes from, the text.
+    /// Whether events of the level are wanted now.
+    fn enabled(level: u8) -> bool;
+
+    /// Takes an event: the plugin, the level, where it comes from, the text.
     fn write(plugin: &str, level: u8, origin: &str, message: &str);
 }
 
@@ -31,7 +35,18 @@ pub trait EventWriter {
 #[derive(Debug)]
 pub struct ToTracing;
 
+impl ToTracing {
+    /// The level above which nobody in this process listens: 0 for none, 5 for all.
+    pub fn max_level() -> u8 {
+        LevelFilter::current().into_level().map_or(0, level_code)
+    }
+}
+
 impl EventWriter for ToTracing {
+    fn enabled(level: u8) -> bool {
+        level <= Self::max_level()
+    }
+
     fn write(plugin: &str, level: u8, origin: &str, message: &str) {
         match level {
             1 => tracing::error!(plugin, origin, "{message}"),
@@ -44,14 +59,9 @@ impl EventWriter for ToTracing {
 }
 
 impl LogSink {
-    /// The host's side: a sink for the library that `plugin` names, for events up to `max_level`.
-    pub fn new<W: EventWriter>(plugin: &str, max_level: u8) -> Self {
-        Self { write: write::<W>, plugin: plugin.into(), max_level }
-    }
-
-    /// The level above which nobody in this process listens: 0 for none, 5 for all.
-    pub fn current_level() -> u8 {
-        LevelFilter::current().into_level().map_or(0, level_code)
+    /// The host's side: a sink for the library that `plugin` names.
+    pub fn new<W: EventWriter>(plugin: &str) -> Self {
+        Self { enabled: enabled::<W>, write: write::<W>, plugin: plugin.into() }
     }
 
     /// The library's side: forwards all events of this copy of `tracing`.
@@ -59,6 +69,10 @@ impl LogSink {
         // A second host in the process has installed its sink before; one is enough.
         let _ = tracing::subscriber::set_global_default(Bridge { sink: self });
     }
+}
+
+extern "C" fn enabled<W: EventWriter>(level: u8) -> bool {
+    std::panic::catch_unwind(|| W::enabled(level)).unwrap_or(false)
 }
 
 extern "C" fn write<W: EventWriter>(plugin: RStr<'_>, level: u8, origin: RStr<'_>, message: RStr<'_>) {
@@ -82,19 +96,13 @@ struct Bridge {
 }
 
 impl Subscriber for Bridge {
-    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        metadata.is_event() && level_code(*metadata.level()) <= self.sink.max_level
+    /// The host's wishes may change: they are asked for at every event.
+    fn register_callsite(&self, metadata: &'static Metadata<'static>) -> Interest {
+        if metadata.is_event() { Interest::sometimes() } else { Interest::never() }
     }
 
-    fn max_level_hint(&self) -> Option<LevelFilter> {
-        Some(match self.sink.max_level {
-            0 => LevelFilter::OFF,
-            1 => LevelFilter::ERROR,
-            2 => LevelFilter::WARN,
-            3 => LevelFilter::INFO,
-            4 => LevelFilter::DEBUG,
-            _ => LevelFilter::TRACE,
-        })
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        metadata.is_event() && (self.sink.enabled)(level_code(*metadata.level()))
     }
 
     fn event(&self, event: &Event<'_>) {

@@ -47,18 +47,19 @@ macro_rules! numbers {
         impl Wire for RVec<$number> {
             fn write(&self, out: &mut Vec<u8>) {
                 (self.len() as u64).write(out);
-                out.reserve(self.len() * size_of::<$number>());
-                out.extend(self.iter().flat_map(|number| number.to_le_bytes()));
+                let start = out.len();
+                out.resize(start + self.len() * size_of::<$number>(), 0);
+                let (places, _) = out[start..].as_chunks_mut();
+                for (place, number) in places.iter_mut().zip(self) {
+                    *place = number.to_le_bytes();
+                }
             }
 
             fn read(input: &mut &[u8]) -> Result<Self, ComponentError> {
                 let n = u64::read(input)? as usize;
                 let n_bytes = n.checked_mul(size_of::<$number>()).ok_or_else(|| malformed("a length overflows"))?;
-                let chunks = take(input, n_bytes)?.chunks_exact(size_of::<$number>());
-                let numbers = chunks.map(|chunk| {
-                    <$number>::from_le_bytes(chunk.try_into().expect("as many bytes as the number has"))
-                });
-                Ok(numbers.collect::<Vec<_>>().into())
+                let (places, _) = take(input, n_bytes)?.as_chunks();
+                Ok(places.iter().map(|place| <$number>::from_le_bytes(*place)).collect::<Vec<_>>().into())
             }
         }
     )*};
@@ -73,5 +74,24 @@ impl Wire for [u8; 32] {
 
     fn read(input: &mut &[u8]) -> Result<Self, ComponentError> {
         Ok(take(input, 32)?.try_into().expect("32 bytes were taken"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_come_back_and_cut_ones_are_refused() {
+        let mut bytes = Vec::new();
+        let column = RVec::from(vec![0.5, f64::NEG_INFINITY, -0.0]);
+        column.write(&mut bytes);
+        assert_eq!(RVec::<f64>::read_all(&bytes).unwrap(), column);
+        for n in 0..bytes.len() {
+            assert!(RVec::<f64>::read_all(&bytes[..n]).is_err(), "{n} bytes");
+        }
+        bytes.push(0);
+        assert!(RVec::<f64>::read_all(&bytes).is_err());
+        assert!(RVec::<u64>::read_all(&u64::MAX.to_le_bytes()).is_err());
     }
 }

@@ -100,7 +100,7 @@ impl Plugin {
             let (found, expected) = (library.fingerprint().to_owned(), self.fingerprint().to_owned());
             return Err(HostError::Fingerprint { plugin, version, found, expected });
         }
-        let log = LogSink::new::<ToTracing>(&format!("{plugin} {version}"), LogSink::current_level());
+        let log = LogSink::new::<ToTracing>(&format!("{plugin} {version}"));
         library.init(log).map_err(failed)?;
         Ok(library)
     }

@@ -104,15 +104,15 @@ use crate::PluginOptions;
 
 type Made<T> = Result<Box<T>, ComponentError>;
 
+type MakeEstimator<O> = fn(O, Option<&Arc<Space>>, &Context) -> Made<dyn Estimator>;
+
 /// The schema of the options that a function takes which makes a strategy.
 pub const fn strategy<O: PluginOptions>(_: fn(O, &Problem, &Context) -> Made<dyn Strategy>) -> &'static str {
     O::SCHEMA
 }
 
 /// The schema of the options that a function takes which makes an estimator.
-pub const fn estimator<O: PluginOptions>(
-    _: fn(O, Option<&Arc<Space>>, &Context) -> Made<dyn Estimator>,
-) -> &'static str {
+pub const fn estimator<O: PluginOptions>(_: MakeEstimator<O>) -> &'static str {
     O::SCHEMA
 }
 

@@ -3,6 +3,7 @@
 //!
 //! It is put together by hand from the boundary's parts, because the export macro makes no such library.
 
+#![allow(missing_docs, reason = "the attribute macro makes a static without")]
 #![allow(
     unsafe_code,
     reason = "exports the symbol and the section that the export macro makes in other plugins"

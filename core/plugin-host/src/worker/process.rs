@@ -9,7 +9,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use heirloom_model::{ComponentError, ComponentErrorKind, FailureKind};
-use heirloom_plugin_abi::{EventWriter as _, LogSink, ToTracing};
+use heirloom_plugin_abi::{EventWriter as _, ToTracing};
 
 use crate::error::HostError;
 use crate::host::HostState;
@@ -20,6 +20,9 @@ use super::message::{Create, LogEvent, WrittenError, read, write};
 
 /// How often a waiting host looks at the clock and at the worker's memory.
 const TICK: Duration = Duration::from_millis(10);
+
+/// How long a worker may take to end after its socket has closed.
+const DEATH_LIMIT: Duration = Duration::from_secs(1);
 
 /// How long a worker may take to start and make its component.
 const START_LIMIT: Duration = Duration::from_secs(120);
@@ -47,12 +50,15 @@ impl From<Fault> for ComponentError {
     }
 }
 
+/// Answers a question: its verb and body, and the frame to which the answer is appended.
+pub(super) type Answer<'a> = dyn FnMut(Verb, &[u8], &mut Vec<u8>) -> Result<(), ComponentError> + 'a;
+
 /// What a call may use, and who is asked while it runs.
 pub(super) struct Watch<'a> {
     pub(super) limit: Option<Duration>,
     pub(super) memory_bytes: Option<u64>,
-    /// Answers the worker's question within a call: appends the answer to the frame.
-    pub(super) answer: &'a mut dyn FnMut(Verb, &[u8], &mut Vec<u8>) -> Result<(), ComponentError>,
+    /// Answers what the worker asks within the call.
+    pub(super) answer: &'a mut Answer<'a>,
     /// Whether the call shall end at once.
     pub(super) abandon: &'a mut dyn FnMut() -> bool,
 }
@@ -83,7 +89,7 @@ impl Launcher {
             threads: host.options.threads,
             folder: host.options.folder.clone(),
             search_paths: host.search_paths.clone(),
-            max_level: LogSink::current_level(),
+            max_level: ToTracing::max_level(),
         };
         Ok(Self { program, create, call_limit: Duration::from_secs_f64(host.options.call_seconds) })
     }
@@ -222,16 +228,27 @@ impl Worker {
             let message = format!("its worker process sent what is no frame: {error}");
             return Fault { kind: FailureKind::Crashed, message };
         }
-        match self.child.wait() {
-            Ok(status) => describe(status),
-            Err(error) => Fault { kind: FailureKind::Crashed, message: error.to_string() },
+        // A plugin may have closed the socket and live on.
+        let deadline = Instant::now() + DEATH_LIMIT;
+        while let Ok(None) = self.child.try_wait()
+            && Instant::now() < deadline
+        {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        match self.child.try_wait() {
+            Ok(Some(status)) => describe(status),
+            _ => {
+                self.kill();
+                let message = "its worker process closed its line to the host".into();
+                Fault { kind: FailureKind::Crashed, message }
+            }
         }
     }
 }
 
 impl Drop for Worker {
     fn drop(&mut self) {
-        // A worker without work ends when its socket closes; one that hangs is not waited for.
+        // It has no work and keeps nothing: there is nothing to wait for.
         self.kill();
     }
 }

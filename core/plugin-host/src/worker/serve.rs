@@ -5,6 +5,7 @@ use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use heirloom_model::{
@@ -136,7 +137,14 @@ impl Reporter for Link {
 /// Sends events to the host.
 struct ToHost;
 
+/// Events above this level are not wanted.
+static MAX_LEVEL: AtomicU8 = AtomicU8::new(0);
+
 impl EventWriter for ToHost {
+    fn enabled(level: u8) -> bool {
+        level <= MAX_LEVEL.load(Ordering::Relaxed)
+    }
+
     fn write(plugin: &str, level: u8, origin: &str, message: &str) {
         let event = LogEvent { plugin: plugin.into(), level, origin: origin.into(), message: message.into() };
         let mut frame = new_frame();
@@ -162,7 +170,8 @@ fn create(body: &[u8], frame: &mut Vec<u8>) -> Result<Component, ComponentError>
     if library.fingerprint() != create.fingerprint {
         return Err(ComponentError::failed("the library was changed since the host read its record"));
     }
-    library.init(LogSink::new::<ToHost>(&create.plugin, create.max_level)).map_err(failed)?;
+    MAX_LEVEL.store(create.max_level, Ordering::Relaxed);
+    library.init(LogSink::new::<ToHost>(&create.plugin)).map_err(failed)?;
     let options: Json =
         serde_json::from_str(&create.options).map_err(|error| ComponentError::failed(error.to_string()))?;
     let (name, subject) = (create.name.as_str(), create.subject.as_slice());

@@ -180,3 +180,48 @@ fn a_panic_while_a_component_is_made_names_the_plugin() {
     let error = host().estimator("faulty", &options, Isolation::Process, None).map(drop).unwrap_err();
     assert!(error.to_string().contains("`heirloom-faulty` 0.1.0, being made: panicked at"), "{error}");
 }
+
+/// Run by the next test in a process of its own, which it kills.
+#[test]
+fn host_of_a_hanging_worker() {
+    if std::env::var_os("HEIRLOOM_TEST_HANG").is_some() {
+        let options = json!({ "fault": "hang", "at": 0 });
+        let estimator = host().estimator("faulty", &options, Isolation::Process, None).unwrap();
+        estimator.evaluate(&[request(0)], &GO_ON);
+        unreachable!("the evaluation hangs until this process is killed");
+    }
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_worker_ends_with_its_host_even_in_a_call_that_hangs() {
+    let mut host = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "isolated::host_of_a_hanging_worker"])
+        .env("HEIRLOOM_TEST_HANG", "1")
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let wait_for = |what: &str, done: &dyn Fn() -> bool| {
+        let start = Instant::now();
+        while !done() {
+            assert!(start.elapsed() < Duration::from_secs(20), "waited in vain for {what}");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    };
+    let tasks = format!("/proc/{}/task", host.id());
+    let workers = || -> Vec<String> {
+        let tasks = std::fs::read_dir(&tasks).into_iter().flatten().flatten();
+        let children = tasks.filter_map(|task| std::fs::read_to_string(task.path().join("children")).ok());
+        children.flat_map(|pids| pids.split_whitespace().map(str::to_owned).collect::<Vec<_>>()).collect()
+    };
+    wait_for("a worker", &|| !workers().is_empty());
+    // Long enough for it to be in the middle of its call.
+    std::thread::sleep(Duration::from_millis(200));
+    let worker = format!("/proc/{}/comm", workers()[0]);
+    assert!(std::fs::read_to_string(&worker).unwrap().starts_with("heirloom-plugin"));
+    host.kill().unwrap();
+    host.wait().unwrap();
+    wait_for("the worker's end", &|| {
+        !std::fs::read_to_string(&worker).is_ok_and(|name| name.starts_with("heirloom-plugin"))
+    });
+}
