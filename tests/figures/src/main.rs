@@ -6,8 +6,10 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program that prints a table")]
 
 mod nb201;
+mod recorded_task;
 mod row;
 mod speed_archive;
+mod speed_engine;
 mod speed_plugin;
 mod warm_graph;
 mod warm_nb201;
@@ -41,6 +43,7 @@ const FAMILIES: &[(&str, Measure)] = &[
     ("warm.nb201.", warm_nb201::measure),
     ("warm.graph.", warm_graph::measure),
     ("warm.openml.", warm_openml::measure),
+    ("speed.engine.", speed_engine::measure),
     ("speed.archive.", speed_archive::measure),
     ("speed.plugin.", speed_plugin::measure),
 ];
