@@ -5,8 +5,8 @@ use std::ffi::c_void;
 use abi_stable::StableAbi;
 use abi_stable::std_types::{RSlice, RStr, RVec};
 use heirloom_model::{
-    ComponentError, CurvePoint, Estimator, EstimatorInfo, EvaluationRequest, Failure, FailureKind, Outcome,
-    Reporter, Space, TrialId, Verdict,
+    ComponentError, CurvePoint, Estimator, EstimatorInfo, EvaluationRequest, Failure, Outcome, Reporter,
+    Space, TrialId, Verdict,
 };
 use serde_json::Value as Json;
 
@@ -90,14 +90,22 @@ impl EstimatorObject {
         requests: &[EvaluationRequest],
         reporter: &dyn Reporter,
     ) -> Result<Vec<Result<Outcome, Failure>>, ComponentError> {
-        let requests = Requests::from_model(requests)?;
+        self.evaluate_columns(&Requests::from_model(requests)?, reporter)?.to_model()
+    }
+
+    /// [`try_evaluate`](Self::try_evaluate) for who has columns already.
+    pub fn evaluate_columns(
+        &self,
+        requests: &Requests,
+        reporter: &dyn Reporter,
+    ) -> Result<Outcomes, ComponentError> {
         let reporter = ReporterObject {
             reporter: (&raw const reporter).cast(),
             report: report_to_reporter,
             cancelled: ask_reporter,
         };
         // SAFETY: as in `try_info`; the reporter outlives the call.
-        from_abi(unsafe { (self.vtable.evaluate)(self.handle, &requests, &reporter) })?.to_model()
+        from_abi(unsafe { (self.vtable.evaluate)(self.handle, requests, &reporter) })
     }
 }
 
@@ -108,15 +116,6 @@ impl Drop for EstimatorObject {
             tracing::warn!("an estimator was dropped and {error}");
         }
     }
-}
-
-/// The same failure for every request.
-pub fn fail_all(
-    requests: &[EvaluationRequest],
-    kind: FailureKind,
-    message: &str,
-) -> Vec<Result<Outcome, Failure>> {
-    requests.iter().map(|_| Err(Failure::new(kind, message))).collect()
 }
 
 /// What a handle names.

@@ -11,7 +11,7 @@ pub use strategy::{verdict_code, verdict_from_code};
 
 mod estimator;
 pub use estimator::{
-    ESTIMATOR_EXTENSION, EstimatorExtension, EstimatorObject, EstimatorVtable, ReporterObject, fail_all,
+    ESTIMATOR_EXTENSION, EstimatorExtension, EstimatorObject, EstimatorVtable, ReporterObject,
 };
 
 mod proxy;

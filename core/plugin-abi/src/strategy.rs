@@ -79,15 +79,26 @@ impl StrategyObject {
 // SAFETY of all calls below: the handle is the one that the vtable's maker made for it. It is used through `&mut self`
 // alone, or through `&self` by one thread at a time, because a `dyn Strategy` is not `Sync`; and it dies with `self`.
 #[allow(clippy::undocumented_unsafe_blocks, reason = "one comment for all")]
+impl StrategyObject {
+    /// [`Strategy::ask`] for who has columns already.
+    pub fn ask_columns(&mut self, request: &Ask) -> Result<Proposals, ComponentError> {
+        from_abi(unsafe { (self.vtable.ask)(self.handle, request) })
+    }
+
+    /// [`Strategy::tell`] for who has columns already.
+    pub fn tell_columns(&mut self, observations: &Observations) -> Result<(), ComponentError> {
+        from_abi(unsafe { (self.vtable.tell)(self.handle, observations) })
+    }
+}
+
+#[allow(clippy::undocumented_unsafe_blocks, reason = "one comment for all")]
 impl Strategy for StrategyObject {
     fn ask(&mut self, request: &AskRequest<'_>) -> Result<Vec<Proposal>, ComponentError> {
-        let request = Ask::from_model(request)?;
-        from_abi(unsafe { (self.vtable.ask)(self.handle, &request) })?.to_model()
+        self.ask_columns(&Ask::from_model(request)?)?.to_model()
     }
 
     fn tell(&mut self, observations: &[Observation]) -> Result<(), ComponentError> {
-        let observations = Observations::from_model(observations)?;
-        from_abi(unsafe { (self.vtable.tell)(self.handle, &observations) })
+        self.tell_columns(&Observations::from_model(observations)?)
     }
 
     fn judge(&mut self, report: &CurveReport) -> Result<Verdict, ComponentError> {

@@ -12,9 +12,7 @@ use heirloom_model::{
     ComponentError, Components, CurvePoint, CurveReport, Fidelity, Problem, Reporter, Strategy, TrialId,
     Verdict,
 };
-use heirloom_plugin_abi::columns::{
-    self, Ask, Knowledge, Observations, Outcomes, Proposals, Report, Requests, Scoring,
-};
+use heirloom_plugin_abi::columns::{self, Ask, Knowledge, Observations, Report, Requests, Scoring};
 use heirloom_plugin_abi::{
     Context, EstimatorObject, EventWriter, HostServices, Kind, LoadedLibrary, LogSink, ProxyObject,
     StrategyObject, Wire, read_problem, read_space, verdict_code, verdict_from_code,
@@ -220,8 +218,7 @@ impl Component {
             (Self::Strategy(strategy), verb) => serve_strategy(strategy, verb, body, frame)?,
             (Self::Estimator(estimator), Verb::Evaluate) => {
                 let link = LINK.get().expect("it is made before the component");
-                let requests = Requests::read_all(body)?.to_model()?;
-                Outcomes::from_model(&estimator.try_evaluate(&requests, link)?).write(frame);
+                estimator.evaluate_columns(&Requests::read_all(body)?, link)?.write(frame);
             }
             (Self::Proxy(proxy), Verb::Score) => {
                 let (configurations, seed) = Scoring::read_all(body)?.to_model()?;
@@ -243,11 +240,9 @@ fn serve_strategy(
 ) -> Result<(), ComponentError> {
     match verb {
         Verb::Ask => {
-            let ask = Ask::read_all(body)?;
-            let pending = ask.pending()?;
-            Proposals::from_model(&strategy.ask(&ask.request(&pending))?)?.write(frame);
+            strategy.ask_columns(&Ask::read_all(body)?)?.write(frame);
         }
-        Verb::Tell => strategy.tell(&Observations::read_all(body)?.to_model()?)?,
+        Verb::Tell => strategy.tell_columns(&Observations::read_all(body)?)?,
         Verb::Judge => verdict_code(strategy.judge(&Report::read_all(body)?.to_model())?).write(frame),
         Verb::Inform => u8::from(strategy.inform(&Knowledge::read_all(body)?.to_model()?)?).write(frame),
         Verb::Recommend => {
