@@ -137,7 +137,8 @@ impl<'a> Batch<'a> {
         self.db
             .prepare_cached(
                 "INSERT INTO point (run, trial, attempt, number, step, cost_seconds, objectives)
-                 SELECT ?1, ?2, ?3, count(*), ?4, ?5, ?6 FROM point WHERE run = ?1 AND trial = ?2 AND attempt = ?3",
+                 SELECT ?1, ?2, ?3, coalesce(max(number), -1) + 1, ?4, ?5, ?6 FROM point
+                 WHERE run = ?1 AND trial = ?2 AND attempt = ?3",
             )?
             .execute(params![
                 self.key,
