@@ -22,7 +22,8 @@ use crate::row::Row;
 const N_PARAMETERS: usize = 6;
 const N_REPETITIONS: usize = 30;
 const N_CALLS: usize = 20_000;
-const N_ROWS: usize = 10_000;
+/// Rows in a batch.
+const N_ROWS: usize = 1_000;
 
 /// The plugin's work behind a plain trait object.
 struct Plain(Arc<Space>);

@@ -43,10 +43,10 @@ pub fn serve() -> io::Result<()> {
     let frames = Mutex::new(FrameReader::new(socket.try_clone()?));
     let link = LINK.get_or_init(|| Link { frames, out: Mutex::new(socket) });
 
-    let mut component = None;
+    let (mut component, mut body) = (None, Vec::new());
     loop {
-        let (verb, body) = match link.receive() {
-            Ok(frame) => frame,
+        let verb = match link.receive(&mut body) {
+            Ok(verb) => verb,
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(()),
             Err(error) => return Err(error),
         };
@@ -99,10 +99,13 @@ fn end_with_host(socket: &UnixStream) {
 }
 
 impl Link {
-    fn receive(&self) -> io::Result<(Verb, Vec<u8>)> {
+    /// The next frame's verb; its body replaces what `body` held. The frames are free again when it returns.
+    fn receive(&self, body: &mut Vec<u8>) -> io::Result<Verb> {
         let mut frames = self.frames.lock().unwrap_or_else(PoisonError::into_inner);
         let verb = frames.receive()?;
-        Ok((verb, frames.last_body().to_vec()))
+        body.clear();
+        body.extend_from_slice(frames.last_body());
+        Ok(verb)
     }
 
     fn send(&self, verb: Verb, frame: &mut [u8]) -> io::Result<()> {
