@@ -42,6 +42,8 @@ pub(crate) struct Pending {
     pub(crate) transferred: bool,
     /// Attempts made at it so far.
     pub(crate) attempts: u32,
+    /// Of those, the ones that a person cancelled; the others ended with their host.
+    pub(crate) cancelled: u32,
 }
 
 impl Ledger {
@@ -65,7 +67,10 @@ impl Ledger {
         self.next_trial = TrialId(trial.0 + 1);
         if alive {
             self.n_trials += 1;
-            self.pending.insert(trial, Pending { proposal: proposal.clone(), transferred, attempts: 0 });
+            self.pending.insert(
+                trial,
+                Pending { proposal: proposal.clone(), transferred, attempts: 0, cancelled: 0 },
+            );
         }
         trial
     }

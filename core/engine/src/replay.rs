@@ -32,10 +32,15 @@ pub(crate) fn replay(run: &mut Loop<'_>, history: &[Event]) -> Result<Ends, Engi
             }
             Event::Reported { .. } => {}
             Event::Finished { trial, attempt, result, .. } => {
-                let ended = !matches!(result, Err(failure)
-                    if matches!(failure.kind, FailureKind::Cancelled | FailureKind::Filtered));
-                if ended {
-                    ends.insert(*trial, (*attempt, result.clone()));
+                match result.as_ref().err().map(|failure| failure.kind) {
+                    Some(FailureKind::Filtered) => {}
+                    Some(FailureKind::Cancelled) => {
+                        let pending = run.ledger.pending.get_mut(trial);
+                        pending.ok_or(EngineError::BrokenHistory { trial: *trial })?.cancelled += 1;
+                    }
+                    _ => {
+                        ends.insert(*trial, (*attempt, result.clone()));
+                    }
                 }
             }
             Event::Told { trial } => {

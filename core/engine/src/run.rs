@@ -13,7 +13,7 @@ use thiserror::Error;
 
 use crate::executor::{Executor, Signal};
 use crate::filter::{ProxyFilter, Screened, n_to_ask, screen};
-use crate::ledger::{Incumbent, Ledger};
+use crate::ledger::{Incumbent, Ledger, Pending};
 use crate::replay::replay;
 use crate::stop::StopSignal;
 use crate::supervisor::Supervisor;
@@ -230,11 +230,11 @@ impl<'a> Loop<'a> {
     fn take_up(&mut self, mut untold: BTreeMap<TrialId, (u32, Result<Outcome, Failure>)>) {
         let pending: Vec<TrialId> = self.ledger.pending.keys().copied().collect();
         for trial in pending {
-            let attempts = self.ledger.pending[&trial].attempts;
+            let Pending { attempts, cancelled, .. } = self.ledger.pending[&trial];
             if let Some((attempt, result)) = untold.remove(&trial) {
                 self.ended.push(Ended { trial, attempt, result, wall_seconds: 0.0, recorded: true });
-            } else if attempts >= MAX_ATTEMPTS {
-                let message = format!("the host died {attempts} times while this trial ran");
+            } else if attempts - cancelled >= MAX_ATTEMPTS {
+                let message = format!("the host died {MAX_ATTEMPTS} times while this trial ran");
                 self.reject(trial, attempts, Failure::new(FailureKind::Crashed, message));
             } else {
                 self.submit(trial);

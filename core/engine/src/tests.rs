@@ -387,7 +387,14 @@ fn cancelled_trials_stay_pending_and_are_evaluated_on_resume() {
     };
     let memory = setup.memory.clone();
     assert_eq!(setup.run(&spec(8), &[]).unwrap().n_trials, 3);
-    let end = Setup::new().run(&spec(8), &memory.events()).unwrap();
+    let mut history = memory.events();
+    // However often a person interrupts it, the trial is not given up.
+    for attempt in 2..=5 {
+        let cancelled = Err(Failure::new(FailureKind::Cancelled, "told to end"));
+        history.push(Event::Started { trial: TrialId(3), attempt });
+        history.push(Event::Finished { trial: TrialId(3), attempt, result: cancelled, wall_seconds: 0.0 });
+    }
+    let end = Setup::new().run(&spec(8), &history).unwrap();
     assert_eq!((end.n_trials, end.n_failed), (8, 0));
 }
 

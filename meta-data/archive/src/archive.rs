@@ -5,10 +5,13 @@ use std::ops::Deref;
 use std::path::Path;
 use std::sync::Arc;
 
-use heirloom_model::{Event, Origin, RecordError, Recorder};
+use heirloom_model::{Event, Failure, FailureKind, Origin, RecordError, Recorder};
 
 use crate::sqlite::SqliteStore;
-use crate::{ArchiveError, MergeReport, Result, RunHeader, RunId, RunState, RunSummary, Store, TrialRecord};
+use crate::{
+    ArchiveError, AttemptRecord, MergeReport, Result, RunHeader, RunId, RunState, RunSummary, Store,
+    TrialRecord, TrialState,
+};
 
 /// Runs, trials, curves, tasks and artifacts, kept. Clones share one opened archive.
 ///
@@ -72,13 +75,16 @@ impl Archive {
     ///
     /// `Proposed` and `Told` stand exactly as they were recorded, each `Finished` right before its `Told`. Trials
     /// that finished and were not told come with `Finished` at the end, by number; trials that were begun and did
-    /// not finish come there with `Started` of their newest attempt: later ones must have higher numbers.
+    /// not finish come there with `Started` of their newest attempt (later ones must have higher numbers) and with
+    /// `Finished` of every attempt that was cancelled.
     pub fn history(&self, run: RunId) -> Result<Vec<Event>> {
         let mut curves = BTreeMap::new();
         self.store.curves(run, &mut |trial, points| {
             curves.insert(trial, points);
             Ok(())
         })?;
+        let mut cancelled: Vec<AttemptRecord> = self.store.attempts(run)?;
+        cancelled.retain(|attempt| attempt.state == TrialState::Pending);
         // Each step of the run with its events; what was not told comes last.
         let mut steps: Vec<(u64, Event)> = Vec::new();
         self.store.trials(run, &mut |trial| {
@@ -94,6 +100,8 @@ impl Archive {
                 steps.push((step, Event::Finished { trial: id, attempt, result, wall_seconds }));
             } else if attempt > 0 {
                 steps.push((u64::MAX, Event::Started { trial: id, attempt }));
+                let of_trial = cancelled.iter().filter(|attempt| attempt.trial == id);
+                steps.extend(of_trial.map(|attempt| (u64::MAX, attempt_was_cancelled(attempt))));
             }
             if let Some(step) = trial.told {
                 steps.push((step, Event::Told { trial: id }));
@@ -169,5 +177,15 @@ pub struct RunRecorder {
 impl Recorder for RunRecorder {
     fn record(&mut self, events: &[Event]) -> Result<(), RecordError> {
         Ok(self.store.append(self.run, events)?)
+    }
+}
+
+fn attempt_was_cancelled(attempt: &AttemptRecord) -> Event {
+    let wall_seconds = attempt.ended.and_then(|ended| ended.duration_since(attempt.started).ok());
+    Event::Finished {
+        trial: attempt.trial,
+        attempt: attempt.number,
+        result: Err(Failure::new(FailureKind::Cancelled, "the run was ended")),
+        wall_seconds: wall_seconds.unwrap_or_default().as_secs_f64(),
     }
 }

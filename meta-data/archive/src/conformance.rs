@@ -270,7 +270,12 @@ fn a_cancelled_trial_stays_pending(archive: &Archive) {
     let cancelled = Err(Failure::new(FailureKind::Cancelled, "the run was ended"));
     let cancelled = Event::Finished { trial, attempt: 1, result: cancelled, wall_seconds: 1.0 };
     recorder.record(&[proposed(0), started(1), cancelled]).unwrap();
-    assert_eq!(archive.history(run).unwrap(), [proposed(0), started(1)]);
+    let history = archive.history(run).unwrap();
+    assert_eq!(history[..2], [proposed(0), started(1)]);
+    let [Event::Finished { attempt: 1, result: Err(failure), .. }] = &history[2..] else {
+        panic!("{history:?}")
+    };
+    assert_eq!(failure.kind, FailureKind::Cancelled);
     recorder.record(&[Event::Told { trial }]).unwrap_err();
     recorder.record(&[started(1)]).unwrap_err();
     recorder.record(&[started(2), finished(0, 2, 0.5), Event::Told { trial }]).unwrap();
