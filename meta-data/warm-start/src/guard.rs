@@ -5,7 +5,9 @@
 //! one time in ten. And during the run, of the trials: how often do transferred ones land in the best tenth so
 //! far, how often the strategy's own?
 
+use crate::PastTask;
 use crate::landscape::Landscape;
+use crate::near::prior_weights;
 use crate::rank::quantiles;
 use crate::weights::consensus;
 
@@ -37,7 +39,7 @@ impl Guard {
     /// Takes each past task for the new one in turn and chooses the boldness of the best cautious chance: the mean
     /// over tasks less the standard deviation between them, so that it would have helped on an unlucky task too.
     /// Cold draws are among the choices and never vary: where past tasks mislead about one another, they win.
-    pub(crate) fn new(landscape: &Landscape, weights: &[f64]) -> Self {
+    pub(crate) fn new(landscape: &Landscape, tasks: &[PastTask], weights: &[f64]) -> Self {
         let mut checked: Vec<usize> = (0..landscape.n_tasks()).collect();
         checked.sort_by(|&a, &b| weights[b].total_cmp(&weights[a]));
         checked.truncate(MAX_CHECKED);
@@ -46,13 +48,13 @@ impl Guard {
             return Self { n_draws: DRAWS[1], prior_chance: 1.5 * GOOD, correlation: 0.3, n_checked: 0 };
         }
         let trials: Vec<Foretold> =
-            checked.into_iter().map(|task| Foretold::new(landscape, weights, task)).collect();
-        let chance = |choice: usize| cautious(trials.iter().map(|foretold| foretold.chances[choice]));
-        let bolder = |best, choice| if chance(choice) > chance(best) { choice } else { best };
+            checked.into_iter().map(|task| Foretold::new(landscape, tasks, task)).collect();
+        let of = |choice: usize| trials.iter().map(move |foretold| foretold.chances[choice]);
+        let bolder = |best, choice| if cautious(of(choice)) > cautious(of(best)) { choice } else { best };
         let best = (1..DRAWS.len()).fold(0, bolder);
         Self {
             n_draws: DRAWS[best],
-            prior_chance: chance(best).max(GOOD),
+            prior_chance: (of(best).sum::<f64>() / trials.len() as f64).max(GOOD),
             correlation: cautious(trials.iter().map(|foretold| foretold.correlation)),
             n_checked: trials.len(),
         }
@@ -81,6 +83,9 @@ impl Guard {
     /// The share of trials to transfer, `0..=1`, after the trials with `objectives` `[n]`, of which `transferred[i]`
     /// were: the excess of the chance of a good trial over the strategy's own chance.
     pub(crate) fn share(&self, objectives: &[f64], transferred: &[bool]) -> f64 {
+        if self.n_draws == 1 {
+            return 0.0;
+        }
         let good = quantiles(objectives).into_iter().map(|quantile| quantile <= GOOD);
         let mut counts = [(0.0, 0.0); 2];
         for (good, &transferred) in good.zip(transferred) {
@@ -102,8 +107,8 @@ struct Foretold {
 }
 
 impl Foretold {
-    fn new(landscape: &Landscape, weights: &[f64], task: usize) -> Self {
-        let mut others = weights.to_vec();
+    fn new(landscape: &Landscape, tasks: &[PastTask], task: usize) -> Self {
+        let mut others = prior_weights(tasks[task].meta_features.as_ref(), tasks);
         others[task] = 0.0;
         let total: f64 = others.iter().sum();
         others.iter_mut().for_each(|weight| *weight /= total);
@@ -124,7 +129,7 @@ impl Foretold {
     }
 }
 
-/// Mean less standard deviation, of two or more.
+/// Mean less standard deviation, of two or more: what about five tasks in six exceed.
 fn cautious(values: impl Iterator<Item = f64>) -> f64 {
     let values: Vec<f64> = values.collect();
     let n = values.len() as f64;

@@ -166,8 +166,8 @@ fn candidates(space: &Space, tasks: &[PastTask]) -> Vec<Configuration> {
     tasks.iter().flat_map(|task| &task.configurations).for_each(&mut add);
     let n_rows: usize = tasks.iter().map(|task| task.configurations.len()).sum();
     let n_known = known_len(tasks);
-    // Half of the table filled: the tasks speak about the same configurations, and measurements beat predictions.
-    if 2 * n_rows >= n_known * tasks.len() && tasks.len() > 1 {
+    // A table nearly full: the tasks speak about the same configurations, and measurements beat predictions.
+    if 10 * n_rows >= 9 * n_known * tasks.len() && tasks.len() > 1 {
         return candidates;
     }
     let mut rng = Seed::from_number(0).derive("warm-start candidates", 0).rng();

@@ -21,3 +21,6 @@ mod guard;
 mod forest;
 
 mod rank;
+
+#[cfg(test)]
+mod tests;

@@ -1,24 +1,30 @@
 //! Which past tasks resemble the new one, before its first trial.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use crate::{MetaFeatures, PastTask};
 
-/// The distance at which a task's influence has halved is that of the eighth nearest one: the number of
+/// A task's influence has fallen to 1/e at the distance of the eighth nearest one: the number of
 /// neighbours that carried auto-sklearn's warm start was 5 to 25 (Feurer et al. 2015), and of a hundred past data
-/// sets about eight are of a kind.
+/// sets about eight are of a kind. Of fewer than 24 tasks it is the third part.
 const N_NEAR: usize = 8;
 
-/// Half of the weight goes by nearness, half to all tasks alike: meta-features mislead often enough that no task
-/// is ruled out before the first trial.
-const EVEN_SHARE: f64 = 0.5;
+/// So much of the weight goes to all tasks alike: meta-features may mislead, and a weight of zero could never be
+/// corrected.
+const EVEN_SHARE: f64 = 0.02;
 
 /// A robust coordinate beyond this many interquartile ranges says "far out" and no more.
 const FAR_OUT: f64 = 3.0;
 
+/// A feature unknown on either side leaves the two tasks apart as far as two tasks usually are, one interquartile
+/// range: so that a task of which hardly anything is known is neither near nor far.
+const UNKNOWN_GAP: f64 = 1.0;
+
 /// The weight of each past task from meta-features alone, `[t]`, summing to 1.
 ///
 /// Features are centred at their median and scaled by their interquartile range over the past tasks, counts as
-/// logarithms; a distance is the mean over features known on both sides. A task of unknown distance weighs as
-/// much as the mean of the others. Without any meta-features all tasks weigh the same.
+/// logarithms; a distance is the mean gap. A task that shares no feature with the new one weighs as much as the mean
+/// of the others. Without any meta-features all tasks weigh the same.
 pub(crate) fn prior_weights(new: Option<&MetaFeatures>, tasks: &[PastTask]) -> Vec<f64> {
     let n = tasks.len() as f64;
     let distances = distances(new, tasks);
@@ -27,39 +33,38 @@ pub(crate) fn prior_weights(new: Option<&MetaFeatures>, tasks: &[PastTask]) -> V
         return vec![1.0 / n; tasks.len()];
     }
     known.sort_by(f64::total_cmp);
-    let near = known[N_NEAR.min(known.len() - 1)].max(f64::MIN_POSITIVE);
+    let near = known[N_NEAR.min(known.len() / 3)].max(f64::MIN_POSITIVE);
     let nearness: Vec<Option<f64>> = distances.iter().map(|d| d.map(|d| (-(d / near).powi(2)).exp())).collect();
     let mean = nearness.iter().flatten().sum::<f64>() / known.len() as f64;
     let total: f64 = nearness.iter().map(|nearness| nearness.unwrap_or(mean)).sum();
-    let weight = |nearness: &Option<f64>| {
-        (1.0 - EVEN_SHARE) * nearness.unwrap_or(mean) / total + EVEN_SHARE / n
-    };
+    let weight = |nearness: &Option<f64>| (1.0 - EVEN_SHARE) * nearness.unwrap_or(mean) / total + EVEN_SHARE / n;
     nearness.iter().map(weight).collect()
 }
 
+/// Mean gap over the features that any past task knows, `[t]`; `None` for a task that shares none with the new one.
 fn distances(new: Option<&MetaFeatures>, tasks: &[PastTask]) -> Vec<Option<f64>> {
     let Some(new) = new else { return vec![None; tasks.len()] };
+    let names: BTreeSet<&String> =
+        tasks.iter().filter_map(|task| task.meta_features.as_ref()).flat_map(BTreeMap::keys).collect();
     let mut sums = vec![(0.0, 0usize); tasks.len()];
-    for (name, &value) in new {
-        let at = |features: &MetaFeatures| features.get(name).map(|&value| coordinate(name, value));
-        let past: Vec<Option<f64>> = tasks
-            .iter()
-            .map(|task| task.meta_features.as_ref().and_then(at).filter(|value| value.is_finite()))
-            .collect();
-        let here = coordinate(name, value);
+    let mut n_features = 0;
+    for name in names {
+        let known = |features: &MetaFeatures| {
+            features.get(name).map(|&value| coordinate(name, value)).filter(|value| value.is_finite())
+        };
+        let past: Vec<Option<f64>> =
+            tasks.iter().map(|task| task.meta_features.as_ref().and_then(known)).collect();
         let Some((median, scale)) = robust_scale(&past) else { continue };
-        if !here.is_finite() {
-            continue;
-        }
+        n_features += 1;
         let place = |value: f64| ((value - median) / scale).clamp(-FAR_OUT, FAR_OUT);
-        for (sum, past) in sums.iter_mut().zip(past) {
-            if let Some(past) = past {
-                sum.0 += (place(past) - place(here)).abs();
-                sum.1 += 1;
-            }
+        let here = known(new).map(place);
+        for ((sum, n_shared), past) in sums.iter_mut().zip(past) {
+            let gap = here.zip(past).map(|(here, past)| (place(past) - here).abs());
+            *sum += gap.unwrap_or(UNKNOWN_GAP);
+            *n_shared += usize::from(gap.is_some());
         }
     }
-    sums.into_iter().map(|(sum, n)| (n > 0).then(|| sum / n as f64)).collect()
+    sums.into_iter().map(|(sum, n_shared)| (n_shared > 0).then(|| sum / n_features as f64)).collect()
 }
 
 /// Counts span orders of magnitude; what `NumberOf…` and `Symbols…` name are counts.

@@ -16,9 +16,15 @@ pub(crate) struct Covered {
 }
 
 impl Covered {
-    /// Nothing covered yet: the worst regret on each of `n_tasks`.
-    pub(crate) fn nothing(n_tasks: usize) -> Self {
-        Self { best: vec![1.0; n_tasks] }
+    /// Nothing covered yet: the median regret on each task. A configuration is worth what it gains over a typical
+    /// one; to be far worse than that costs one evaluation, no more.
+    pub(crate) fn nothing(landscape: &Landscape) -> Self {
+        let median = |task: usize| {
+            let mut regrets = landscape.regrets(task).to_vec();
+            regrets.sort_by(f64::total_cmp);
+            regrets[regrets.len() / 2]
+        };
+        Self { best: (0..landscape.n_tasks()).map(median).collect() }
     }
 
     /// Adds a configuration.
@@ -31,8 +37,12 @@ impl Covered {
         self.best.iter().zip(standings).map(|(best, standing)| (best - standing.regret).max(0.0)).collect()
     }
 
-    /// The next candidate: which lowers the weighted mean best regret most; among equals, that of the lowest mean
-    /// regret. `taken[c]` says which are out; `None` where all are.
+    /// The next candidate: which lowers the weighted mean best regret most. `taken[c]` says which are out; `None`
+    /// where all are.
+    ///
+    /// The new task is none of the `t` past ones: by Laplace's rule of succession it gets one part in `t + 1`, as a
+    /// task that nothing covers yet and of which the mean regret is the best guess. Between many tasks that only
+    /// breaks ties; from two it keeps the portfolio from chasing each one's own luck.
     pub(crate) fn next(&self, landscape: &Landscape, weights: &[f64], taken: &[bool]) -> Option<usize> {
         let n = landscape.candidates().len();
         let (mut left, mut means) = (vec![0.0; n], vec![0.0; n]);
@@ -42,7 +52,9 @@ impl Covered {
                 means[place] += weight * regret;
             }
         }
-        let order = |&a: &usize, &b: &usize| left[a].total_cmp(&left[b]).then(means[a].total_cmp(&means[b]));
+        let n_tasks = weights.len() as f64;
+        let cost = |place: usize| n_tasks * left[place] + means[place];
+        let order = |&a: &usize, &b: &usize| cost(a).total_cmp(&cost(b));
         (0..n).filter(|&place| !taken[place]).min_by(order)
     }
 }

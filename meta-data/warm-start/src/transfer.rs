@@ -1,6 +1,7 @@
 //! The warm start itself: the trait [`WarmStart`] over the parts that decide.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use heirloom_model::{
     AskRequest, ComponentError, Configuration, Fidelity, Observation, PriorKnowledge, PriorObservation, Proposal,
@@ -26,13 +27,15 @@ const MAX_SOURCES: usize = 8;
 const N_INFORMED: usize = 32;
 
 /// A warm start from past tasks; see the crate's description for the method.
-#[derive(Debug)]
+///
+/// A clone is cheap: what was learned of the past tasks is shared.
+#[derive(Debug, Clone)]
 pub struct Transfer {
     options: Options,
     fidelity: Fidelity,
-    tasks: Vec<PastTask>,
-    landscape: Landscape,
-    places: HashMap<Configuration, usize>,
+    tasks: Arc<[PastTask]>,
+    landscape: Arc<Landscape>,
+    places: Arc<HashMap<Configuration, usize>>,
     weights: TaskWeights,
     guard: Guard,
     /// What has been told: objectives (a failure as infinity), and which were transferred.
@@ -47,18 +50,18 @@ impl Transfer {
         let space = Space::compile(knowledge.space.clone())?;
         let landscape = Landscape::new(space, &knowledge.tasks);
         let prior = prior_weights(knowledge.meta_features.as_ref(), &knowledge.tasks);
-        let guard = Guard::new(&landscape, &prior);
+        let guard = Guard::new(&landscape, &knowledge.tasks, &prior);
         let candidates = landscape.candidates().iter().cloned().enumerate();
         Ok(Self {
             options: knowledge.options.clone(),
             fidelity: knowledge.fidelity.clone(),
-            tasks: knowledge.tasks.clone(),
-            places: candidates.map(|(place, configuration)| (configuration, place)).collect(),
+            tasks: knowledge.tasks.clone().into(),
+            places: Arc::new(candidates.map(|(place, configuration)| (configuration, place)).collect()),
             taken: vec![false; landscape.candidates().len()],
-            covered: Covered::nothing(landscape.n_tasks()),
+            covered: Covered::nothing(&landscape),
             weights: TaskWeights::new(prior),
             guard,
-            landscape,
+            landscape: Arc::new(landscape),
             objectives: Vec::new(),
             transferred: Vec::new(),
         })
@@ -184,7 +187,7 @@ impl Transfer {
             0 => "only one past task: nothing to check its word against, so it is followed with care".into(),
             n => format!(
                 "each of {n} past tasks was taken for the new one: what the others agree on, followed as boldly as \
-                 is safe ({}), lands in its best tenth at least {foretold} of the time; a cold draw does 10 %",
+                 is safe ({}), lands in its best tenth {foretold} of the time; a cold draw does 10 %",
                 self.guard.n_draws().map_or("the best of all".into(), |n| format!("the best of {n} draws")),
             ),
         }];

@@ -14,7 +14,7 @@ const CORRECTION: f64 = 1.0;
 const MAX_TRIALS: usize = 300;
 
 /// What the trials so far say about each past task.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct TaskWeights {
     prior: Vec<f64>,
     agreements: Vec<Agreement>,
