@@ -17,6 +17,7 @@ fn every_command_that_prints_data_prints_json() {
         "cost_seconds",
         "end",
         "n_failed",
+        "n_filtered",
         "n_transferred",
         "n_trials",
         "name",

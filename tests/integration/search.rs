@@ -96,3 +96,48 @@ fn isolated_plugins_give_the_same_trials_as_those_in_process() {
     };
     assert_eq!(trials("none"), trials("process"));
 }
+
+#[test]
+fn a_program_of_any_language_is_searched_and_its_failures_are_failed_trials() {
+    let bench = Bench::new();
+    bench.write(
+        "train.py",
+        "import json, sys\n\
+         c = json.load(sys.stdin)\n\
+         if c['opt'] == 'adam': sys.exit('no such optimizer here')\n\
+         for epoch in (1, 2, 3):\n    \
+             print(json.dumps({'step': epoch, 'loss': (c['lr'] - 0.1) ** 2 + 1 / epoch}), flush=True)\n\
+         print(json.dumps({'loss': (c['lr'] - 0.1) ** 2, 'size': 7}))\n",
+    );
+    let rows: String = (0..60).map(|i| format!("{i},{},{}\n", i % 7, i % 2)).collect();
+    bench.write("data.csv", &format!("a,b,class\n{rows}"));
+    let text = "[task]\nname = \"mine\"\ndata = \"data.csv\"\ntarget = \"class\"\n\
+        [[space.parameter]]\nname = \"lr\"\ntype = \"float\"\nlow = 0.001\nhigh = 1.0\nlog = true\n\
+        [[space.parameter]]\nname = \"opt\"\ntype = \"categorical\"\nchoices = [\"sgd\", \"adam\"]\n\
+        [strategy]\nname = \"evolution\"\npopulation = 6\ntournament = 2\n\
+        [estimator]\nname = \"command\"\ncommand = [\"python3\", \"train.py\"]\n\
+        objectives = [{ name = \"loss\", direction = \"minimise\" }]\n\
+        [budget]\ntrials = 25\n[limits]\nseconds = 60\n[run]\nworkers = 2\n";
+    bench.write("run.toml", text);
+    let summary = bench.json(&["search", "run.toml"]);
+    assert_eq!((&summary["state"], &summary["n_trials"]), (&Json::from("finished"), &Json::from(25)));
+    let n_failed = summary["n_failed"].as_u64().unwrap();
+    assert!((1..25).contains(&n_failed), "{n_failed}");
+    assert_eq!(summary["best"]["configuration"]["opt"], "sgd");
+    assert_eq!(summary["best"]["metrics"]["size"], 7.0);
+    let trials = bench.trials("mine");
+    let failed: Vec<_> = trials.iter().filter(|trial| trial["state"] == "failed").collect();
+    assert_eq!(failed.len() as u64, n_failed);
+    assert!(failed.iter().all(|trial| trial["failure"] == "crashed" && trial["opt"] == "adam"), "{failed:?}");
+    assert!(bench.json(&["archive", "stats"])["n_curves"].as_u64().unwrap() >= 25 - n_failed);
+}
+
+#[test]
+fn a_proxy_drops_proposals_and_only_the_rest_are_trials() {
+    let bench = Bench::new();
+    let file = bench.search_file("cifar10", "random", 20);
+    let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, text + "\n[[proxy]]\nname = \"cost\"\nkeep = 0.25\n").unwrap();
+    let summary = bench.json(&["search", "cifar10.toml"]);
+    assert_eq!((&summary["n_trials"], &summary["n_filtered"]), (&Json::from(20), &Json::from(60)));
+}

@@ -1,6 +1,7 @@
 //! Where log lines go: standard error or a file, never standard output.
 
 use std::fs::OpenOptions;
+use std::io::IsTerminal;
 use std::sync::Mutex;
 
 use tracing_subscriber::EnvFilter;
@@ -16,7 +17,10 @@ pub(crate) fn start(context: &Context) -> miette::Result<()> {
         .map_err(|error| Failure::usage(format!("`{filter}` is no log filter: {error}; hint: try `info`")))?;
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_target(false);
     match &context.log_file {
-        None => builder.without_time().with_writer(std::io::stderr).init(),
+        None => {
+            let coloured = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+            builder.without_time().with_ansi(coloured).with_writer(std::io::stderr).init();
+        }
         Some(path) => {
             let file = OpenOptions::new().create(true).append(true).open(path).or_fail()?;
             builder.with_ansi(false).with_writer(Mutex::new(file)).init();

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use heirloom_archive::{Archive, RunHeader, RunId, RunState, RunSummary, TrialRecord, TrialState};
 use heirloom_engine::{EndReason, RunEnd};
-use heirloom_model::{Event, Fidelity, Objective, Origin, Space, Value};
+use heirloom_model::{Event, FailureKind, Fidelity, Objective, Origin, Space, Value};
 use serde::Serialize;
 use serde_json::Value as Json;
 
@@ -20,6 +20,8 @@ pub(crate) struct Summary {
     state: RunState,
     n_trials: u64,
     n_failed: u64,
+    /// Proposals that proxies dropped; they are no trials.
+    n_filtered: u64,
     n_transferred: u64,
     cost_seconds: f64,
     best: Option<Trial>,
@@ -89,7 +91,7 @@ impl Trial {
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
     pub(crate) n_failed: u64,
-    pub(crate) n_ended: u64,
+    pub(crate) n_filtered: u64,
     pub(crate) n_transferred: u64,
     pub(crate) cost_seconds: f64,
     pub(crate) best: Option<TrialRecord>,
@@ -109,7 +111,10 @@ impl Tally {
     }
 
     fn add(&mut self, trial: TrialRecord) {
-        self.n_ended += u64::from(trial.state.is_ended());
+        if is_filtered(&trial) {
+            self.n_filtered += 1;
+            return;
+        }
         self.n_failed += u64::from(trial.state == TrialState::Failed);
         self.n_transferred += u64::from(matches!(trial.origin, Some(Origin::WarmStart { .. })));
         match &trial.result {
@@ -121,6 +126,11 @@ impl Tally {
             self.best = Some(trial);
         }
     }
+}
+
+/// Whether a proxy dropped the proposal.
+pub(crate) fn is_filtered(trial: &TrialRecord) -> bool {
+    matches!(&trial.result, Some(Err(failure)) if failure.kind == FailureKind::Filtered)
 }
 
 /// A larger evaluation beats a smaller one; of the same size the first objective decides.
@@ -152,8 +162,9 @@ impl Summary {
             name: run.name.clone(),
             task: run.task.clone(),
             state: run.state,
-            n_trials: run.n_trials,
+            n_trials: run.n_trials - tally.n_filtered,
             n_failed: tally.n_failed,
+            n_filtered: tally.n_filtered,
             n_transferred: tally.n_transferred,
             cost_seconds: tally.cost_seconds,
             best: tally.best.as_ref().map(|trial| Trial::new(trial, &header, &space)),
@@ -192,6 +203,9 @@ impl Summary {
             self.n_trials,
             wall.unwrap_or_default()
         ))?;
+        if self.n_filtered > 0 {
+            output::line(&format!("filtered {} proposals were dropped by proxies", self.n_filtered))?;
+        }
         if self.n_transferred > 0 {
             output::line(&format!(
                 "learned  {} trials came from past tasks; `heirloom explain` tells which",

@@ -12,7 +12,7 @@ use crate::context::{Context, find_run};
 use crate::failure::{Exit, OrFail};
 use crate::output::{self, Table};
 use crate::past;
-use crate::summary::first_objective;
+use crate::summary::{first_objective, is_filtered};
 
 /// Tell what past tasks contributed to a run, and whether it helped
 #[derive(Debug, Args)]
@@ -73,7 +73,8 @@ fn shares(
     let (mut transferred, mut own) = (Share::default(), Share::default());
     let mut by_task: BTreeMap<String, Share> = BTreeMap::new();
     let mut best = f64::INFINITY;
-    let mut ended: Vec<_> = trials.iter().filter(|trial| trial.result.is_some()).collect();
+    let mut ended: Vec<_> =
+        trials.iter().filter(|trial| trial.result.is_some() && !is_filtered(trial)).collect();
     ended.sort_by_key(|trial| trial.told.unwrap_or(u64::MAX));
     for trial in ended {
         let value = match &trial.result {
