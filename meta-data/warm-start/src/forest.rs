@@ -35,7 +35,8 @@ impl Forest {
     /// Fits `targets` `[n]` at `points` `[n][d]`; `n > 0`, all values finite.
     pub(crate) fn fit(points: &[Vec<f64>], targets: &[f64], seed: Seed) -> Self {
         let grow = |tree: u64| {
-            let mut builder = Builder { points, targets, rng: seed.derive("tree", tree).rng(), nodes: Vec::new() };
+            let mut builder =
+                Builder { points, targets, rng: seed.derive("tree", tree).rng(), nodes: Vec::new() };
             builder.grow(&mut (0..points.len()).collect::<Vec<_>>());
             Tree { nodes: builder.nodes }
         };
@@ -136,9 +137,8 @@ mod tests {
     #[test]
     fn a_forest_ranks_unseen_points_of_a_smooth_function() {
         let mut rng = Seed::from_number(3).rng();
-        let mut draw = |n: usize| -> Vec<Vec<f64>> {
-            (0..n).map(|_| (0..4).map(|_| rng.uniform()).collect()).collect()
-        };
+        let mut draw =
+            |n: usize| -> Vec<Vec<f64>> { (0..n).map(|_| (0..4).map(|_| rng.uniform()).collect()).collect() };
         let truth = |x: &[f64]| (x[0] - 0.3).powi(2) + 0.5 * x[1] * x[2];
         let (train, test) = (draw(200), draw(100));
         let targets: Vec<f64> = train.iter().map(|x| truth(x)).collect();

@@ -93,7 +93,8 @@ impl Guard {
             *n_good += f64::from(u8::from(good));
             *n += 1.0;
         }
-        let chance = |prior: f64, (n_good, n): (f64, f64)| (PRIOR_TRIALS * prior + n_good) / (PRIOR_TRIALS + n);
+        let chance =
+            |prior: f64, (n_good, n): (f64, f64)| (PRIOR_TRIALS * prior + n_good) / (PRIOR_TRIALS + n);
         (1.0 - chance(GOOD, counts[0]) / chance(self.prior_chance, counts[1])).max(0.0)
     }
 }

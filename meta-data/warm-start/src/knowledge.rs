@@ -173,7 +173,8 @@ fn thin(tasks: &mut [PastTask]) {
         kept.extend(best.into_iter().take(N_BEST_KEPT).map(|(_, configuration)| configuration.clone()));
     }
     for task in tasks {
-        let rows = std::mem::take(&mut task.configurations).into_iter().zip(std::mem::take(&mut task.objectives));
+        let rows =
+            std::mem::take(&mut task.configurations).into_iter().zip(std::mem::take(&mut task.objectives));
         (task.configurations, task.objectives) =
             rows.filter(|(configuration, _)| kept.contains(configuration)).unzip();
     }

@@ -100,7 +100,8 @@ impl TaskView {
             gap if gap <= 0.0 => 0.0,
             gap => (gap / (worst - best)).min(1.0),
         };
-        let mut regret_at: Vec<(f64, f64)> = own.iter().copied().zip(objectives.into_iter().map(regret)).collect();
+        let mut regret_at: Vec<(f64, f64)> =
+            own.iter().copied().zip(objectives.into_iter().map(regret)).collect();
         regret_at.sort_by(|a, b| a.0.total_cmp(&b.0));
         let measured = task.configurations.iter().cloned().zip(own).collect();
         let mut view = Self {
@@ -135,8 +136,11 @@ impl TaskView {
     }
 
     fn fit(&self, space: &Space) -> Forest {
-        let mut rows: Vec<(Vec<f64>, f64)> =
-            self.measured.iter().map(|(configuration, &score)| (encode(space, configuration), score)).collect();
+        let mut rows: Vec<(Vec<f64>, f64)> = self
+            .measured
+            .iter()
+            .map(|(configuration, &score)| (encode(space, configuration), score))
+            .collect();
         // The map's order is not ours to rely on.
         rows.sort_by(|a, b| a.partial_cmp(b).expect("encodings and scores are finite"));
         let (points, scores): (Vec<_>, Vec<_>) = rows.into_iter().unzip();
@@ -172,8 +176,11 @@ fn candidates(space: &Space, tasks: &[PastTask]) -> Vec<Configuration> {
     }
     let mut rng = Seed::from_number(0).derive("warm-start candidates", 0).rng();
     for task in tasks {
-        let mut rows: Vec<usize> = (0..task.objectives.len()).filter(|&row| task.objectives[row].is_some()).collect();
-        rows.sort_by(|&a, &b| task.objectives[a].partial_cmp(&task.objectives[b]).expect("finite objectives"));
+        let mut rows: Vec<usize> =
+            (0..task.objectives.len()).filter(|&row| task.objectives[row].is_some()).collect();
+        rows.sort_by(|&a, &b| {
+            task.objectives[a].partial_cmp(&task.objectives[b]).expect("finite objectives")
+        });
         for &row in rows.iter().take(N_CENTRES) {
             space.neighbours(&task.configurations[row], &mut rng).iter().for_each(&mut add);
         }

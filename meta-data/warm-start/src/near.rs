@@ -34,10 +34,12 @@ pub(crate) fn prior_weights(new: Option<&MetaFeatures>, tasks: &[PastTask]) -> V
     }
     known.sort_by(f64::total_cmp);
     let near = known[N_NEAR.min(known.len() / 3)].max(f64::MIN_POSITIVE);
-    let nearness: Vec<Option<f64>> = distances.iter().map(|d| d.map(|d| (-(d / near).powi(2)).exp())).collect();
+    let nearness: Vec<Option<f64>> =
+        distances.iter().map(|d| d.map(|d| (-(d / near).powi(2)).exp())).collect();
     let mean = nearness.iter().flatten().sum::<f64>() / known.len() as f64;
     let total: f64 = nearness.iter().map(|nearness| nearness.unwrap_or(mean)).sum();
-    let weight = |nearness: &Option<f64>| (1.0 - EVEN_SHARE) * nearness.unwrap_or(mean) / total + EVEN_SHARE / n;
+    let weight =
+        |nearness: &Option<f64>| (1.0 - EVEN_SHARE) * nearness.unwrap_or(mean) / total + EVEN_SHARE / n;
     nearness.iter().map(weight).collect()
 }
 

@@ -6,8 +6,8 @@
 use std::sync::Arc;
 
 use heirloom_model::{
-    AskRequest, Configuration, Direction, FailureKind, Objective, Observation, Problem, Rng, Seed, Space, SpaceSpec,
-    TransferredProposal, TrialId, WarmStart,
+    AskRequest, Configuration, Direction, FailureKind, Objective, Observation, Problem, Rng, Seed, Space,
+    SpaceSpec, TransferredProposal, TrialId, WarmStart,
 };
 
 use crate::{Error, Knowledge, MetaFeatures, Mode, Options, PastTask, Transfer};
@@ -15,9 +15,8 @@ use crate::{Error, Knowledge, MetaFeatures, Mode, Options, PastTask, Transfer};
 const KINDS: [[f64; 4]; 2] = [[0.8, 0.2, 0.7, 0.3], [0.2, 0.9, 0.1, 0.8]];
 
 fn problem() -> Problem {
-    let parameters = ["a", "b", "c", "d"].map(|name| {
-        serde_json::json!({ "name": name, "type": "float", "low": 0.0, "high": 1.0 })
-    });
+    let parameters = ["a", "b", "c", "d"]
+        .map(|name| serde_json::json!({ "name": name, "type": "float", "low": 0.0, "high": 1.0 }));
     let spec: SpaceSpec = serde_json::from_value(serde_json::json!({ "parameter": parameters })).unwrap();
     let objective = Objective { name: "loss".into(), direction: Direction::Minimise };
     Problem::new(Arc::new(Space::compile(spec).unwrap()), objective)
@@ -36,12 +35,25 @@ fn features(kind: usize) -> MetaFeatures {
 }
 
 /// Sixty random runs on a task.
-fn past(key: &str, kind: usize, rng: &mut Rng, objective: impl Fn(&[f64; 4], &Configuration) -> f64) -> PastTask {
+fn past(
+    key: &str,
+    kind: usize,
+    rng: &mut Rng,
+    objective: impl Fn(&[f64; 4], &Configuration) -> f64,
+) -> PastTask {
     let (problem, centre) = (problem(), near(kind, rng));
     let configurations: Vec<_> = (0..60).map(|_| problem.space.sample(rng).unwrap()).collect();
-    let objectives = configurations.iter().map(|configuration| Some(objective(&centre, configuration))).collect();
+    let objectives =
+        configurations.iter().map(|configuration| Some(objective(&centre, configuration))).collect();
     let meta_features = Some([("Kind".to_owned(), kind as f64 + 0.1 * rng.normal())].into());
-    PastTask { key: key.into(), name: key.into(), meta_features, configurations, objectives, n_evaluations: 60 }
+    PastTask {
+        key: key.into(),
+        name: key.into(),
+        meta_features,
+        configurations,
+        objectives,
+        n_evaluations: 60,
+    }
 }
 
 /// Three past tasks of each kind.
@@ -65,7 +77,12 @@ fn observation(trial: u64, configuration: Configuration, result: Result<f64, Fai
 }
 
 /// Best loss after `n` trials on a task of the first kind, random search filling up; and how many were transferred.
-fn search(warm: &mut dyn WarmStart, n: u64, seed: u64, objective: impl Fn(&[f64; 4], &Configuration) -> f64) -> (f64, usize) {
+fn search(
+    warm: &mut dyn WarmStart,
+    n: u64,
+    seed: u64,
+    objective: impl Fn(&[f64; 4], &Configuration) -> f64,
+) -> (f64, usize) {
     let seed = Seed::from_number(seed);
     let centre = near(0, &mut seed.derive("task", 0).rng());
     let (mut best, mut n_transferred) = (f64::INFINITY, 0);

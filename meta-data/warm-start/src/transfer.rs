@@ -4,10 +4,11 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use heirloom_model::{
-    AskRequest, ComponentError, Configuration, Fidelity, Observation, PriorKnowledge, PriorObservation, Proposal,
-    Space, TaskInfluence, TransferSource, TransferredProposal, WarmStart, WarmStartReport,
+    AskRequest, ComponentError, Configuration, Fidelity, Observation, PriorKnowledge, PriorObservation,
+    Proposal, Space, TaskInfluence, TransferSource, TransferredProposal, WarmStart, WarmStartReport,
 };
 
+use crate::Error;
 use crate::guard::Guard;
 use crate::knowledge::{Knowledge, Mode, Options, PastTask};
 use crate::landscape::{Landscape, Standing};
@@ -15,7 +16,6 @@ use crate::near::prior_weights;
 use crate::portfolio::Covered;
 use crate::rank::normal_quantile;
 use crate::weights::{TaskWeights, consensus};
-use crate::Error;
 
 /// Spreads transferred trials evenly among the others: the golden ratio's multiples, modulo 1.
 const GOLDEN: f64 = 0.618_033_988_749_894_9;
@@ -87,7 +87,13 @@ impl Transfer {
     }
 
     /// The next transferred candidate.
-    fn choose(&self, request: &AskRequest<'_>, index: usize, covered: &Covered, taken: &[bool]) -> Option<usize> {
+    fn choose(
+        &self,
+        request: &AskRequest<'_>,
+        index: usize,
+        covered: &Covered,
+        taken: &[bool],
+    ) -> Option<usize> {
         let weights = self.weights.now();
         let n_draws = self.guard.n_draws().filter(|_| self.options.mode != Mode::Replace);
         let Some(n_draws) = n_draws else { return covered.next(&self.landscape, &weights, taken) };
@@ -212,7 +218,12 @@ impl Transfer {
 
 /// Each task's part in a choice: its weight times what the configuration gains on it; where nothing is gained any
 /// more, its weight times how well the configuration stands there.
-fn sources(tasks: &[PastTask], weights: &[f64], standings: &[Standing], covered: &Covered) -> Vec<TransferSource> {
+fn sources(
+    tasks: &[PastTask],
+    weights: &[f64],
+    standings: &[Standing],
+    covered: &Covered,
+) -> Vec<TransferSource> {
     let gains = covered.gains(standings);
     let gained = gains.iter().zip(weights).any(|(gain, weight)| gain * weight > 0.0);
     let source = |place: usize| {

@@ -57,9 +57,8 @@ impl TaskWeights {
     /// Now, `[t]`, summing to 1: `prior · exp(−θ · 2 D / n)` with `D` discordant pairs among `n` trials.
     pub(crate) fn now(&self) -> Vec<f64> {
         let n = self.trials.len().max(1) as f64;
-        let log_weight = |(prior, agreement): (&f64, &Agreement)| {
-            prior.ln() - CORRECTION * 2.0 * agreement.discordant / n
-        };
+        let log_weight =
+            |(prior, agreement): (&f64, &Agreement)| prior.ln() - CORRECTION * 2.0 * agreement.discordant / n;
         let logs: Vec<f64> = self.prior.iter().zip(&self.agreements).map(log_weight).collect();
         let top = logs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
         let weights: Vec<f64> = logs.into_iter().map(|log| (log - top).exp()).collect();

@@ -173,11 +173,14 @@ fn oboe() -> Result<Option<Errors>, Box<dyn std::error::Error>> {
     })?;
     let sizes = Table::read(folder.join("datasets.parquet"))?;
     let numbers = sizes.column("openml_dataset_id")?.as_ints()?.iter().copied();
-    let sizes: BTreeMap<i64, i64> = numbers.zip(sizes.column("n_instances")?.as_ints()?.iter().copied()).collect();
+    let sizes: BTreeMap<i64, i64> =
+        numbers.zip(sizes.column("n_instances")?.as_ints()?.iter().copied()).collect();
     let table = Table::read(folder.join("runs.parquet"))?;
     let ids = table.column("openml_dataset_id")?.as_ints()?;
-    errors(ids, table.column("config_id")?.as_ints()?, &table.column("err_bac")?.to_f64()?, &features, |id| sizes[&id])
-        .map(Some)
+    errors(ids, table.column("config_id")?.as_ints()?, &table.column("err_bac")?.to_f64()?, &features, |id| {
+        sizes[&id]
+    })
+    .map(Some)
 }
 
 type Features = BTreeMap<i64, MetaFeatures>;
