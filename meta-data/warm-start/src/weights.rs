@@ -6,8 +6,8 @@ use crate::landscape::{Landscape, Standing};
 use crate::rank::Agreement;
 
 /// How much a trial counts against a task that ranks it wrongly: θ of a Mallows model whose log-likelihood is the
-/// mean number of discordant pairs a trial. Chosen on auto-sklearn's tables among 0, 1, 2 and 4, between which the
-/// regret there hardly differs, and confirmed on Oboe's.
+/// mean number of discordant pairs a trial. Chosen among 0, 1, 2 and 4 on auto-sklearn's and Oboe's
+/// tables, between which the regret hardly differs.
 const CORRECTION: f64 = 1.0;
 
 /// Trials that are compared; more of them would not change a verdict about a past task.
