@@ -121,6 +121,37 @@ fn ctrl_c_ends_the_run_in_order_and_resume_finishes_it() {
 }
 
 #[test]
+fn a_second_ctrl_c_cancels_what_runs_and_resume_makes_it_again() {
+    let bench = Bench::new();
+    // Trials hang until the file `go` is there.
+    let script = "while [ ! -e go ]; do sleep 0.05; done; echo '{\\\"loss\\\": 1.5}'";
+    let text = format!(
+        "[task]\nname = \"slow\"\n[[space.parameter]]\nname = \"x\"\ntype = \"float\"\nlow = 0.0\nhigh = 1.0\n\
+         [strategy]\nname = \"random\"\n[estimator]\nname = \"command\"\ncommand = [\"sh\", \"-c\", \"{script}\"]\n\
+         objectives = [{{ name = \"loss\", direction = \"minimise\" }}]\n[budget]\ntrials = 4\n"
+    );
+    bench.write("run.toml", &text);
+    let child = start(&bench, &["search", "run.toml"]);
+    std::thread::sleep(Duration::from_millis(700));
+    signal(&child, "INT");
+    std::thread::sleep(Duration::from_millis(300));
+    signal(&child, "INT");
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(130), "{}", complaint(&output));
+    assert!(complaint(&output).contains("stopping now"), "{}", complaint(&output));
+    assert_eq!(bench.runs()[0]["state"], "interrupted");
+    assert!(
+        bench.trials("slow").iter().all(|trial| trial["state"] != "failed"),
+        "{:?}",
+        bench.trials("slow")
+    );
+
+    bench.write("go", "");
+    let resumed = bench.json(&["resume"]);
+    assert_eq!((&resumed["n_trials"], &resumed["n_failed"]), (&Json::from(4), &Json::from(0)));
+}
+
+#[test]
 fn a_resumed_warm_search_knows_what_it_knew_when_it_began() {
     let past = |bench: &Bench| {
         bench.search_file("cifar10", "random", 150);

@@ -7,6 +7,7 @@ use heirloom_archive::{Archive, MetaFeatures, RunState, Task};
 use heirloom_config::{RunConfig, RunFile, WarmStartMode};
 use heirloom_dataset::{Dataset, DatasetOptions, Target};
 use heirloom_engine::RunEnd;
+use serde_json::json;
 
 use crate::catalogue::Plugins;
 use crate::context::Context;
@@ -57,7 +58,9 @@ impl Search {
         // Made before the archive is touched: what is wrong with it belongs to the run file.
         job.strategy().map_err(|blame| blame.in_file(&file))?;
         if self.check {
-            if !context.json {
+            if context.json {
+                output::json(&json!({ "configuration_hash": config.hash(), "configuration": config }))?;
+            } else {
                 output::line(&format!("`{}` is right", self.file.display()))?;
             }
             return Ok(Exit::Done);
