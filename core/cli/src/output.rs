@@ -69,7 +69,7 @@ pub(crate) fn number(value: f64) -> String {
     let size = value.abs();
     if !value.is_finite() {
         "–".into()
-    } else if value == 0.0 || (1e-3..1e7).contains(&size) {
+    } else if size < 1e-12 || (1e-3..1e7).contains(&size) {
         let decimals = if size >= 1000.0 {
             1
         } else if size >= 10.0 {
