@@ -8,6 +8,9 @@ mod search;
 // Ctrl-C, kill -9, a full disk: nothing that was finished is lost.
 mod resume;
 
+// Plugins that are broken on purpose.
+mod faults;
+
 // Many processes on one archive.
 mod crowd;
 

@@ -48,7 +48,7 @@ impl Supervisor {
             Err(RecvTimeoutError::Disconnected) => format!("the strategy's thread died in `{method}`"),
             Err(RecvTimeoutError::Timeout) => format!(
                 "the strategy has not returned from `{method}` for {} s; hint: run it with `isolation = \
-                 \"process\"`, or raise `run.strategy_seconds`",
+                 \"process\"`, where a hang costs its worker",
                 self.limit.as_secs_f64()
             ),
         };

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::sync::Arc;
 
-use heirloom_model::{Configuration, FailureKind, Fidelity, Outcome, Space, Value};
+use heirloom_model::{Configuration, Failure, FailureKind, Fidelity, Outcome, Space, Value};
 use parquet::basic::{Compression, LogicalType, Repetition, Type as Physical, ZstdLevel};
 use parquet::data_type::{ByteArray, ByteArrayType, DoubleType, Int64Type};
 use parquet::file::properties::WriterProperties;
@@ -36,7 +36,7 @@ impl Archive {
     /// Writes a run's trials and recorded evaluations as a table.
     ///
     /// Columns: `trial`, `state`, the parameters by name, the fidelities, the objectives **in the direction people
-    /// see** (an accuracy is an accuracy again), `cost_seconds`, `wall_seconds`, `failure`, then `metric.NAME` and
+    /// see** (an accuracy is an accuracy again), `cost_seconds`, `wall_seconds`, `failure`, `message`, then `metric.NAME` and
     /// `score.PROXY`. A parameter that has the name of another column gets the prefix `parameter.`.
     pub fn export(&self, run: RunId, format: ExportFormat, out: &mut (dyn Write + Send)) -> Result<()> {
         let columns = self.table(run)?;
@@ -54,14 +54,13 @@ impl Archive {
         let header = self.header(run)?;
         let mut table = Table::new(&header)?;
         self.trials(run, &mut |trial| {
-            let failure = trial.result.as_ref().and_then(|result| result.as_ref().err());
             let row = Row {
                 number: trial.id.0,
                 state: trial.state.as_str(),
                 configuration: &trial.proposal.configuration,
                 fidelity: &trial.proposal.fidelity,
                 outcome: trial.result.as_ref().and_then(|result| result.as_ref().ok()),
-                failure: failure.map(|failure| (failure.kind, failure.cost_seconds)),
+                failure: trial.result.as_ref().and_then(|result| result.as_ref().err()),
                 wall_seconds: trial.wall_seconds,
                 scores: &trial.scores,
             };
@@ -77,14 +76,15 @@ impl Archive {
                     metrics: batch.metrics.iter().map(|(name, column)| (name.clone(), column[i])).collect(),
                     ..Outcome::new(batch.objectives[i * k..][..k].to_vec(), batch.cost_seconds[i])
                 };
-                let failure = FailureKind::from_code(batch.failures[i]);
+                let failure = FailureKind::from_code(batch.failures[i])
+                    .map(|kind| Failure { cost_seconds: batch.cost_seconds[i], ..Failure::new(kind, "") });
                 table.push(&Row {
                     number: table.n_rows as u64,
                     state: if failure.is_some() { "failed" } else { "completed" },
                     configuration: &Configuration::new(&batch.configurations[i * d..][..d]),
                     fidelity: &Fidelity(batch.fidelities[i * f..][..f].to_vec()),
                     outcome: failure.is_none().then_some(&outcome),
-                    failure: failure.map(|kind| (kind, batch.cost_seconds[i])),
+                    failure: failure.as_ref(),
                     wall_seconds: None,
                     scores: &[],
                 });
@@ -101,7 +101,7 @@ struct Row<'a> {
     configuration: &'a Configuration,
     fidelity: &'a Fidelity,
     outcome: Option<&'a Outcome>,
-    failure: Option<(FailureKind, f64)>,
+    failure: Option<&'a Failure>,
     wall_seconds: Option<f64>,
     scores: &'a [(String, f64)],
 }
@@ -119,11 +119,12 @@ impl<'a> Table<'a> {
         let fidelities = header.fidelities.iter().map(|dimension| dimension.name.clone());
         let objectives = header.objectives.iter().map(|objective| objective.name.clone());
         let fixed = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
-        let around: Vec<String> = fixed(&["trial", "state", "cost_seconds", "wall_seconds", "failure"])
-            .into_iter()
-            .chain(fidelities.clone())
-            .chain(objectives.clone())
-            .collect();
+        let around: Vec<String> =
+            fixed(&["trial", "state", "cost_seconds", "wall_seconds", "failure", "message"])
+                .into_iter()
+                .chain(fidelities.clone())
+                .chain(objectives.clone())
+                .collect();
         let parameters = space.parameters().iter().map(|parameter| {
             if around.contains(&parameter.name) {
                 format!("parameter.{}", parameter.name)
@@ -133,7 +134,7 @@ impl<'a> Table<'a> {
         });
         let names =
             fixed(&["trial", "state"]).into_iter().chain(parameters).chain(fidelities).chain(objectives);
-        let names = names.chain(fixed(&["cost_seconds", "wall_seconds", "failure"]));
+        let names = names.chain(fixed(&["cost_seconds", "wall_seconds", "failure", "message"]));
         let columns = names.map(|name| Column { name, cells: Vec::new() }).collect();
         Ok(Self { header, space, columns, n_rows: 0 })
     }
@@ -153,10 +154,16 @@ impl<'a> Table<'a> {
             let value = row.outcome?.objectives.get(index)?;
             number(objective.direction.turn(*value))
         }));
-        let cost = row.outcome.map(|outcome| outcome.cost_seconds).or(row.failure.map(|(_, cost)| cost));
+        let cost = row
+            .outcome
+            .map(|outcome| outcome.cost_seconds)
+            .or(row.failure.map(|failure| failure.cost_seconds));
         cells.push(cost.and_then(number));
         cells.push(row.wall_seconds.and_then(number));
-        cells.push(row.failure.map(|(kind, _)| kind.as_str().into()));
+        cells.push(row.failure.map(|failure| failure.kind.as_str().into()));
+        let message =
+            row.failure.map(|failure| failure.message.as_str()).filter(|message| !message.is_empty());
+        cells.push(message.map(Value::from));
         for (column, cell) in self.columns.iter_mut().zip(cells) {
             column.cells.push(cell);
         }
@@ -313,8 +320,8 @@ mod tests {
         let x = sample_proposal(1).configuration.values()[0];
         let y = sample_proposal(1).configuration.values()[1];
         let expected = format!(
-            "trial,state,x,y,epochs,val_acc,cost_seconds,wall_seconds,failure,score.synflow\n\
-             0,completed,0,-5,9,0.75,0.5,0.25,,\n1,failed,{x},{y},9,,0,9,timed-out,1.5\n"
+            "trial,state,x,y,epochs,val_acc,cost_seconds,wall_seconds,failure,message,score.synflow\n\
+             0,completed,0,-5,9,0.75,0.5,0.25,,,\n1,failed,{x},{y},9,,0,9,timed-out,too slow,1.5\n"
         );
         assert_eq!(String::from_utf8(exported(ExportFormat::Csv)).unwrap(), expected);
     }
