@@ -8,7 +8,8 @@ use heirloom_model::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::{Report, Trouble};
+use crate::session::failed;
+use crate::{Subject, Trouble};
 
 /// What an estimator is checked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -85,63 +86,40 @@ impl EstimatorCheck {
     }
 }
 
-/// The checks of one estimator.
+/// An estimator under check: how it is made, and what it is asked to evaluate.
 #[derive(Debug, Clone)]
-pub struct EstimatorSuite<F> {
-    make: F,
-    requests: Vec<EvaluationRequest>,
+pub struct EstimatorSubject<F> {
+    pub(crate) make: F,
+    pub(crate) requests: Vec<EvaluationRequest>,
 }
 
-impl<F> EstimatorSuite<F>
+impl<F> Subject for EstimatorSubject<F>
 where
     F: Fn() -> Result<Box<dyn Estimator>, ComponentError>,
 {
-    pub(crate) fn new(make: F, requests: Vec<EvaluationRequest>) -> Self {
-        Self { make, requests }
+    type Check = EstimatorCheck;
+    const CHECKS: &'static [EstimatorCheck] = &EstimatorCheck::ALL;
+
+    fn describe(check: EstimatorCheck) -> (String, &'static str) {
+        (format!("estimator/{}", check.name()), check.demand())
     }
 
-    /// Makes all checks.
-    pub fn report(&self) -> Report {
-        let mut report = Report::default();
-        for check in EstimatorCheck::ALL {
-            self.check_into(check, &mut report);
+    fn make(&self, check: EstimatorCheck) -> Result<(), Trouble> {
+        let estimator = (self.make)().map_err(|error| Trouble::from_error("making the estimator", &error))?;
+        if self.requests.is_empty() {
+            return failed("the suite was given no request");
         }
-        report
-    }
-
-    /// Makes one check.
-    pub fn check(&self, check: EstimatorCheck) -> Report {
-        let mut report = Report::default();
-        self.check_into(check, &mut report);
-        report
-    }
-
-    /// For tests: makes all checks and ends the test with the failures, if there are any.
-    #[track_caller]
-    pub fn assert_passed(&self) {
-        self.report().assert_passed();
-    }
-
-    fn check_into(&self, check: EstimatorCheck, report: &mut Report) {
-        let body = || {
-            let estimator =
-                (self.make)().map_err(|error| Trouble::from_error("making the estimator", &error))?;
-            if self.requests.is_empty() {
-                return failed("the suite was given no request");
-            }
-            let bench = Bench { estimator: estimator.as_ref(), requests: &self.requests };
-            match check {
-                EstimatorCheck::Info => bench.info(),
-                EstimatorCheck::Count => bench.count(),
-                EstimatorCheck::Finite => bench.finite(),
-                EstimatorCheck::CurveOrder => bench.curve_order(),
-                EstimatorCheck::Stop => bench.stop(),
-                EstimatorCheck::Cancel => bench.cancel(),
-                EstimatorCheck::Rejects => bench.rejects(),
-                EstimatorCheck::Parallel => bench.parallel(),
-            }
-        };
-        report.run(format!("estimator/{}", check.name()), check.demand(), body);
+        let bench = Bench { estimator: estimator.as_ref(), requests: &self.requests };
+        match check {
+            EstimatorCheck::Info => bench.info(),
+            EstimatorCheck::Count => bench.count(),
+            EstimatorCheck::Finite => bench.finite(),
+            EstimatorCheck::CurveOrder => bench.curve_order(),
+            EstimatorCheck::Stop => bench.stop(),
+            EstimatorCheck::Cancel => bench.cancel(),
+            EstimatorCheck::Rejects => bench.rejects(),
+            EstimatorCheck::Parallel => bench.parallel(),
+        }
     }
 }
 
@@ -323,10 +301,6 @@ impl Bench<'_> {
             Ok(())
         })
     }
-}
-
-fn failed(message: impl Into<String>) -> Result<(), Trouble> {
-    Err(Trouble::Failed(message.into()))
 }
 
 #[cfg(test)]

@@ -4,16 +4,19 @@
 mod report;
 pub use report::{CheckResult, Report, Status};
 
+mod suite;
+pub use suite::{Subject, Suite};
+
 mod problems;
 
 mod session;
 pub use session::{Session, Trouble};
 
 mod strategy;
-pub use strategy::{StrategyCheck, StrategySuite};
+pub use strategy::{StrategyCheck, StrategySubject};
 
 mod estimator;
-pub use estimator::{EstimatorCheck, EstimatorSuite};
+pub use estimator::{EstimatorCheck, EstimatorSubject};
 
 mod library;
 pub use library::{LibraryCheck, LibrarySuite};
@@ -22,7 +25,7 @@ mod convergence;
 pub use convergence::{ConvergenceTask, convergence};
 
 mod proxy;
-pub use proxy::{ProxyCheck, ProxySuite};
+pub use proxy::{ProxyCheck, ProxySubject};
 
 use std::path::{Path, PathBuf};
 
@@ -30,27 +33,27 @@ use heirloom_model::{ComponentError, Configuration, Estimator, EvaluationRequest
 
 /// The checks of a strategy. `make` is called for every check, with problems of many kinds; it may refuse one with
 /// [`ComponentErrorKind::Unsupported`](heirloom_model::ComponentErrorKind::Unsupported).
-pub fn strategy<F>(make: F) -> StrategySuite<F>
+pub fn strategy<F>(make: F) -> Suite<StrategySubject<F>>
 where
     F: Fn(&Problem) -> Result<Box<dyn Strategy>, ComponentError>,
 {
-    StrategySuite::new(make)
+    Suite(StrategySubject::new(make))
 }
 
 /// The checks of an estimator, on `requests` that it can evaluate: at least one.
-pub fn estimator<F>(make: F, requests: Vec<EvaluationRequest>) -> EstimatorSuite<F>
+pub fn estimator<F>(make: F, requests: Vec<EvaluationRequest>) -> Suite<EstimatorSubject<F>>
 where
     F: Fn() -> Result<Box<dyn Estimator>, ComponentError>,
 {
-    EstimatorSuite::new(make, requests)
+    Suite(EstimatorSubject { make, requests })
 }
 
 /// The checks of a proxy, on `configurations` of the space it is made for: at least two.
-pub fn proxy<F>(make: F, configurations: Vec<Configuration>) -> ProxySuite<F>
+pub fn proxy<F>(make: F, configurations: Vec<Configuration>) -> Suite<ProxySubject<F>>
 where
     F: Fn() -> Result<Box<dyn Proxy>, ComponentError>,
 {
-    ProxySuite::new(make, configurations)
+    Suite(ProxySubject { make, configurations })
 }
 
 /// The checks of a built library and of every component in it, loaded as the host loads them.

@@ -1,4 +1,5 @@
-//! What every built library must keep to: the record inside it, and each of its components as the host loads them.
+//! What every built library must keep to: the record inside it, and each of its components as the host loads them, in
+//! its own process and in a worker's.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -6,13 +7,14 @@ use std::sync::Arc;
 
 use heirloom_model::{
     ComponentError, Configuration, Direction, Estimator, EstimatorInfo, EvaluationRequest, Failure, Fidelity,
-    Limits, Objective, Outcome, Problem, Proxy, ProxyInfo, Reporter, Seed, Space, TrialId,
+    Limits, Objective, Outcome, Problem, Proxy, ProxyInfo, Reporter, Seed, Space, Strategy, TrialId,
 };
-use heirloom_plugin_host::{HostOptions, Isolation, Kind, Plugin, PluginHost};
+use heirloom_plugin_host::{ComponentManifest, HostError, HostOptions, Isolation, Kind, Plugin, PluginHost};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 
-use crate::{Report, Trouble};
+use crate::session::failed;
+use crate::{Report, Status, Trouble, problems};
 
 /// Configurations that an estimator or a proxy is checked with.
 const N_SAMPLES: u64 = 8;
@@ -112,13 +114,19 @@ impl LibrarySuite {
                 return report;
             }
         }
-        let components = host.plugins().iter().flat_map(Plugin::components);
-        for (component, _) in components {
-            let results = self.component(&host, component.kind, &component.name).results;
-            report.results.extend(results.into_iter().map(|mut result| {
-                result.check = format!("{}/{}", component.name, result.check);
-                result
-            }));
+        for (component, _) in host.plugins().iter().flat_map(Plugin::components) {
+            let name = &component.name;
+            let options = self.options.get(name).cloned().unwrap_or_else(|| json!({}));
+            for (isolation, prefix) in
+                [(Isolation::None, name.clone()), (Isolation::Process, format!("{name}/isolated"))]
+            {
+                let space = self.space.as_ref();
+                let loaded = Loaded { host: &host, component, options: &options, isolation, space };
+                report.results.extend(loaded.report().results.into_iter().map(|mut result| {
+                    result.check = format!("{prefix}/{}", result.check);
+                    result
+                }));
+            }
         }
         report
     }
@@ -129,27 +137,71 @@ impl LibrarySuite {
             Trouble::Failed(problem.unwrap_or_else(|| format!("there is no `{}`", self.path.display())))
         })
     }
+}
 
-    /// The suite of a component, over the library.
-    fn component(&self, host: &PluginHost, kind: Kind, name: &str) -> Report {
-        let options = self.options.get(name).cloned().unwrap_or_else(|| json!({}));
-        match kind {
-            Kind::Strategy => {
-                crate::strategy(|problem| Ok(host.strategy(name, &options, Isolation::None, problem)?))
-                    .report()
+/// A component of the library, as the host makes it in one of its ways.
+struct Loaded<'a> {
+    host: &'a PluginHost,
+    component: &'a ComponentManifest,
+    options: &'a Json,
+    isolation: Isolation,
+    space: Option<&'a Arc<Space>>,
+}
+
+impl Loaded<'_> {
+    /// The suite of the component's kind.
+    fn report(&self) -> Report {
+        let mut report = Report::default();
+        if self.isolation == Isolation::Process {
+            report.run("worker".into(), "the worker's program is there", || self.worker());
+            if report.results.iter().any(|result| result.status != Status::Success) {
+                return report;
             }
-            Kind::Estimator => self.estimator(host, name, &options),
-            Kind::Proxy => self.proxy(host, name, &options),
+        }
+        let suite = match self.component.kind {
+            Kind::Strategy => crate::strategy(|problem| Ok(self.strategy(problem)?))
+                .informs(self.component.informs)
+                .report(),
+            Kind::Estimator => self.estimator_report(),
+            Kind::Proxy => self.proxy_report(),
+        };
+        report.results.extend(suite.results);
+        report
+    }
+
+    /// Skips where no worker can be started at all: authors of plugins do not always have its program.
+    fn worker(&self) -> Result<(), Trouble> {
+        let problem = problems::tiny();
+        let error = match self.component.kind {
+            Kind::Strategy => self.strategy(&problem).err(),
+            Kind::Estimator => self.estimator().err(),
+            Kind::Proxy => self.proxy(&problem).err(),
+        };
+        match error {
+            Some(error @ HostError::Worker { .. }) => Err(Trouble::Skipped(error.to_string())),
+            // What else may be wrong is for the suite to find.
+            _ => Ok(()),
         }
     }
 
-    fn estimator(&self, host: &PluginHost, name: &str, options: &Json) -> Report {
-        let make = || host.estimator(name, options, Isolation::None, self.space.as_ref());
+    fn strategy(&self, problem: &Problem) -> Result<Box<dyn Strategy>, HostError> {
+        self.host.strategy(&self.component.name, self.options, self.isolation, problem)
+    }
+
+    fn estimator(&self) -> Result<Arc<dyn Estimator>, HostError> {
+        self.host.estimator(&self.component.name, self.options, self.isolation, self.space)
+    }
+
+    fn proxy(&self, problem: &Problem) -> Result<Arc<dyn Proxy>, HostError> {
+        self.host.proxy(&self.component.name, self.options, self.isolation, problem)
+    }
+
+    fn estimator_report(&self) -> Report {
         let mut report = Report::default();
         let mut requests = Vec::new();
         report.run("estimator/made".into(), "it can be made, and there is a space to check it in", || {
-            let info = make().map_err(|error| Trouble::Failed(error.to_string()))?.info();
-            let space = match (&self.space, info.space) {
+            let info = self.estimator().map_err(|error| Trouble::Failed(error.to_string()))?.info();
+            let space = match (self.space, info.space) {
                 (Some(space), _) => Arc::clone(space),
                 (None, Some(spec)) => {
                     Arc::new(Space::compile(spec).map_err(|error| Trouble::Failed(error.to_string()))?)
@@ -162,17 +214,18 @@ impl LibrarySuite {
             Ok(())
         });
         if !requests.is_empty() {
-            let make = || -> Result<Box<dyn Estimator>, ComponentError> { Ok(Box::new(Shared(make()?))) };
+            let make =
+                || -> Result<Box<dyn Estimator>, ComponentError> { Ok(Box::new(Shared(self.estimator()?))) };
             report.results.extend(crate::estimator(make, requests).report().results);
         }
         report
     }
 
-    fn proxy(&self, host: &PluginHost, name: &str, options: &Json) -> Report {
+    fn proxy_report(&self) -> Report {
         let mut report = Report::default();
         let mut subject = None;
         report.run("proxy/made".into(), "there is a space to check it in", || {
-            let Some(space) = &self.space else {
+            let Some(space) = self.space else {
                 return Err(Trouble::Skipped("no space was given to check it in".into()));
             };
             let objective = Objective { name: "loss".into(), direction: Direction::Minimise };
@@ -180,9 +233,8 @@ impl LibrarySuite {
             Ok(())
         });
         if let Some((problem, samples)) = subject {
-            let make = || -> Result<Box<dyn Proxy>, ComponentError> {
-                Ok(Box::new(Shared(host.proxy(name, options, Isolation::None, &problem)?)))
-            };
+            let make =
+                || -> Result<Box<dyn Proxy>, ComponentError> { Ok(Box::new(Shared(self.proxy(&problem)?))) };
             report.results.extend(crate::proxy(make, samples).report().results);
         }
         report
@@ -191,26 +243,25 @@ impl LibrarySuite {
 
 fn described(plugin: &Plugin) -> Result<(), Trouble> {
     if plugin.manifest().description.trim().is_empty() {
-        return Err(Trouble::Failed("`description` is empty in `plugin.toml`".into()));
+        return failed("`description` is empty in `plugin.toml`");
     }
     if plugin.components().next().is_none() {
-        return Err(Trouble::Failed("it exports no component that its `plugin.toml` names".into()));
+        return failed("it exports no component that its `plugin.toml` names");
     }
     match plugin.components().find(|(component, _)| component.description.trim().is_empty()) {
         None => Ok(()),
-        Some((component, _)) => {
-            Err(Trouble::Failed(format!("`{}` has no `description` in `plugin.toml`", component.name)))
-        }
+        Some((component, _)) => failed(format!("`{}` has no `description` in `plugin.toml`", component.name)),
     }
 }
 
 fn options_are_known(host: &PluginHost, plugin: &Plugin) -> Result<(), Trouble> {
-    let unknown = json!({ "an-option-that-nobody-has": 1 });
+    let unknown = "an-option-that-nobody-has";
     for (component, _) in plugin.components() {
-        let checked = host.check_options(component.kind, &component.name, &unknown, Path::new(""));
-        if checked.is_ok() {
+        let options = json!({ unknown: 1 });
+        let checked = host.check_options(component.kind, &component.name, &options, Path::new(""));
+        if !checked.is_err_and(|problems| problems.iter().any(|problem| problem.path == unknown)) {
             let name = &component.name;
-            return Err(Trouble::Failed(format!("`{name}` takes an option that no component can know")));
+            return failed(format!("`{name}` takes an option that no component can know"));
         }
     }
     Ok(())
@@ -264,20 +315,5 @@ impl Proxy for Shared<dyn Proxy> {
         scores: &mut [f64],
     ) -> Result<(), ComponentError> {
         self.0.score(configurations, seed, scores)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_no_plugin_is_named() {
-        let text = Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml");
-        let report = crate::library(&text).report();
-        assert_eq!(report.failures().count(), 1, "{report}");
-        assert!(report.to_string().contains("is no dynamic library"), "{report}");
-        let absent = crate::library(Path::new("no-such-file.so")).report();
-        assert!(absent.to_string().contains("no-such-file.so"), "{absent}");
     }
 }

@@ -3,7 +3,8 @@
 use heirloom_model::{ComponentError, Configuration, Proxy, Seed};
 use serde::{Deserialize, Serialize};
 
-use crate::{Report, Trouble};
+use crate::session::failed;
+use crate::{Subject, Trouble};
 
 /// What a proxy is checked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -60,60 +61,43 @@ impl ProxyCheck {
     }
 }
 
-/// The checks of one proxy.
+/// A proxy under check: how it is made, and what it is asked to score.
 #[derive(Debug, Clone)]
-pub struct ProxySuite<F> {
-    make: F,
-    configurations: Vec<Configuration>,
+pub struct ProxySubject<F> {
+    pub(crate) make: F,
+    pub(crate) configurations: Vec<Configuration>,
 }
 
-impl<F> ProxySuite<F>
+impl<F> Subject for ProxySubject<F>
 where
     F: Fn() -> Result<Box<dyn Proxy>, ComponentError>,
 {
-    pub(crate) fn new(make: F, configurations: Vec<Configuration>) -> Self {
-        Self { make, configurations }
+    type Check = ProxyCheck;
+    const CHECKS: &'static [ProxyCheck] = &ProxyCheck::ALL;
+
+    fn describe(check: ProxyCheck) -> (String, &'static str) {
+        (format!("proxy/{}", check.name()), check.demand())
     }
 
-    /// Makes all checks.
-    pub fn report(&self) -> Report {
-        let mut report = Report::default();
-        for check in ProxyCheck::ALL {
-            self.check_into(check, &mut report);
+    fn make(&self, check: ProxyCheck) -> Result<(), Trouble> {
+        if self.configurations.len() < 2 {
+            return failed("the suite was given fewer than two configurations");
         }
-        report
+        match check {
+            ProxyCheck::Info => self.info(),
+            ProxyCheck::Count => self.count(),
+            ProxyCheck::Finite => self.finite(),
+            ProxyCheck::Batch => self.batch(),
+            ProxyCheck::Deterministic => self.deterministic(),
+            ProxyCheck::Rejects => self.rejects(),
+        }
     }
+}
 
-    /// Makes one check.
-    pub fn check(&self, check: ProxyCheck) -> Report {
-        let mut report = Report::default();
-        self.check_into(check, &mut report);
-        report
-    }
-
-    /// For tests: makes all checks and ends the test with the failures, if there are any.
-    #[track_caller]
-    pub fn assert_passed(&self) {
-        self.report().assert_passed();
-    }
-
-    fn check_into(&self, check: ProxyCheck, report: &mut Report) {
-        let body = || {
-            if self.configurations.len() < 2 {
-                return failed("the suite was given fewer than two configurations");
-            }
-            match check {
-                ProxyCheck::Info => self.info(),
-                ProxyCheck::Count => self.count(),
-                ProxyCheck::Finite => self.finite(),
-                ProxyCheck::Batch => self.batch(),
-                ProxyCheck::Deterministic => self.deterministic(),
-                ProxyCheck::Rejects => self.rejects(),
-            }
-        };
-        report.run(format!("proxy/{}", check.name()), check.demand(), body);
-    }
-
+impl<F> ProxySubject<F>
+where
+    F: Fn() -> Result<Box<dyn Proxy>, ComponentError>,
+{
     fn proxy(&self) -> Result<Box<dyn Proxy>, Trouble> {
         (self.make)().map_err(|error| Trouble::from_error("making the proxy", &error))
     }
@@ -196,10 +180,6 @@ where
             Ok(()) | Err(_) => Ok(()),
         }
     }
-}
-
-fn failed(message: impl Into<String>) -> Result<(), Trouble> {
-    Err(Trouble::Failed(message.into()))
 }
 
 #[cfg(test)]

@@ -20,6 +20,10 @@ impl Trouble {
     }
 }
 
+pub(crate) fn failed<T>(message: impl Into<String>) -> Result<T, Trouble> {
+    Err(Trouble::Failed(message.into()))
+}
+
 /// A strategy at work on a problem.
 pub struct Session<'a> {
     strategy: Box<dyn Strategy>,

@@ -5,7 +5,7 @@ mod checks;
 use heirloom_model::{ComponentError, ComponentErrorKind, Problem, Seed, Strategy};
 use serde::{Deserialize, Serialize};
 
-use crate::{Report, Session, Trouble};
+use crate::{Session, Subject, Suite, Trouble};
 
 /// What a strategy is checked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -120,14 +120,16 @@ impl StrategyCheck {
             Self::SaveRestore => {
                 "an instance that restores a saved state proposes what the saved one proposes"
             }
-            Self::Inform => "prior knowledge is taken in before the first ask, be it empty or not",
+            Self::Inform => {
+                "prior knowledge is taken in before the first ask, be it empty or not, and used where that is declared"
+            }
             Self::Exhausted => "a strategy that has nothing left to propose stays at that",
             Self::Judge => "every reported point of a learning curve gets a verdict",
             Self::Recommend => "a recommended trial is one that was told with a result",
         }
     }
 
-    fn body<F: Make>(self) -> fn(&Bench<'_, F>) -> Result<(), Trouble> {
+    fn body<F: Make>(self) -> fn(&StrategySubject<F>) -> Result<(), Trouble> {
         match self {
             Self::InBounds => checks::in_bounds,
             Self::Count => checks::count,
@@ -150,68 +152,57 @@ impl StrategyCheck {
 }
 
 /// Makes the strategy under check.
-trait Make: Fn(&Problem) -> Result<Box<dyn Strategy>, ComponentError> {}
+pub trait Make: Fn(&Problem) -> Result<Box<dyn Strategy>, ComponentError> {}
 impl<F: Fn(&Problem) -> Result<Box<dyn Strategy>, ComponentError>> Make for F {}
 
-/// The checks of one strategy.
+/// A strategy under check: how it is made, and what is declared of it.
 #[derive(Debug, Clone)]
-pub struct StrategySuite<F> {
+pub struct StrategySubject<F> {
     make: F,
     ignores_seed: bool,
+    informs: Option<bool>,
 }
 
-/// What a check works with.
-struct Bench<'a, F> {
-    suite: &'a StrategySuite<F>,
-}
-
-impl<F> StrategySuite<F>
-where
-    F: Fn(&Problem) -> Result<Box<dyn Strategy>, ComponentError>,
-{
+impl<F> StrategySubject<F> {
     pub(crate) fn new(make: F) -> Self {
-        Self { make, ignores_seed: false }
+        Self { make, ignores_seed: false, informs: None }
     }
+}
 
+impl<F> Suite<StrategySubject<F>> {
     /// Declares that the strategy draws nothing at random, as a grid does.
     #[must_use]
     pub fn ignores_seed(mut self) -> Self {
-        self.ignores_seed = true;
+        self.0.ignores_seed = true;
         self
     }
 
-    /// Makes all checks.
-    pub fn report(&self) -> Report {
-        let mut report = Report::default();
-        for check in StrategyCheck::ALL {
-            self.check_into(check, &mut report);
-        }
-        report
-    }
-
-    /// Makes one check.
-    pub fn check(&self, check: StrategyCheck) -> Report {
-        let mut report = Report::default();
-        self.check_into(check, &mut report);
-        report
-    }
-
-    /// For tests: makes all checks and ends the test with the failures, if there are any.
-    #[track_caller]
-    pub fn assert_passed(&self) {
-        self.report().assert_passed();
-    }
-
-    fn check_into(&self, check: StrategyCheck, report: &mut Report) {
-        let bench = Bench { suite: self };
-        report.run(format!("strategy/{}", check.name()), check.demand(), || check.body()(&bench));
+    /// Declares whether the strategy uses prior knowledge, as `informs` in `plugin.toml` does; what `inform` says is
+    /// compared with it.
+    #[must_use]
+    pub fn informs(mut self, informs: bool) -> Self {
+        self.0.informs = Some(informs);
+        self
     }
 }
 
-impl<F: Make> Bench<'_, F> {
+impl<F: Make> Subject for StrategySubject<F> {
+    type Check = StrategyCheck;
+    const CHECKS: &'static [StrategyCheck] = &StrategyCheck::ALL;
+
+    fn describe(check: StrategyCheck) -> (String, &'static str) {
+        (format!("strategy/{}", check.name()), check.demand())
+    }
+
+    fn make(&self, check: StrategyCheck) -> Result<(), Trouble> {
+        check.body()(self)
+    }
+}
+
+impl<F: Make> StrategySubject<F> {
     /// A session on `problem`; `None` where the strategy does not work on it.
     fn session<'p>(&self, problem: &'p Problem, seed: u64) -> Result<Option<Session<'p>>, Trouble> {
-        match (self.suite.make)(problem) {
+        match (self.make)(problem) {
             Ok(strategy) => Ok(Some(Session::new(strategy, problem, Seed::from_number(seed)))),
             Err(error) if error.kind == ComponentErrorKind::Unsupported => Ok(None),
             Err(error) => Err(Trouble::from_error("making the strategy", &error)),

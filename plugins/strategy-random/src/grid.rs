@@ -1,39 +1,83 @@
 //! Every configuration of a finite space, and evenly spaced ones of a real parameter.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
+use heirloom_plugin::model::space::Clause;
 use heirloom_plugin::{
     AskRequest, ComponentError, Configuration, Fidelity, Observation, Problem, Proposal, Space, Strategy,
 };
 
 /// Points that are put into random order at most; beyond this many, repeats in a random search are rare anyway.
-const MAX_SHUFFLED: usize = 1_000_000;
+const MAX_SHUFFLED: u64 = 1_000_000;
 
 /// Walks over the points of a grid, the last parameter fastest. Each configuration comes once: the values of an
 /// inactive parameter are not told apart. Forbidden ones are left out.
 #[derive(Debug, Clone)]
 pub struct Grid {
     space: Arc<Space>,
-    /// The values of each parameter, `[d][n_values]`.
-    values: Vec<Vec<f64>>,
+    /// Values taken of a real parameter without a step.
+    points: usize,
+    /// How many values each parameter has, `[d]`.
+    n_values: Vec<u64>,
     /// Which value each parameter has in the next point, `[d]`; `None` after the last point.
-    next: Option<Vec<usize>>,
+    next: Option<Vec<u64>>,
 }
 
 impl Grid {
     /// The grid of all values of `space`, with `points` values for a real parameter without a step.
     pub fn new(space: Arc<Space>, points: usize) -> Self {
-        let real = |place: usize| if points == 1 { 0.5 } else { place as f64 / (points - 1) as f64 };
-        let values: Vec<Vec<f64>> = space
+        let n_values: Vec<_> = space
             .parameters()
             .iter()
-            .map(|parameter| match parameter.n_values() {
-                Some(n) => (0..n).map(|index| parameter.nth_value(index)).collect(),
-                None => (0..points).map(|place| parameter.from_unit(real(place))).collect(),
-            })
+            .map(|parameter| parameter.n_values().unwrap_or(points as u64))
             .collect();
-        let next = Some(vec![0; values.len()]);
-        Self { space, values, next }
+        let next = Some(vec![0; n_values.len()]);
+        Self { space, points, n_values, next }
+    }
+
+    /// Whether there are more than `limit` points; walks over fewer than that to know, because parameters on which
+    /// nothing depends only multiply the others' combinations.
+    fn has_more_than(&self, limit: u64) -> bool {
+        let mut others = self.clone();
+        let mut n_each = 1_u64;
+        for index in self.independent() {
+            n_each = n_each.saturating_mul(std::mem::replace(&mut others.n_values[index], 1));
+        }
+        let n_enough = limit / n_each + 1;
+        others.take(n_enough as usize).count() as u64 == n_enough
+    }
+
+    /// The parameters that have no condition and are in no condition, forbidden combination or architecture.
+    fn independent(&self) -> impl Iterator<Item = usize> {
+        let space = &self.space;
+        let n_parameters = space.parameters().len();
+        let conditions = (0..n_parameters).filter_map(|index| space.condition(index));
+        let mut tested = HashSet::new();
+        conditions.chain(space.forbidden()).for_each(|clause| collect_tested(clause, &mut tested));
+        (0..space.spec().parameters.len())
+            .filter(move |index| space.condition(*index).is_none() && !tested.contains(index))
+    }
+
+    fn value(&self, index: usize, place: u64) -> f64 {
+        let parameter = &self.space.parameters()[index];
+        match (parameter.n_values(), self.points) {
+            (Some(_), _) => parameter.nth_value(place),
+            (None, 1) => parameter.from_unit(0.5),
+            (None, points) => parameter.from_unit(place as f64 / (points - 1) as f64),
+        }
+    }
+}
+
+/// The parameters that a clause looks at.
+fn collect_tested(clause: &Clause, tested: &mut HashSet<usize>) {
+    match clause {
+        Clause::In { parameter, .. } | Clause::Between { parameter, .. } => {
+            tested.insert(*parameter);
+        }
+        Clause::All(clauses) | Clause::Any(clauses) => {
+            clauses.iter().for_each(|clause| collect_tested(clause, tested));
+        }
     }
 }
 
@@ -42,18 +86,18 @@ impl Iterator for Grid {
 
     fn next(&mut self) -> Option<Configuration> {
         loop {
-            let places = self.next.as_mut()?;
-            let configuration = self.space.fill(|index| self.values[index][places[index]]);
+            let places = self.next.as_ref()?;
+            let configuration = self.space.fill(|index| self.value(index, places[index]));
             let is_active = |index: usize| !configuration.values()[index].is_nan();
             let moving = (0..places.len())
                 .rev()
-                .find(|&index| is_active(index) && places[index] + 1 < self.values[index].len());
-            match moving {
-                None => self.next = None,
-                Some(index) => {
+                .find(|&index| is_active(index) && places[index] + 1 < self.n_values[index]);
+            match (moving, &mut self.next) {
+                (Some(index), Some(places)) => {
                     places[index] += 1;
                     places[index + 1..].fill(0);
                 }
+                (_, next) => *next = None,
             }
             if !self.space.is_forbidden(&configuration) {
                 return Some(configuration);
@@ -84,17 +128,12 @@ impl GridSearch {
     /// Errors when more than 1,000,000 points are to be shuffled.
     pub fn new(problem: &Problem, points: usize, shuffle: bool) -> Result<Self, ComponentError> {
         let grid = Grid::new(Arc::clone(&problem.space), points);
-        let points = if shuffle {
-            let all: Vec<_> = grid.take(MAX_SHUFFLED + 1).collect();
-            if all.len() > MAX_SHUFFLED {
-                return Err(ComponentError::unsupported(format!(
-                    "the grid has more than {MAX_SHUFFLED} points, too many to shuffle; hint: set `kind = \"random\"`"
-                )));
-            }
-            Points::Unshuffled(all)
-        } else {
-            Points::InOrder(grid)
-        };
+        if shuffle && grid.has_more_than(MAX_SHUFFLED) {
+            return Err(ComponentError::unsupported(format!(
+                "the grid has more than {MAX_SHUFFLED} points, too many to shuffle; hint: set `kind = \"random\"`"
+            )));
+        }
+        let points = if shuffle { Points::Unshuffled(grid.collect()) } else { Points::InOrder(grid) };
         Ok(Self { fidelity: problem.full_fidelity(), points })
     }
 }
@@ -121,15 +160,17 @@ impl Strategy for GridSearch {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::HashSet;
-
     use heirloom_plugin::SpaceSpec;
 
     use super::*;
 
+    fn space(json: &str) -> Arc<Space> {
+        let spec: SpaceSpec = serde_json::from_str(json).unwrap();
+        Arc::new(Space::compile(spec).unwrap())
+    }
+
     fn grid(parameters: &str, points: usize) -> Vec<Configuration> {
-        let spec: SpaceSpec = serde_json::from_str(&format!(r#"{{"parameter": {parameters}}}"#)).unwrap();
-        let space = Arc::new(Space::compile(spec).unwrap());
+        let space = space(&format!(r#"{{"parameter": {parameters}}}"#));
         let grid: Vec<_> = Grid::new(Arc::clone(&space), points).collect();
         grid.iter().for_each(|configuration| space.check(configuration).unwrap());
         grid
@@ -156,5 +197,34 @@ mod tests {
         }
         let one = grid(r#"[{"name": "x", "type": "float", "low": 0, "high": 1}]"#, 1);
         assert_eq!(one[0].values(), [0.5]);
+    }
+
+    #[test]
+    fn points_are_counted_as_they_are_walked() {
+        for json in [
+            r#"{"parameter": [{"name": "x", "type": "float", "low": 0, "high": 1}]}"#,
+            r#"{"parameter": [{"name": "a", "type": "categorical", "choices": ["x", "y", "z"]},
+                {"name": "b", "type": "int", "low": 0, "high": 9, "when": {"parameter": "a", "is": "y"}},
+                {"name": "c", "type": "ordinal", "values": [1, 2, 3]},
+                {"name": "d", "type": "float", "low": 0, "high": 1}],
+                "forbidden": [{"all": [{"parameter": "a", "is": "z"}, {"parameter": "d", "at_least": 0.8}]}]}"#,
+            r#"{"parameter": [{"name": "lr", "type": "float", "low": 0.001, "high": 10, "log": true}],
+                "architecture": {"kind": "edge-cell", "n_nodes": 3, "operations": ["a", "b", "c"]}}"#,
+        ] {
+            let grid = Grid::new(space(json), 5);
+            let n = grid.clone().count() as u64;
+            assert!(grid.has_more_than(n - 1) && !grid.has_more_than(n), "{n} points: {json}");
+        }
+    }
+
+    #[test]
+    fn a_parameter_of_countless_values_needs_no_memory() {
+        let space = space(
+            r#"{"parameter": [{"name": "a", "type": "int", "low": 0, "high": 1000000000000000},
+                {"name": "b", "type": "int", "low": 0, "high": 1000000000000000}]}"#,
+        );
+        let mut grid = Grid::new(space, 5);
+        assert!(grid.has_more_than(MAX_SHUFFLED));
+        assert_eq!(grid.nth(2).unwrap().values(), [0.0, 2.0]);
     }
 }

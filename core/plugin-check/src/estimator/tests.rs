@@ -1,7 +1,7 @@
 use heirloom_model::{Direction, Fidelity, FidelityDimension, Limits, Objective, Seed};
 
 use super::*;
-use crate::Status;
+use crate::{Status, Suite};
 
 /// What an estimator does wrong.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -78,7 +78,7 @@ impl Faulty {
     }
 }
 
-fn suite(fault: Fault) -> EstimatorSuite<impl Fn() -> Result<Box<dyn Estimator>, ComponentError>> {
+fn suite(fault: Fault) -> Suite<EstimatorSubject<impl Fn() -> Result<Box<dyn Estimator>, ComponentError>>> {
     let request = |trial| EvaluationRequest {
         trial: TrialId(trial),
         attempt: 1,

@@ -3,7 +3,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use heirloom_model::{Direction, ProxyInfo, ProxyNeeds};
 
 use super::*;
-use crate::Status;
+use crate::{Status, Suite};
 
 /// What a proxy does wrong.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -55,7 +55,7 @@ impl Proxy for Faulty {
     }
 }
 
-fn suite(fault: Fault) -> ProxySuite<impl Fn() -> Result<Box<dyn Proxy>, ComponentError>> {
+fn suite(fault: Fault) -> Suite<ProxySubject<impl Fn() -> Result<Box<dyn Proxy>, ComponentError>>> {
     let configurations = [1.0, 2.0, 3.0].map(|value| Configuration::new(vec![value]));
     crate::proxy(move || Ok(Box::new(Faulty(fault))), configurations.to_vec())
 }

@@ -1,11 +1,14 @@
 //! The checks, one function each.
 
+use std::cell::Cell;
+
 use heirloom_model::{
     Configuration, CurvePoint, CurveReport, FailureKind, Fidelity, Observation, PendingTrial, PriorKnowledge,
     PriorObservation, Problem, Proposal, Rng, Seed,
 };
 
-use super::{Bench, Make};
+use super::{Make, StrategySubject};
+use crate::session::failed;
 use crate::{Session, Trouble, problems};
 
 /// Trials of an ordinary check: enough for a strategy to leave its initial phase.
@@ -18,16 +21,12 @@ fn measured(problem: &Problem) -> impl Fn(&Configuration, &Fidelity) -> Measured
     |configuration, fidelity| Ok(problems::measure(problem, configuration, fidelity))
 }
 
-fn failed(message: impl Into<String>) -> Result<(), Trouble> {
-    Err(Trouble::Failed(message.into()))
+pub(super) fn in_bounds<F: Make>(subject: &StrategySubject<F>) -> Result<(), Trouble> {
+    subject.on_each(problems::all(), |problem, mut session| session.run(2 * N_TRIALS, 1, measured(problem)))
 }
 
-pub(super) fn in_bounds<F: Make>(bench: &Bench<'_, F>) -> Result<(), Trouble> {
-    bench.on_each(problems::all(), |problem, mut session| session.run(2 * N_TRIALS, 1, measured(problem)))
-}
-
-pub(super) fn count<F: Make>(bench: &Bench<'_, F>) -> Result<(), Trouble> {
-    bench.on_each(problems::all(), |problem, mut session| {
+pub(super) fn count<F: Make>(subject: &StrategySubject<F>) -> Result<(), Trouble> {
+    subject.on_each(problems::all(), |problem, mut session| {
         for n in [0, 1, 0, 3, 7, 2] {
             session.ask(n)?;
             while !session.pending.is_empty() {
@@ -38,8 +37,8 @@ pub(super) fn count<F: Make>(bench: &Bench<'_, F>) -> Result<(), Trouble> {
     })
 }
 
-pub(super) fn large_batch<F: Make>(bench: &Bench<'_, F>) -> Result<(), Trouble> {
-    bench.on_each(problems::all(), |problem, mut session| {
+pub(super) fn large_batch<F: Make>(subject: &StrategySubject<F>) -> Result<(), Trouble> {
+    subject.on_each(problems::all(), |problem, mut session| {
         for _ in 0..2 {
             if session.ask(500)?.is_empty() && session.observations.is_empty() {
                 return failed("the first ask, for 500, gave no proposal");
@@ -52,8 +51,8 @@ pub(super) fn large_batch<F: Make>(bench: &Bench<'_, F>) -> Result<(), Trouble> 
     })
 }
 
-pub(super) fn pending<F: Make>(bench: &Bench<'_, F>) -> Result<(), Trouble> {
-    bench.on_each(problems::all(), |problem, mut session| {
+pub(super) fn pending<F: Make>(subject: &StrategySubject<F>) -> Result<(), Trouble> {
+    subject.on_each(problems::all(), |problem, mut session| {
         for _ in 0..64 {
             session.ask(1)?;
         }
@@ -67,8 +66,8 @@ pub(super) fn pending<F: Make>(bench: &Bench<'_, F>) -> Result<(), Trouble> {
     })
 }
 
-pub(super) fn any_order<F: Make>(bench: &Bench<'_, F>) -> Result<(), Trouble> {
-    bench.on_each(problems::all(), |problem, mut session| {
+pub(super) fn any_order<F: Make>(subject: &StrategySubject<F>) -> Result<(), Trouble> {
+    subject.on_each(problems::all(), |problem, mut session| {
         for _ in 0..6 {
             session.ask(10)?;
             let mut batch: Vec<_> = session.pending.drain(..).collect();
@@ -86,8 +85,8 @@ pub(super) fn any_order<F: Make>(bench: &Bench<'_, F>) -> Result<(), Trouble> {
     })
 }
 
-pub(super) fn failed_trials<F: Make>(bench: &Bench<'_, F>) -> Result<(), Trouble> {
-    bench.on_each(problems::endless(), |problem, mut session| {
+pub(super) fn failed_trials<F: Make>(subject: &StrategySubject<F>) -> Result<(), Trouble> {
+    subject.on_each(problems::endless(), |problem, mut session| {
         session.run(N_TRIALS, 4, |_, _| Err(FailureKind::Crashed))?;
         if session.observations.len() < N_TRIALS {
             let n = session.observations.len();
@@ -105,8 +104,8 @@ pub(super) fn failed_trials<F: Make>(bench: &Bench<'_, F>) -> Result<(), Trouble
     })
 }
 
-pub(super) fn filtered_trials<F: Make>(bench: &Bench<'_, F>) -> Result<(), Trouble> {
-    bench.on_each(problems::endless(), |problem, mut session| {
+pub(super) fn filtered_trials<F: Make>(subject: &StrategySubject<F>) -> Result<(), Trouble> {
+    subject.on_each(problems::endless(), |problem, mut session| {
         for round in 0..N_TRIALS {
             if session.ask(3)?.is_empty() && session.pending.is_empty() {
                 let n = session.proposals.len();
@@ -128,8 +127,8 @@ pub(super) fn filtered_trials<F: Make>(bench: &Bench<'_, F>) -> Result<(), Troub
     })
 }
 
-pub(super) fn foreign_trials<F: Make>(bench: &Bench<'_, F>) -> Result<(), Trouble> {
-    bench.on_each(problems::all(), |problem, mut session| {
+pub(super) fn foreign_trials<F: Make>(subject: &StrategySubject<F>) -> Result<(), Trouble> {
+    subject.on_each(problems::all(), |problem, mut session| {
         let mut rng = Seed::from_number(9).rng();
         for round in 0..10 {
             let configuration = sample(problem, &mut rng)?;
@@ -147,9 +146,9 @@ pub(super) fn foreign_trials<F: Make>(bench: &Bench<'_, F>) -> Result<(), Troubl
     })
 }
 
-pub(super) fn empty_tell<F: Make>(bench: &Bench<'_, F>) -> Result<(), Trouble> {
-    bench.on_each(problems::all(), |problem, mut session| {
-        let mut twin = bench.twin(problem, 1)?;
+pub(super) fn empty_tell<F: Make>(subject: &StrategySubject<F>) -> Result<(), Trouble> {
+    subject.on_each(problems::all(), |problem, mut session| {
+        let mut twin = subject.twin(problem, 1)?;
         for _ in 0..N_TRIALS {
             twin.tell(Vec::new())?;
             session.run(1, 1, measured(problem))?;
@@ -160,9 +159,9 @@ pub(super) fn empty_tell<F: Make>(bench: &Bench<'_, F>) -> Result<(), Trouble> {
     })
 }
 
-pub(super) fn deterministic<F: Make>(bench: &Bench<'_, F>) -> Result<(), Trouble> {
-    bench.on_each(problems::all(), |problem, mut session| {
-        let mut twin = bench.twin(problem, 1)?;
+pub(super) fn deterministic<F: Make>(subject: &StrategySubject<F>) -> Result<(), Trouble> {
+    subject.on_each(problems::all(), |problem, mut session| {
+        let mut twin = subject.twin(problem, 1)?;
         session.run(2 * N_TRIALS, 4, measured(problem))?;
         twin.run(2 * N_TRIALS, 4, measured(problem))?;
         same(
@@ -174,12 +173,12 @@ pub(super) fn deterministic<F: Make>(bench: &Bench<'_, F>) -> Result<(), Trouble
     })
 }
 
-pub(super) fn follows_seed<F: Make>(bench: &Bench<'_, F>) -> Result<(), Trouble> {
-    if bench.suite.ignores_seed {
+pub(super) fn follows_seed<F: Make>(subject: &StrategySubject<F>) -> Result<(), Trouble> {
+    if subject.ignores_seed {
         return Err(Trouble::Skipped("the strategy is declared to draw nothing at random".into()));
     }
-    bench.on_each(problems::endless(), |problem, mut session| {
-        let mut other = bench.twin(problem, 2)?;
+    subject.on_each(problems::endless(), |problem, mut session| {
+        let mut other = subject.twin(problem, 2)?;
         session.run(N_TRIALS, 1, measured(problem))?;
         other.run(N_TRIALS, 1, measured(problem))?;
         if session.proposals == other.proposals {
@@ -193,14 +192,14 @@ pub(super) fn follows_seed<F: Make>(bench: &Bench<'_, F>) -> Result<(), Trouble>
     })
 }
 
-pub(super) fn save_restore<F: Make>(bench: &Bench<'_, F>) -> Result<(), Trouble> {
-    bench.on_each(problems::all(), |problem, mut session| {
+pub(super) fn save_restore<F: Make>(subject: &StrategySubject<F>) -> Result<(), Trouble> {
+    subject.on_each(problems::all(), |problem, mut session| {
         session.run(N_TRIALS, 1, measured(problem))?;
         let state = session.strategy().save().map_err(|error| Trouble::from_error("`save`", &error))?;
         let Some(state) = state else {
             return Err(Trouble::Skipped("the strategy resumes by replay".into()));
         };
-        let mut twin = bench.twin(problem, 1)?;
+        let mut twin = subject.twin(problem, 1)?;
         twin.strategy().restore(&state).map_err(|error| Trouble::from_error("`restore`", &error))?;
         twin.skip_trials(session.proposals.len());
         let n_before = session.proposals.len();
@@ -210,8 +209,9 @@ pub(super) fn save_restore<F: Make>(bench: &Bench<'_, F>) -> Result<(), Trouble>
     })
 }
 
-pub(super) fn inform<F: Make>(bench: &Bench<'_, F>) -> Result<(), Trouble> {
-    bench.on_each(problems::all(), |problem, mut session| {
+pub(super) fn inform<F: Make>(subject: &StrategySubject<F>) -> Result<(), Trouble> {
+    let uses = Cell::new(false);
+    subject.on_each(problems::all(), |problem, mut session| {
         let mut rng = Seed::from_number(10).rng();
         let mut knowledge = PriorKnowledge::default();
         for rank in 0..20 {
@@ -221,20 +221,30 @@ pub(super) fn inform<F: Make>(bench: &Bench<'_, F>) -> Result<(), Trouble> {
                 weight: 0.5,
             });
         }
-        let mut unknowing = bench.twin(problem, 1)?;
-        take_in(&mut session, &knowledge)?;
+        let mut unknowing = subject.twin(problem, 1)?;
+        uses.set(take_in(&mut session, &knowledge)? || uses.get());
         take_in(&mut unknowing, &PriorKnowledge::default())?;
         session.run(N_TRIALS, 4, measured(problem))?;
         unknowing.run(N_TRIALS, 4, measured(problem))
-    })
+    })?;
+    match (uses.get(), subject.informs) {
+        (true, Some(false)) => {
+            failed("`inform` takes knowledge in to use it, and `informs = false` is declared")
+        }
+        (false, Some(true)) => {
+            failed("`inform` never says that knowledge is used, and `informs = true` is declared")
+        }
+        _ => Ok(()),
+    }
 }
 
-fn take_in(session: &mut Session<'_>, knowledge: &PriorKnowledge) -> Result<(), Trouble> {
-    session.strategy().inform(knowledge).map(drop).map_err(|error| Trouble::from_error("`inform`", &error))
+/// Returns whether the knowledge will be used.
+fn take_in(session: &mut Session<'_>, knowledge: &PriorKnowledge) -> Result<bool, Trouble> {
+    session.strategy().inform(knowledge).map_err(|error| Trouble::from_error("`inform`", &error))
 }
 
-pub(super) fn exhausted<F: Make>(bench: &Bench<'_, F>) -> Result<(), Trouble> {
-    bench.on_each(vec![problems::tiny()], |problem, mut session| {
+pub(super) fn exhausted<F: Make>(subject: &StrategySubject<F>) -> Result<(), Trouble> {
+    subject.on_each(vec![problems::tiny()], |problem, mut session| {
         session.run(N_TRIALS, 1, measured(problem))?;
         if session.observations.len() >= N_TRIALS {
             return Err(Trouble::Skipped(format!(
@@ -250,8 +260,8 @@ pub(super) fn exhausted<F: Make>(bench: &Bench<'_, F>) -> Result<(), Trouble> {
     })
 }
 
-pub(super) fn judge<F: Make>(bench: &Bench<'_, F>) -> Result<(), Trouble> {
-    bench.on_each(problems::endless(), |problem, mut session| {
+pub(super) fn judge<F: Make>(subject: &StrategySubject<F>) -> Result<(), Trouble> {
+    subject.on_each(problems::endless(), |problem, mut session| {
         for _ in 0..N_TRIALS / 4 {
             session.ask(4)?;
             for step in 1..=3 {
@@ -274,8 +284,8 @@ pub(super) fn judge<F: Make>(bench: &Bench<'_, F>) -> Result<(), Trouble> {
     })
 }
 
-pub(super) fn recommend<F: Make>(bench: &Bench<'_, F>) -> Result<(), Trouble> {
-    bench.on_each(problems::all(), |problem, mut session| {
+pub(super) fn recommend<F: Make>(subject: &StrategySubject<F>) -> Result<(), Trouble> {
+    subject.on_each(problems::all(), |problem, mut session| {
         let turn = std::cell::Cell::new(0);
         for _ in 0..3 {
             let recommended =

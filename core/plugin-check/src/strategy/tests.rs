@@ -138,7 +138,9 @@ impl Strategy for Faulty {
     }
 }
 
-fn suite(fault: Fault) -> StrategySuite<impl Fn(&Problem) -> Result<Box<dyn Strategy>, ComponentError>> {
+fn suite(
+    fault: Fault,
+) -> Suite<StrategySubject<impl Fn(&Problem) -> Result<Box<dyn Strategy>, ComponentError>>> {
     crate::strategy(move |problem| {
         Ok(Box::new(Faulty {
             problem: Problem { space: Arc::clone(&problem.space), ..problem.clone() },
@@ -184,6 +186,13 @@ fn every_check_finds_a_strategy_that_breaks_it() {
     check(Check::Judge, Fault::RefusesToJudge, "no curves, please");
     check(Check::Recommend, Fault::RecommendsFailures, "was recommended, which was not told with a result");
     check(Check::AnyOrder, Fault::PanicsInTell, "it panicked: told");
+}
+
+#[test]
+fn a_strategy_that_says_other_than_it_does_about_prior_knowledge_is_found() {
+    let result = |informs| suite(Fault::None).informs(informs).check(StrategyCheck::Inform);
+    assert!(result(false).passed());
+    assert!(result(true).to_string().contains("never says that knowledge is used"), "{}", result(true));
 }
 
 #[test]
