@@ -7,6 +7,9 @@ use heirloom_model::ComponentError;
 
 /// What can be written into a frame and read back.
 pub trait Wire: Sized {
+    /// How many bytes [`write`](Self::write) appends.
+    fn n_bytes(&self) -> usize;
+
     /// Appends the value.
     fn write(&self, out: &mut Vec<u8>);
 
@@ -34,6 +37,10 @@ fn take<'a>(input: &mut &'a [u8], n: usize) -> Result<&'a [u8], ComponentError> 
 macro_rules! numbers {
     ($($number:ty),*) => {$(
         impl Wire for $number {
+            fn n_bytes(&self) -> usize {
+                size_of::<Self>()
+            }
+
             fn write(&self, out: &mut Vec<u8>) {
                 out.extend_from_slice(&self.to_le_bytes());
             }
@@ -45,6 +52,10 @@ macro_rules! numbers {
         }
 
         impl Wire for RVec<$number> {
+            fn n_bytes(&self) -> usize {
+                size_of::<u64>() + self.len() * size_of::<$number>()
+            }
+
             fn write(&self, out: &mut Vec<u8>) {
                 (self.len() as u64).write(out);
                 let start = out.len();
@@ -68,6 +79,10 @@ macro_rules! numbers {
 numbers!(u8, u64, f64);
 
 impl Wire for [u8; 32] {
+    fn n_bytes(&self) -> usize {
+        self.len()
+    }
+
     fn write(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(self);
     }

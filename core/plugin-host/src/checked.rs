@@ -1,38 +1,27 @@
 //! Components as the host hands them out: every error says who, and what comes back is looked at.
 //!
-//! A proposal outside the space and an objective that is not finite are the engine's to turn into failed trials; here
-//! they are only named. What cannot be attributed to one trial, such as too many answers, is an error.
+//! An objective that is not finite is a failed trial, and what cannot be attributed to one trial, such as too many
+//! answers, is an error. Whether a proposal is a point of the space is for the engine to see, and not looked at twice.
 
 use heirloom_model::{
     AskRequest, ComponentError, Configuration, CurveReport, Estimator, EstimatorInfo, EvaluationRequest,
-    Failure, FailureKind, Observation, Outcome, PriorKnowledge, Problem, Proposal, Proxy, ProxyInfo,
-    Reporter, Seed, Strategy, TrialId, Verdict,
+    Failure, FailureKind, Observation, Outcome, PriorKnowledge, Proposal, Proxy, ProxyInfo, Reporter, Seed,
+    Strategy, TrialId, Verdict,
 };
 
 use crate::identity::Identity;
 
 type Result<T> = std::result::Result<T, ComponentError>;
 
-/// A strategy whose answers are checked.
+/// A strategy whose answers are counted.
 pub(crate) struct CheckedStrategy {
     pub(crate) inner: Box<dyn Strategy>,
     pub(crate) identity: Identity,
-    pub(crate) problem: Problem,
 }
 
 impl CheckedStrategy {
     fn explain<T>(&self, doing: &str, result: Result<T>) -> Result<T> {
         result.map_err(|error| self.identity.explain(doing, error))
-    }
-
-    /// Says what is wrong with a proposal.
-    fn fault(&self, proposal: &Proposal) -> Option<String> {
-        if let Err(error) = self.problem.space.check(&proposal.configuration) {
-            return Some(error.to_string());
-        }
-        let (found, expected) = (proposal.fidelity.0.len(), self.problem.fidelities.len());
-        (found != expected)
-            .then(|| format!("its fidelity has {found} values, the problem has {expected} dimensions"))
     }
 }
 
@@ -48,12 +37,6 @@ impl Strategy for CheckedStrategy {
                 "gave {n} proposals where {wanted} were wanted; hint: report it to the plugin's author"
             ));
             return Err(self.identity.explain(&format!("asked for trial {first}"), error));
-        }
-        for (index, proposal) in proposals.iter().enumerate() {
-            if let Some(fault) = self.fault(proposal) {
-                let trial = first.0 + index as u64;
-                tracing::warn!(trial.id = trial, "{} proposed for trial {trial}: {fault}", self.identity);
-            }
         }
         Ok(proposals)
     }

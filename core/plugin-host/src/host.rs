@@ -214,8 +214,7 @@ impl PluginHost {
                 Isolation::None => recipe.strategy(problem)?,
                 Isolation::Process => recipe.isolated_strategy(&self.0, problem)?,
             };
-            let (identity, problem) = (recipe.identity.clone(), problem.clone());
-            Ok(Box::new(CheckedStrategy { inner, identity, problem }) as Box<dyn Strategy>)
+            Ok(Box::new(CheckedStrategy { inner, identity: recipe.identity.clone() }) as Box<dyn Strategy>)
         })
     }
 

@@ -1,5 +1,10 @@
 use std::collections::BTreeMap;
 
+use heirloom_model::{
+    AskRequest, Configuration, CurvePoint, CurveReport, EvaluationRequest, Failure, FailureKind, Fidelity,
+    Limits, Observation, Outcome, PendingTrial, PriorKnowledge, PriorObservation, Proposal, Seed, TrialId,
+};
+
 use super::*;
 
 fn configuration(x: f64) -> Configuration {
@@ -10,6 +15,7 @@ fn configuration(x: f64) -> Configuration {
 fn sent<T: Wire>(columns: &T) -> T {
     let mut bytes = Vec::new();
     columns.write(&mut bytes);
+    assert_eq!(bytes.len(), columns.n_bytes());
     T::read_all(&bytes).unwrap()
 }
 

@@ -12,7 +12,7 @@ use heirloom_plugin_abi::{Wire, verdict_code};
 
 use crate::checked::RawEstimator;
 
-use super::frame::{Verb, new_frame};
+use super::frame::{Verb, frame_of};
 use super::process::{Fault, Launcher, Watch, Worker};
 
 /// How much longer than its limit an evaluation may take to end by itself.
@@ -48,11 +48,10 @@ impl IsolatedEstimator {
             worker.map_err(|error| Fault { kind: FailureKind::Crashed, message: error.message })
         };
         let mut worker = idle.map_or_else(started, Ok)?;
-        let mut frame = new_frame();
-        match Requests::from_model(requests) {
-            Ok(columns) => columns.write(&mut frame),
+        let mut frame = match Requests::from_model(requests) {
+            Ok(columns) => frame_of(&columns),
             Err(error) => return Ok(Err(error)),
-        }
+        };
         let mut cancelled_at = None;
         let mut watch = Watch {
             limit: time_limit(requests),

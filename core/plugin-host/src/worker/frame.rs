@@ -2,6 +2,8 @@
 
 use std::io::{self, Read, Write};
 
+use heirloom_plugin_abi::Wire;
+
 /// What a frame is for. The numbers are the protocol: they are never reused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
@@ -75,6 +77,14 @@ pub(super) const HEADER: usize = 5;
 /// A buffer for [`send`], to which the body is appended.
 pub(super) fn new_frame() -> Vec<u8> {
     vec![0; HEADER]
+}
+
+/// A buffer for [`send`] with columns as its body.
+pub(super) fn frame_of(columns: &impl Wire) -> Vec<u8> {
+    let mut frame = Vec::with_capacity(HEADER + columns.n_bytes());
+    frame.resize(HEADER, 0);
+    columns.write(&mut frame);
+    frame
 }
 
 /// Reads frames, many of them in one system call where they are small.

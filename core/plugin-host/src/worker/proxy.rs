@@ -3,12 +3,11 @@
 use std::sync::{Mutex, PoisonError};
 
 use heirloom_model::{ComponentError, ComponentErrorKind, Configuration, ProxyInfo, Seed};
-use heirloom_plugin_abi::columns::Scoring;
-use heirloom_plugin_abi::{Wire, columns};
+use heirloom_plugin_abi::columns::{self, Scoring};
 
 use crate::checked::RawProxy;
 
-use super::frame::{Verb, new_frame};
+use super::frame::{Verb, frame_of};
 use super::process::{Launcher, Worker};
 
 pub(super) struct IsolatedProxy {
@@ -32,8 +31,7 @@ impl RawProxy for IsolatedProxy {
         seed: Seed,
         scores: &mut [f64],
     ) -> Result<(), ComponentError> {
-        let mut frame = new_frame();
-        Scoring::from_model(configurations, seed)?.write(&mut frame);
+        let mut frame = frame_of(&Scoring::from_model(configurations, seed)?);
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let mut worker = match idle {
             Some(worker) => worker,

@@ -21,7 +21,7 @@ use serde_json::Value as Json;
 
 use crate::host::{HostOptions, Isolation, PluginHost};
 
-use super::frame::{FrameReader, Verb, new_frame, send};
+use super::frame::{FrameReader, HEADER, Verb, frame_of, new_frame, send};
 use super::message::{Create, LogEvent, WrittenError, read, write};
 
 /// The line to the host.
@@ -43,14 +43,14 @@ pub fn serve() -> io::Result<()> {
     let frames = Mutex::new(FrameReader::new(socket.try_clone()?));
     let link = LINK.get_or_init(|| Link { frames, out: Mutex::new(socket) });
 
-    let (mut component, mut body) = (None, Vec::new());
+    let (mut component, mut body, mut frame) = (None, Vec::new(), new_frame());
     loop {
         let verb = match link.receive(&mut body) {
             Ok(verb) => verb,
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(()),
             Err(error) => return Err(error),
         };
-        let mut frame = new_frame();
+        frame.truncate(HEADER);
         let served = match (verb, &mut component) {
             (Verb::Create, none) => create(&body, &mut frame).map(|made| *none = Some(made)),
             (_, None) => Err(ComponentError::failed("there is no component yet")),
@@ -59,7 +59,7 @@ pub fn serve() -> io::Result<()> {
         match served {
             Ok(()) => link.send(Verb::Done, &mut frame)?,
             Err(error) => {
-                let mut frame = new_frame();
+                frame.truncate(HEADER);
                 write(&WrittenError::from(error), &mut frame).map_err(io::Error::other)?;
                 link.send(Verb::Error, &mut frame)?;
             }
@@ -125,9 +125,8 @@ impl Link {
 impl Reporter for Link {
     fn report(&self, trial: TrialId, point: &CurvePoint) -> Verdict {
         let report = CurveReport { trial, fidelity: Fidelity::default(), point: point.clone() };
-        let mut frame = new_frame();
-        Report::from_model(&report).write(&mut frame);
-        self.question(Verb::Report, &mut frame).map_or(Verdict::Stop, verdict_from_code)
+        self.question(Verb::Report, &mut frame_of(&Report::from_model(&report)))
+            .map_or(Verdict::Stop, verdict_from_code)
     }
 
     fn cancelled(&self) -> bool {

@@ -12,7 +12,7 @@ use heirloom_model::{
 use heirloom_plugin_abi::columns::{Ask, Knowledge, Observations, Proposals, Report};
 use heirloom_plugin_abi::{Wire, verdict_from_code};
 
-use super::frame::{Verb, new_frame};
+use super::frame::{Verb, frame_of, new_frame};
 use super::process::{Launcher, Watch, Worker};
 
 pub(super) struct IsolatedStrategy {
@@ -93,13 +93,6 @@ impl IsolatedStrategy {
         }
         Ok(worker)
     }
-}
-
-/// A frame with columns as its body.
-fn frame_of(columns: &impl Wire) -> Vec<u8> {
-    let mut frame = new_frame();
-    columns.write(&mut frame);
-    frame
 }
 
 fn nothing(_: &[u8]) -> Result<(), ComponentError> {
