@@ -2,6 +2,7 @@
 //! them; they are never named, because a library that is linked and loaded would export its symbols twice.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![allow(clippy::print_stderr, reason = "says what was not tested")]
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -78,7 +78,7 @@ impl Faulty {
     }
 }
 
-fn suite(fault: Fault) -> Suite<EstimatorSubject<impl Fn() -> Result<Box<dyn Estimator>, ComponentError>>> {
+fn suite(fault: Fault) -> Suite<impl Subject<Check = EstimatorCheck>> {
     let request = |trial| EvaluationRequest {
         trial: TrialId(trial),
         attempt: 1,

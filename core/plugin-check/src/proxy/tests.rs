@@ -55,7 +55,7 @@ impl Proxy for Faulty {
     }
 }
 
-fn suite(fault: Fault) -> Suite<ProxySubject<impl Fn() -> Result<Box<dyn Proxy>, ComponentError>>> {
+fn suite(fault: Fault) -> Suite<impl Subject<Check = ProxyCheck>> {
     let configurations = [1.0, 2.0, 3.0].map(|value| Configuration::new(vec![value]));
     crate::proxy(move || Ok(Box::new(Faulty(fault))), configurations.to_vec())
 }

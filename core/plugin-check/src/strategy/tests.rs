@@ -26,6 +26,7 @@ enum Fault {
     OneSeed,
     ForgetsState,
     RefusesKnowledge,
+    UsesKnowledge,
     Resurrects,
     RefusesToJudge,
     RecommendsFailures,
@@ -122,7 +123,7 @@ impl Strategy for Faulty {
         if self.fault == Fault::RefusesKnowledge && knowledge.observations.is_empty() {
             return Err(ComponentError::failed("nothing to know"));
         }
-        Ok(false)
+        Ok(self.fault == Fault::UsesKnowledge)
     }
 
     fn recommend(&self) -> Result<Option<TrialId>, ComponentError> {
@@ -138,9 +139,7 @@ impl Strategy for Faulty {
     }
 }
 
-fn suite(
-    fault: Fault,
-) -> Suite<StrategySubject<impl Fn(&Problem) -> Result<Box<dyn Strategy>, ComponentError>>> {
+fn suite(fault: Fault) -> Suite<StrategySubject<impl Make>> {
     crate::strategy(move |problem| {
         Ok(Box::new(Faulty {
             problem: Problem { space: Arc::clone(&problem.space), ..problem.clone() },
@@ -190,9 +189,12 @@ fn every_check_finds_a_strategy_that_breaks_it() {
 
 #[test]
 fn a_strategy_that_says_other_than_it_does_about_prior_knowledge_is_found() {
-    let result = |informs| suite(Fault::None).informs(informs).check(StrategyCheck::Inform);
-    assert!(result(false).passed());
-    assert!(result(true).to_string().contains("never says that knowledge is used"), "{}", result(true));
+    let result = |fault, informs| suite(fault).informs(informs).check(StrategyCheck::Inform);
+    assert!(result(Fault::None, false).passed() && result(Fault::UsesKnowledge, true).passed());
+    let idle = result(Fault::None, true).to_string();
+    assert!(idle.contains("`inform` never says that knowledge is used"), "{idle}");
+    let secret = result(Fault::UsesKnowledge, false).to_string();
+    assert!(secret.contains("and `informs = false` is declared"), "{secret}");
 }
 
 #[test]
