@@ -111,6 +111,7 @@ impl Strategy for StrategyObject {
         from_abi(unsafe { (self.vtable.inform)(self.handle, &knowledge) })
     }
 
+    #[inline]
     fn recommend(&self) -> Result<Option<TrialId>, ComponentError> {
         let trial = from_abi(unsafe { (self.vtable.recommend)(self.handle) })?;
         Ok(trial.into_option().map(TrialId))

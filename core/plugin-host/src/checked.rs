@@ -3,6 +3,8 @@
 //! An objective that is not finite is a failed trial, and what cannot be attributed to one trial, such as too many
 //! answers, is an error. Whether a proposal is a point of the space is for the engine to see, and not looked at twice.
 
+use std::fmt::Display;
+
 use heirloom_model::{
     AskRequest, ComponentError, Configuration, CurveReport, Estimator, EstimatorInfo, EvaluationRequest,
     Failure, FailureKind, Observation, Outcome, PriorKnowledge, Proposal, Proxy, ProxyInfo, Reporter, Seed,
@@ -14,31 +16,31 @@ use crate::identity::Identity;
 type Result<T> = std::result::Result<T, ComponentError>;
 
 /// A strategy whose answers are counted.
-pub(crate) struct CheckedStrategy {
-    pub(crate) inner: Box<dyn Strategy>,
-    pub(crate) identity: Identity,
+pub(crate) struct CheckedStrategy<S> {
+    inner: S,
+    identity: Identity,
 }
 
-impl CheckedStrategy {
-    fn explain<T>(&self, doing: &str, result: Result<T>) -> Result<T> {
-        result.map_err(|error| self.identity.explain(doing, error))
+impl<S: Strategy + 'static> CheckedStrategy<S> {
+    pub(crate) fn boxed(inner: S, identity: Identity) -> Box<dyn Strategy> {
+        Box::new(Self { inner, identity })
+    }
+
+    fn explain<T>(&self, doing: impl Display, answer: Result<T>) -> Result<T> {
+        answer.map_err(|error| self.identity.explain(&doing.to_string(), error))
     }
 }
 
-impl Strategy for CheckedStrategy {
+impl<S: Strategy + 'static> Strategy for CheckedStrategy<S> {
     fn ask(&mut self, request: &AskRequest<'_>) -> Result<Vec<Proposal>> {
-        let first = request.first_trial;
-        let answer = self.inner.ask(request);
-        let proposals =
-            answer.map_err(|error| self.identity.explain(&format!("asked for trial {first}"), error))?;
-        if proposals.len() > request.n {
-            let (n, wanted) = (proposals.len(), request.n);
-            let error = ComponentError::failed(format!(
-                "gave {n} proposals where {wanted} were wanted; hint: report it to the plugin's author"
-            ));
-            return Err(self.identity.explain(&format!("asked for trial {first}"), error));
-        }
-        Ok(proposals)
+        let answer = self.inner.ask(request).and_then(|proposals| match proposals.len() {
+            n if n <= request.n => Ok(proposals),
+            n => Err(ComponentError::failed(format!(
+                "gave {n} proposals where {} were wanted; hint: report it to the plugin's author",
+                request.n
+            ))),
+        });
+        self.explain(format_args!("asked for trial {}", request.first_trial), answer)
     }
 
     fn tell(&mut self, observations: &[Observation]) -> Result<()> {
@@ -51,7 +53,7 @@ impl Strategy for CheckedStrategy {
 
     fn judge(&mut self, report: &CurveReport) -> Result<Verdict> {
         let verdict = self.inner.judge(report);
-        self.explain(&format!("judging trial {}", report.trial), verdict)
+        self.explain(format_args!("judging trial {}", report.trial), verdict)
     }
 
     fn inform(&mut self, knowledge: &PriorKnowledge) -> Result<bool> {

@@ -210,11 +210,13 @@ impl PluginHost {
         problem: &Problem,
     ) -> Result<Box<dyn Strategy>, HostError> {
         self.make(Kind::Strategy, name, options, |recipe| {
-            let inner = match isolation {
-                Isolation::None => recipe.strategy(problem)?,
-                Isolation::Process => recipe.isolated_strategy(&self.0, problem)?,
-            };
-            Ok(Box::new(CheckedStrategy { inner, identity: recipe.identity.clone() }) as Box<dyn Strategy>)
+            let who = recipe.identity.clone();
+            Ok(match isolation {
+                Isolation::None => CheckedStrategy::boxed(recipe.strategy(problem)?, who),
+                Isolation::Process => {
+                    CheckedStrategy::boxed(recipe.isolated_strategy(&self.0, problem)?, who)
+                }
+            })
         })
     }
 

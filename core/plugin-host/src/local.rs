@@ -6,9 +6,11 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use heirloom_model::{
     ComponentError, ComponentErrorKind, Configuration, EstimatorInfo, EvaluationRequest, Failure, Outcome,
-    Problem, ProxyInfo, Reporter, Seed, Space, Strategy,
+    Problem, ProxyInfo, Reporter, Seed, Space,
 };
-use heirloom_plugin_abi::{Context, EstimatorObject, LoadError, LoadedLibrary, POISONED, ProxyObject};
+use heirloom_plugin_abi::{
+    Context, EstimatorObject, LoadError, LoadedLibrary, POISONED, ProxyObject, StrategyObject,
+};
 use serde_json::Value as Json;
 
 use crate::checked::{RawEstimator, RawProxy};
@@ -38,10 +40,10 @@ impl Recipe<'_> {
     }
 
     /// A strategy.
-    pub(crate) fn strategy(&self, problem: &Problem) -> Result<Box<dyn Strategy>, HostError> {
+    pub(crate) fn strategy(&self, problem: &Problem) -> Result<StrategyObject, HostError> {
         let extension = self.extension(LoadedLibrary::strategies)?;
         let made = extension.create(&self.identity.name, self.options, problem, self.context);
-        Ok(Box::new(made.map_err(|error| self.explain(error))?))
+        made.map_err(|error| self.explain(error))
     }
 
     /// An estimator, and what it says of itself.

@@ -1,9 +1,12 @@
 //! `speed.plugin.*`: what the plugin boundary costs, in the host's process and through a worker process.
 //!
 //! The plugin is `random`, whose methods do next to nothing, so that what is measured is the way to them. Beside the
-//! calls stands the same work behind a plain `dyn Strategy`.
+//! calls stands the same work behind a plain `dyn Strategy`, and beside the round trip one of the same bytes between two
+//! threads, without any protocol.
 
 use std::hint::black_box;
+use std::io::{Read as _, Write as _};
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
@@ -22,6 +25,7 @@ use crate::row::Row;
 const N_PARAMETERS: usize = 6;
 const N_REPETITIONS: usize = 30;
 const N_CALLS: usize = 20_000;
+const N_ROUND_TRIPS: usize = 1_000;
 /// Rows in a batch.
 const N_ROWS: usize = 1_000;
 
@@ -56,6 +60,7 @@ pub(crate) fn measure(_prefix: &str) -> Result<Vec<Row>, String> {
 
     let plain_call = mean(&calls(plain.as_ref(), N_CALLS)?);
     let plain_row = mean(&asks(plain.as_mut())?);
+    let bare_round_trip = mean(&bare_round_trips(N_ROUND_TRIPS)?);
     let spawns: Result<Vec<f64>, String> =
         (0..N_REPETITIONS).map(|_| seconds(|| make(Isolation::Process).map(drop))).collect();
     Ok(vec![
@@ -63,7 +68,7 @@ pub(crate) fn measure(_prefix: &str) -> Result<Vec<Row>, String> {
         row("call", "ns", 1e9, &calls(loaded.as_ref(), N_CALLS)?).beside(plain_call * 1e9),
         row("row", "ns", 1e9, &asks(loaded.as_mut())?).beside(plain_row * 1e9),
         row("spawn", "ms", 1e3, &spawns?),
-        row("roundtrip", "µs", 1e6, &calls(isolated.as_ref(), N_CALLS / 20)?),
+        row("roundtrip", "µs", 1e6, &calls(isolated.as_ref(), N_ROUND_TRIPS)?).beside(bare_round_trip * 1e6),
         row("worker-row", "µs", 1e6, &tells(isolated.as_mut(), &observations)?),
     ])
 }
@@ -91,6 +96,18 @@ fn calls(strategy: &dyn Strategy, n_calls: usize) -> Result<Vec<f64>, String> {
         })
     };
     per_item(n_calls, batch)
+}
+
+/// Seconds for a frame's header to another thread and back.
+fn bare_round_trips(n_round_trips: usize) -> Result<Vec<f64>, String> {
+    let (mut ours, mut theirs) = UnixStream::pair().map_err(text)?;
+    std::thread::spawn(move || {
+        let mut header = [0; 5];
+        while theirs.read_exact(&mut header).and_then(|()| theirs.write_all(&header)).is_ok() {}
+    });
+    let mut header = [0; 5];
+    let mut round_trip = || ours.write_all(&header).and_then(|()| ours.read_exact(&mut header));
+    per_item(n_round_trips, || (0..n_round_trips).try_for_each(|_| round_trip()).map_err(text))
 }
 
 /// Seconds a proposal, asked for many at a time.

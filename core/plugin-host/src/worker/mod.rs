@@ -22,7 +22,7 @@ pub use serve::serve;
 
 use std::sync::Arc;
 
-use heirloom_model::{EstimatorInfo, Problem, ProxyInfo, Space, Strategy};
+use heirloom_model::{EstimatorInfo, Problem, ProxyInfo, Space};
 use heirloom_plugin_abi::{write_problem, write_space};
 
 use crate::checked::{RawEstimator, RawProxy};
@@ -31,6 +31,7 @@ use crate::host::HostState;
 use crate::local::Recipe;
 
 use process::Launcher;
+use strategy::IsolatedStrategy;
 
 impl Recipe<'_> {
     /// A strategy in a worker.
@@ -38,10 +39,10 @@ impl Recipe<'_> {
         &self,
         host: &HostState,
         problem: &Problem,
-    ) -> Result<Box<dyn Strategy>, HostError> {
+    ) -> Result<IsolatedStrategy, HostError> {
         let problem = write_problem(problem).map_err(|error| self.explain(error))?;
         let launcher = Launcher::new(self, host, problem)?;
-        Ok(Box::new(strategy::IsolatedStrategy::start(launcher).map_err(|error| self.explain(error))?))
+        IsolatedStrategy::start(launcher).map_err(|error| self.explain(error))
     }
 
     /// An estimator in workers, one for each evaluation at the same time, and what it says of itself.

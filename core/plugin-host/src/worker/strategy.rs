@@ -15,7 +15,7 @@ use heirloom_plugin_abi::{Wire, verdict_from_code};
 use super::frame::{Verb, frame_of, new_frame};
 use super::process::{Launcher, Watch, Worker};
 
-pub(super) struct IsolatedStrategy {
+pub(crate) struct IsolatedStrategy {
     launcher: Launcher,
     state: RefCell<State>,
 }
