@@ -1,8 +1,9 @@
 //! `speed.plugin.*`: what the plugin boundary costs, in the host's process and through a worker process.
 //!
 //! The plugin is `random`, whose methods do next to nothing, so that what is measured is the way to them. Beside the
-//! calls stands the same work behind a plain `dyn Strategy`, and beside the round trip one of the same bytes between two
-//! threads, without any protocol.
+//! calls stands the same work behind a plain `dyn Strategy`, and beside the round trip one of as few bytes between two
+//! threads, without any protocol. Whether both ends of a socket sit on one core decides a round trip more than all
+//! else, and the system's scheduler decides that: `taskset -c 0` before the command takes the chance out.
 
 use std::hint::black_box;
 use std::io::{Read as _, Write as _};
@@ -57,19 +58,24 @@ pub(crate) fn measure(_prefix: &str) -> Result<Vec<Row>, String> {
     let mut plain: Box<dyn Strategy> = black_box(Box::new(Plain(Arc::clone(&problem.space))));
     let mut loaded = make(Isolation::None)?;
     let mut isolated = make(Isolation::Process)?;
+    let mut echo = start_echo()?;
 
-    let plain_call = mean(&calls(plain.as_ref(), N_CALLS)?);
-    let plain_row = mean(&asks(plain.as_mut())?);
-    let bare_round_trip = mean(&bare_round_trips(N_ROUND_TRIPS)?);
-    let spawns: Result<Vec<f64>, String> =
-        (0..N_REPETITIONS).map(|_| seconds(|| make(Isolation::Process).map(drop))).collect();
+    let calls = in_turns(N_CALLS, || call(loaded.as_ref(), N_CALLS), || call(plain.as_ref(), N_CALLS))?;
+    let rows = in_turns(N_ROWS, || ask(loaded.as_mut()), || ask(plain.as_mut()))?;
+    let round_trips = in_turns(
+        N_ROUND_TRIPS,
+        || call(isolated.as_ref(), N_ROUND_TRIPS),
+        || echo_bytes(&mut echo, N_ROUND_TRIPS),
+    )?;
+    let worker_rows = per_item(N_ROWS, || isolated.tell(&observations).map_err(text))?;
+    let spawns = per_item(1, || make(Isolation::Process).map(drop))?;
     Ok(vec![
         row("load", "ms", 1e3, &loads(&library, &problem)?),
-        row("call", "ns", 1e9, &calls(loaded.as_ref(), N_CALLS)?).beside(plain_call * 1e9),
-        row("row", "ns", 1e9, &asks(loaded.as_mut())?).beside(plain_row * 1e9),
-        row("spawn", "ms", 1e3, &spawns?),
-        row("roundtrip", "µs", 1e6, &calls(isolated.as_ref(), N_ROUND_TRIPS)?).beside(bare_round_trip * 1e6),
-        row("worker-row", "µs", 1e6, &tells(isolated.as_mut(), &observations)?),
+        row_beside("call", "ns", 1e9, &calls),
+        row_beside("row", "ns", 1e9, &rows),
+        row("spawn", "ms", 1e3, &spawns),
+        row_beside("roundtrip", "µs", 1e6, &round_trips),
+        row("worker-row", "µs", 1e6, &worker_rows),
     ])
 }
 
@@ -88,43 +94,55 @@ fn loads(library: &Path, problem: &Problem) -> Result<Vec<f64>, String> {
     (0..N_REPETITIONS).map(load).collect()
 }
 
-/// Seconds a call of a method without arguments.
-fn calls(strategy: &dyn Strategy, n_calls: usize) -> Result<Vec<f64>, String> {
-    let batch = || {
-        (0..n_calls).try_for_each(|_| {
-            black_box(strategy).recommend().map(|trial| assert!(black_box(trial).is_none())).map_err(text)
-        })
-    };
-    per_item(n_calls, batch)
+/// Calls a method without arguments.
+fn call(strategy: &dyn Strategy, n_calls: usize) -> Result<(), String> {
+    (0..n_calls).try_for_each(|_| {
+        black_box(strategy).recommend().map(|trial| assert!(black_box(trial).is_none())).map_err(text)
+    })
 }
 
-/// Seconds for a frame's header to another thread and back.
-fn bare_round_trips(n_round_trips: usize) -> Result<Vec<f64>, String> {
-    let (mut ours, mut theirs) = UnixStream::pair().map_err(text)?;
+/// Asks for many proposals at a time.
+fn ask(strategy: &mut dyn Strategy) -> Result<(), String> {
+    let request = AskRequest { n: N_ROWS, first_trial: TrialId(0), pending: &[], seed: Seed::from_number(1) };
+    strategy.ask(&request).map(|proposals| drop(black_box(proposals))).map_err(text)
+}
+
+/// A socket at whose other end a thread sends back whatever comes, a frame's header at a time.
+fn start_echo() -> Result<UnixStream, String> {
+    let (ours, mut theirs) = UnixStream::pair().map_err(text)?;
     std::thread::spawn(move || {
         let mut header = [0; 5];
         while theirs.read_exact(&mut header).and_then(|()| theirs.write_all(&header)).is_ok() {}
     });
+    Ok(ours)
+}
+
+fn echo_bytes(echo: &mut UnixStream, n_round_trips: usize) -> Result<(), String> {
     let mut header = [0; 5];
-    let mut round_trip = || ours.write_all(&header).and_then(|()| ours.read_exact(&mut header));
-    per_item(n_round_trips, || (0..n_round_trips).try_for_each(|_| round_trip()).map_err(text))
-}
-
-/// Seconds a proposal, asked for many at a time.
-fn asks(strategy: &mut dyn Strategy) -> Result<Vec<f64>, String> {
-    let request = AskRequest { n: N_ROWS, first_trial: TrialId(0), pending: &[], seed: Seed::from_number(1) };
-    per_item(N_ROWS, || strategy.ask(&request).map(|proposals| drop(black_box(proposals))).map_err(text))
-}
-
-/// Seconds an observation, told many at a time.
-fn tells(strategy: &mut dyn Strategy, observations: &[Observation]) -> Result<Vec<f64>, String> {
-    per_item(observations.len(), || strategy.tell(observations).map_err(text))
+    let mut round_trip = |_| echo.write_all(&header).and_then(|()| echo.read_exact(&mut header));
+    (0..n_round_trips).try_for_each(&mut round_trip).map_err(text)
 }
 
 /// Seconds an item, over several repetitions after one that warms up.
 fn per_item(n_items: usize, mut batch: impl FnMut() -> Result<(), String>) -> Result<Vec<f64>, String> {
     batch()?;
     (0..N_REPETITIONS).map(|_| Ok(seconds(&mut batch)? / n_items as f64)).collect()
+}
+
+/// Seconds an item of ours and one of a peer's, taken in turns: a machine's speed changes while it is measured.
+fn in_turns(
+    n_items: usize,
+    mut ours: impl FnMut() -> Result<(), String>,
+    mut peer: impl FnMut() -> Result<(), String>,
+) -> Result<[Vec<f64>; 2], String> {
+    ours()?;
+    peer()?;
+    let mut samples = [Vec::new(), Vec::new()];
+    for _ in 0..N_REPETITIONS {
+        samples[0].push(seconds(&mut ours)? / n_items as f64);
+        samples[1].push(seconds(&mut peer)? / n_items as f64);
+    }
+    Ok(samples)
 }
 
 fn seconds(work: impl FnOnce() -> Result<(), String>) -> Result<f64, String> {
@@ -149,6 +167,11 @@ fn mean(samples: &[f64]) -> f64 {
 fn row(name: &str, unit: &'static str, scale: f64, samples: &[f64]) -> Row {
     let scaled: Vec<f64> = faster_half(samples).into_iter().map(|sample| sample * scale).collect();
     Row::from_samples(format!("speed.plugin.{name}"), unit, &scaled)
+}
+
+/// The same, beside the mean of the peer's faster half.
+fn row_beside(name: &str, unit: &'static str, scale: f64, [ours, peer]: &[Vec<f64>; 2]) -> Row {
+    row(name, unit, scale, ours).beside(mean(peer) * scale)
 }
 
 fn problem() -> Result<Problem, String> {
