@@ -153,6 +153,7 @@ impl Run {
         let mut run = Loop::new(spec, parts);
         run.inform();
         let untold = replay(&mut run, history)?;
+        run.wary = !history.is_empty();
         run.take_up(untold);
         run.go()?;
         Ok(run.end())
@@ -180,6 +181,11 @@ pub(crate) struct Loop<'a> {
     stop: StopSignal,
     pub(crate) ledger: Ledger,
     in_flight: usize,
+    /// Evaluations that are about to begin.
+    starting: Vec<EvaluationRequest>,
+    /// Whether the host may have died of a trial that is about to begin again: then its start is recorded first,
+    /// so that attempts are counted. So in a resumed run until a trial ends.
+    wary: bool,
     unrecorded: Vec<Event>,
     ended: Vec<Ended>,
     /// Why no further trial is begun.
@@ -204,6 +210,8 @@ impl<'a> Loop<'a> {
             stop: parts.stop,
             ledger: Ledger::new(&spec.problem),
             in_flight: 0,
+            starting: Vec::new(),
+            wary: false,
             unrecorded: Vec::new(),
             ended: Vec::new(),
             ending: None,
@@ -245,6 +253,7 @@ impl<'a> Loop<'a> {
     fn go(&mut self) -> Result<(), EngineError> {
         loop {
             self.begin_trials();
+            self.start()?;
             if self.in_flight == 0 && self.ended.is_empty() {
                 return self.record();
             }
@@ -255,12 +264,23 @@ impl<'a> Loop<'a> {
         }
     }
 
+    /// Hands evaluations that are about to begin to the executor.
+    fn start(&mut self) -> Result<(), EngineError> {
+        if self.wary && !self.starting.is_empty() {
+            self.record()?;
+        }
+        self.in_flight += self.starting.len();
+        self.starting.drain(..).for_each(|request| self.executor.submit(request));
+        Ok(())
+    }
+
     /// Fills free places of the executor with new trials.
     fn begin_trials(&mut self) {
         if self.ending.is_none() {
             self.ending = self.reason_to_end();
         }
-        let free = self.executor.capacity().saturating_sub(self.in_flight + self.ended.len());
+        let free =
+            self.executor.capacity().saturating_sub(self.in_flight + self.starting.len() + self.ended.len());
         let left =
             self.spec.budget.trials.map_or(u64::MAX, |trials| trials.saturating_sub(self.ledger.n_trials));
         let n = free.min(usize::try_from(left).unwrap_or(usize::MAX));
@@ -378,7 +398,7 @@ impl<'a> Loop<'a> {
         (trial, failure)
     }
 
-    /// Starts a trial's evaluation, or ends it where it cannot be evaluated.
+    /// Prepares a trial's evaluation, or ends it where it cannot be evaluated.
     fn begin(&mut self, (trial, failure): (TrialId, Option<Failure>)) {
         match failure {
             None => self.submit(trial),
@@ -432,8 +452,7 @@ impl<'a> Loop<'a> {
             threads: self.spec.threads_per_trial,
         };
         self.unrecorded.push(Event::Started { trial, attempt });
-        self.executor.submit(request);
-        self.in_flight += 1;
+        self.starting.push(request);
     }
 
     /// Waits for a signal and takes all that have come.
@@ -455,6 +474,7 @@ impl<'a> Loop<'a> {
                 }
                 Signal::Finished { trial, attempt, result, wall_seconds } => {
                     self.in_flight -= 1;
+                    self.wary = false;
                     let result = self.checked(result);
                     self.ended.push(Ended { trial, attempt, result, wall_seconds, recorded: false });
                 }

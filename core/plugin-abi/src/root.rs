@@ -81,7 +81,7 @@ impl Extension {
     }
 }
 
-/// The header that a library exports under [`ROOT_SYMBOL`].
+/// The header that a library exports for hosts to find.
 pub const fn header<L: Exports>() -> LibHeader {
     // SAFETY: `construct` returns the `RootRef` that the header is declared for.
     unsafe { LibHeader::from_constructor::<RootRef>(construct::<L>, CheckTypeLayout::Yes) }

@@ -33,8 +33,8 @@ impl IsolatedStrategy {
         Ok(Self { launcher, state })
     }
 
-    /// A call; once more on a new worker where the first one died of it, for not every death has its cause in the
-    /// call.
+    /// A call; once more on a new worker where the first one died or panicked of it, for not every death has its
+    /// cause in the call.
     fn call<T>(
         &self,
         verb: Verb,
@@ -62,26 +62,21 @@ impl IsolatedStrategy {
                     }
                     return Ok(answer);
                 }
-                Ok(Err(error)) => {
-                    // After a panic the object is of no use.
-                    if error.kind == ComponentErrorKind::Panicked {
-                        state.worker = None;
-                    }
-                    return Err(error);
-                }
-                Err(fault) => {
+                Ok(Err(error)) if error.kind != ComponentErrorKind::Panicked => return Err(error),
+                // After a panic the object is of no use.
+                Ok(Err(panic)) if died_before => {
                     state.worker = None;
-                    if died_before || fault.kind == FailureKind::TimedOut {
-                        return Err(fault.into());
-                    }
-                    tracing::warn!(
-                        "{}; the strategy is rebuilt from {} calls",
-                        fault.message,
-                        state.seen.len()
-                    );
-                    died_before = true;
+                    return Err(panic);
                 }
+                Ok(Err(panic)) => tracing::warn!("{panic}; the strategy is rebuilt"),
+                Err(fault) if died_before || fault.kind == FailureKind::TimedOut => {
+                    state.worker = None;
+                    return Err(fault.into());
+                }
+                Err(fault) => tracing::warn!("{}; the strategy is rebuilt", fault.message),
             }
+            state.worker = None;
+            died_before = true;
         }
     }
 
