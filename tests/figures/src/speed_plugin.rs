@@ -3,7 +3,7 @@
 //! The plugin is `random`, whose methods do next to nothing, so that what is measured is the way to them. Beside the
 //! calls stands the same work behind a plain `dyn Strategy`, and beside the round trip one of as few bytes between two
 //! threads, without any protocol. Whether both ends of a socket sit on one core decides a round trip more than all
-//! else, and the system's scheduler decides that: `taskset -c 0` before the command takes the chance out.
+//! else, and the system's scheduler decides that: the measurement holds itself and its workers to one core.
 
 use std::hint::black_box;
 use std::io::{Read as _, Write as _};
@@ -18,6 +18,8 @@ use heirloom_model::{
     Proposal, Seed, Space, SpaceSpec, Strategy, TrialId,
 };
 use heirloom_plugin_host::{HostOptions, Isolation, Kind, PluginHost};
+use rustix::io::Errno;
+use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use serde_json::json;
 
 use crate::row::Row;
@@ -48,8 +50,30 @@ impl Strategy for Plain {
     }
 }
 
+/// Holds this thread, and the threads and processes that it starts, to one core until it is dropped.
+struct OneCore(CpuSet);
+
+impl OneCore {
+    fn hold() -> Result<Self, Errno> {
+        let all = sched_getaffinity(None)?;
+        let first = (0..CpuSet::MAX_CPU).find(|&core| all.is_set(core)).ok_or(Errno::INVAL)?;
+        let mut one = CpuSet::new();
+        one.set(first);
+        sched_setaffinity(None, &one)?;
+        Ok(Self(all))
+    }
+}
+
+impl Drop for OneCore {
+    fn drop(&mut self) {
+        // Without effect at worst: what is measured later would stay on the one core.
+        let _ = sched_setaffinity(None, &self.0);
+    }
+}
+
 /// Measures the rows.
 pub(crate) fn measure(_prefix: &str) -> Result<Vec<Row>, String> {
+    let _one_core = OneCore::hold().map_err(text)?;
     let host = PluginHost::open(&PluginHost::default_search_paths(), HostOptions::default());
     let library = host.find(Kind::Strategy, "random").map_err(text)?.path().to_owned();
     let problem = problem()?;
