@@ -38,9 +38,11 @@ pub(crate) struct SqliteStore {
     path: PathBuf,
     /// The query part of the file's URI: how readers open it.
     immutable: bool,
+    // Dropped before the writer: only the last connection to close folds the log into the file, and only one that may
+    // write does.
+    readers: Mutex<Vec<Connection>>,
     /// `None`: read-only.
     writer: Option<Writer>,
-    readers: Mutex<Vec<Connection>>,
 }
 
 impl SqliteStore {

@@ -213,3 +213,18 @@ fn a_run_can_be_read_by_a_second_store_on_the_same_file() {
     let refused = read_only.set_run_state(run, RunState::Failed);
     assert_eq!(refused, Err(ArchiveError::ReadOnly { path }));
 }
+
+#[test]
+fn a_closed_archive_is_one_file_that_can_be_copied() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("archive");
+    let archive = Archive::create(&path).unwrap();
+    let (run, mut recorder) = archive.begin_run(&sample_header("t")).unwrap();
+    recorder.record(&sample_events(0)).unwrap();
+    assert_eq!(archive.history(run).unwrap().len(), 3);
+    drop((archive, recorder));
+    assert!(!log_of(&path).exists());
+    let copy = folder.path().join("copy");
+    std::fs::copy(&path, &copy).unwrap();
+    assert_eq!(Archive::open(&copy).unwrap().history(run).unwrap().len(), 3);
+}
