@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use heirloom_config::ComponentConfig;
 use heirloom_engine::StopSignal;
-use heirloom_model::{Event, Outcome, RecordError, Recorder, Strategy, TrialId};
+use heirloom_model::{Event, Outcome, RecordError, Recorder, TrialId};
 use heirloom_warm_start::Knowledge;
 use rayon::prelude::*;
 use serde::Serialize;
@@ -72,11 +72,10 @@ impl Plan<'_> {
         strategy: &ComponentConfig,
         knowledge: Option<&Knowledge>,
     ) -> miette::Result<Vec<f64>> {
-        let made: Box<dyn Strategy> = self.job.strategy_of(strategy).map_err(Failure::from)?;
         let mut follower = Follower { plan: self, outcomes: BTreeMap::new(), best: None, curve: Vec::new() };
         let end = self.job.run(Passage {
             seed,
-            strategy: made,
+            strategy,
             warm_start: knowledge.map(past::make).transpose()?,
             recorder: Box::new(Forget),
             history: &[],

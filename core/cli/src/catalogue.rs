@@ -40,6 +40,11 @@ impl Plugins {
         &self.host
     }
 
+    /// What messages call a component: its name, its plugin and the version.
+    pub(crate) fn describe(&self, kind: Kind, name: &str) -> String {
+        self.host.describe(kind, name).unwrap_or_else(|_| format!("{kind} `{name}`"))
+    }
+
     pub(crate) fn strategy(
         &self,
         component: &ComponentConfig,

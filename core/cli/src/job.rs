@@ -13,7 +13,7 @@ use heirloom_model::{
     ComponentErrorKind, Direction, Estimator, EstimatorInfo, Event, Objective, Problem, Recorder, Seed,
     Space, SpaceSpec, Strategy, WarmStart,
 };
-use heirloom_plugin_host::HostError;
+use heirloom_plugin_host::{HostError, Kind};
 use miette::Report;
 use serde_json::json;
 
@@ -157,10 +157,11 @@ impl<'a> Job<'a> {
         Budget { trials: budget.trials, seconds: budget.seconds, cost_seconds: budget.cost_seconds }
     }
 
-    fn spec(&self, seed: u64, elapsed_seconds: f64) -> RunSpec {
+    fn spec(&self, seed: u64, strategy: &ComponentConfig, elapsed_seconds: f64) -> RunSpec {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         RunSpec {
             problem: self.problem.clone(),
+            strategy_name: self.plugins.describe(Kind::Strategy, &strategy.name),
             seed: Seed::from_number(seed),
             budget: self.budget(),
             limits: self.config.limits,
@@ -174,9 +175,15 @@ impl<'a> Job<'a> {
     pub(crate) fn run(&self, passage: Passage<'_>) -> miette::Result<RunEnd> {
         let Passage { seed, strategy, warm_start, recorder, history, elapsed_seconds, observer, stop } =
             passage;
-        let executor = LocalExecutor::new(Arc::clone(&self.estimator), self.config.workers, stop.clone());
+        let estimator_name = self.plugins.describe(Kind::Estimator, &self.config.estimator.name);
+        let executor = LocalExecutor::new(
+            Arc::clone(&self.estimator),
+            estimator_name,
+            self.config.workers,
+            stop.clone(),
+        );
         let parts = Parts {
-            strategy,
+            strategy: self.strategy_of(strategy).map_err(Failure::from)?,
             executor: Box::new(executor),
             filters: self.filters().map_err(Failure::from)?,
             warm_start,
@@ -184,14 +191,14 @@ impl<'a> Job<'a> {
             observer,
             stop,
         };
-        Run::run(&self.spec(seed, elapsed_seconds), parts, history).or_fail()
+        Run::run(&self.spec(seed, strategy, elapsed_seconds), parts, history).or_fail()
     }
 }
 
 /// What one passage through the engine needs beside its job.
 pub(crate) struct Passage<'a> {
     pub(crate) seed: u64,
-    pub(crate) strategy: Box<dyn Strategy>,
+    pub(crate) strategy: &'a ComponentConfig,
     pub(crate) warm_start: Option<Box<dyn WarmStart>>,
     pub(crate) recorder: Box<dyn Recorder + 'a>,
     pub(crate) history: &'a [Event],
@@ -251,7 +258,7 @@ impl ArchivedRun<'_> {
         progress.replay(&self.history);
         let end = job.run(Passage {
             seed: job.config.seed,
-            strategy: job.strategy().map_err(Failure::from)?,
+            strategy: &job.config.strategy,
             warm_start: self.warm_start,
             recorder: self.recorder,
             history: &self.history,

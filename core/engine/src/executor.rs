@@ -62,6 +62,7 @@ const GRACE: Duration = Duration::from_secs(2);
 /// process does.
 pub struct LocalExecutor {
     estimator: Arc<dyn Estimator>,
+    name: String,
     stop: StopSignal,
     n_workers: usize,
     jobs: Sender<Job>,
@@ -102,12 +103,14 @@ struct Running {
 }
 
 impl LocalExecutor {
-    /// An executor of `n_workers` threads over `estimator`. `stop` is passed on to running evaluations.
-    pub fn new(estimator: Arc<dyn Estimator>, n_workers: usize, stop: StopSignal) -> Self {
+    /// An executor of `n_workers` threads over `estimator`, which messages call `name`. `stop` is passed on to
+    /// running evaluations.
+    pub fn new(estimator: Arc<dyn Estimator>, name: String, n_workers: usize, stop: StopSignal) -> Self {
         let (jobs, jobs_for_workers) = unbounded();
         let (signals_for_workers, signals) = unbounded();
         let executor = Self {
             estimator,
+            name,
             stop,
             n_workers: n_workers.max(1),
             jobs,
@@ -172,12 +175,14 @@ impl LocalExecutor {
         self.running.remove(&trial);
         self.spawn_worker();
         let (kind, why) = if overdue {
-            (FailureKind::TimedOut, "its time limit ran out and the estimator did not return")
+            (FailureKind::TimedOut, "its time limit ran out and it did not return")
         } else {
-            (FailureKind::Cancelled, "the run was cancelled and the estimator did not return")
+            (FailureKind::Cancelled, "the run was cancelled and it did not return")
         };
-        let message =
-            format!("{why}; hint: run the plugin with `isolation = \"process\"` so that it can be killed");
+        let message = format!(
+            "{}, trial {trial}: {why}; hint: run it with `isolation = \"process\"`, where it can be killed",
+            self.name
+        );
         let failure = Failure { kind, message, cost_seconds: wall_seconds };
         Some(Signal::Finished { trial, attempt, result: Err(failure), wall_seconds })
     }

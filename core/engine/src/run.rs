@@ -43,6 +43,8 @@ pub struct Budget {
 pub struct RunSpec {
     /// What is optimised.
     pub problem: Problem,
+    /// What messages call the strategy, its plugin and version among it.
+    pub strategy_name: String,
     /// The run's root seed.
     pub seed: Seed,
     /// What the run may spend.
@@ -201,7 +203,7 @@ impl<'a> Loop<'a> {
     fn new(spec: &'a RunSpec, parts: Parts<'a>) -> Self {
         Self {
             spec,
-            strategy: Supervisor::new(parts.strategy, spec.strategy_limit),
+            strategy: Supervisor::new(parts.strategy, spec.strategy_name.clone(), spec.strategy_limit),
             executor: parts.executor,
             filters: parts.filters,
             warm_start: parts.warm_start,
@@ -388,7 +390,11 @@ impl<'a> Loop<'a> {
         let trial = self.ledger.open(&proposal, transferred, passes);
         let failure = if passes {
             self.what_is_wrong(&proposal).map(|problem| {
-                let message = format!("the proposal is no point of the problem: {problem}");
+                let message = format!(
+                    "{} proposed for trial {trial} what is no point of the problem: {problem}; hint: report it to \
+                     the plugin's author",
+                    self.spec.strategy_name
+                );
                 Failure::new(FailureKind::Rejected, message)
             })
         } else {

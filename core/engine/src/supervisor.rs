@@ -14,15 +14,16 @@ type Call = Box<dyn FnOnce(&mut dyn Strategy) + Send>;
 /// Calls a strategy with a time limit a call. After a hang or a panic it is not called again.
 pub(crate) struct Supervisor {
     calls: Sender<Call>,
+    name: String,
     limit: Duration,
     lost: RefCell<Option<ComponentError>>,
 }
 
 impl Supervisor {
-    pub(crate) fn new(mut strategy: Box<dyn Strategy>, limit: Duration) -> Self {
+    pub(crate) fn new(mut strategy: Box<dyn Strategy>, name: String, limit: Duration) -> Self {
         let (calls, calls_in) = unbounded::<Call>();
         std::thread::spawn(move || calls_in.into_iter().for_each(|call| call(strategy.as_mut())));
-        Self { calls, limit, lost: RefCell::new(None) }
+        Self { calls, name, limit, lost: RefCell::new(None) }
     }
 
     /// Calls `method` (its name, for messages) of the strategy by `call`.
@@ -45,10 +46,11 @@ impl Supervisor {
         };
         let error = match answer {
             Ok(result) => return result,
-            Err(RecvTimeoutError::Disconnected) => format!("the strategy's thread died in `{method}`"),
+            Err(RecvTimeoutError::Disconnected) => format!("{}: its thread died in `{method}`", self.name),
             Err(RecvTimeoutError::Timeout) => format!(
-                "the strategy has not returned from `{method}` for {} s; hint: run it with `isolation = \
+                "{} has not returned from `{method}` for {} s; hint: run it with `isolation = \
                  \"process\"`, where a hang costs its worker",
+                self.name,
                 self.limit.as_secs_f64()
             ),
         };

@@ -23,6 +23,7 @@ fn problem() -> Problem {
 fn spec(n_trials: u64) -> RunSpec {
     RunSpec {
         problem: problem(),
+        strategy_name: "strategy `climber` of plugin `test` 0.0.0".into(),
         seed: Seed::from_number(1),
         budget: Budget { trials: Some(n_trials), ..Budget::default() },
         limits: Limits::default(),
@@ -171,7 +172,12 @@ impl Setup {
         let estimator = Arc::new(Function(self.estimate));
         let parts = Parts {
             strategy: self.strategy,
-            executor: Box::new(LocalExecutor::new(estimator, self.workers, self.stop.clone())),
+            executor: Box::new(LocalExecutor::new(
+                estimator,
+                "estimator `function`".into(),
+                self.workers,
+                self.stop.clone(),
+            )),
             filters: self.filters,
             warm_start: None,
             recorder: Box::new(self.memory),

@@ -141,6 +141,11 @@ impl PluginHost {
         }
     }
 
+    /// What messages call a component: its kind and name, its plugin and the plugin's version.
+    pub fn describe(&self, kind: Kind, name: &str) -> Result<String, HostError> {
+        Ok(Identity::new(self.find(kind, name)?, kind, name).to_string())
+    }
+
     /// The JSON schema of a component's options.
     pub fn schema(&self, kind: Kind, name: &str) -> Result<&Json, HostError> {
         let plugin = self.find(kind, name)?;
@@ -274,12 +279,7 @@ impl PluginHost {
         let options = self
             .check_options(kind, name, options, &host.folder)
             .map_err(|problems| HostError::Options { kind, name: name.into(), problems })?;
-        let identity = Identity {
-            kind,
-            name: name.into(),
-            plugin: plugin.id().into(),
-            version: plugin.version().into(),
-        };
+        let identity = Identity::new(plugin, kind, name);
         let context = Context::new(Arc::new(self.clone()), host.threads, &host.folder);
         make(&Recipe { plugin, identity: &identity, options: &options, context: &context })
     }

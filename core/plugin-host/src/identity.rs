@@ -5,6 +5,8 @@ use std::fmt;
 use heirloom_model::{ComponentError, ComponentErrorKind};
 use heirloom_plugin_abi::Kind;
 
+use crate::plugin::Plugin;
+
 /// A component and the plugin it comes from.
 #[derive(Debug, Clone)]
 pub(crate) struct Identity {
@@ -22,6 +24,11 @@ impl fmt::Display for Identity {
 }
 
 impl Identity {
+    /// The component `name` of `plugin`.
+    pub(crate) fn new(plugin: &Plugin, kind: Kind, name: &str) -> Self {
+        Self { kind, name: name.into(), plugin: plugin.id().into(), version: plugin.version().into() }
+    }
+
     /// The component's error with its name, what it was doing, and what a person can do.
     pub(crate) fn explain(&self, doing: &str, error: ComponentError) -> ComponentError {
         let remedy = match error.kind {

@@ -47,6 +47,7 @@ impl RecordedTask {
     ) -> Result<RunEnd, String> {
         let spec = RunSpec {
             problem: self.problem.clone(),
+            strategy_name: strategy.to_owned(),
             seed: Seed::from_number(seed),
             budget: Budget { trials: Some(n_trials), ..Budget::default() },
             limits: Limits::default(),
@@ -57,7 +58,12 @@ impl RecordedTask {
         let stop = StopSignal::default();
         let parts = Parts {
             strategy: host.strategy(strategy, &json!({}), Isolation::None, &self.problem).map_err(text)?,
-            executor: Box::new(LocalExecutor::new(Arc::clone(&self.estimator), n_workers, stop.clone())),
+            executor: Box::new(LocalExecutor::new(
+                Arc::clone(&self.estimator),
+                "table".into(),
+                n_workers,
+                stop.clone(),
+            )),
             filters: Vec::new(),
             warm_start: None,
             recorder: Box::new(Nowhere),
