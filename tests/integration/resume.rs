@@ -121,7 +121,7 @@ fn ctrl_c_ends_the_run_in_order_and_resume_finishes_it() {
 }
 
 #[test]
-fn a_second_ctrl_c_cancels_what_runs_and_resume_makes_it_again() {
+fn a_running_run_is_refused_to_others_and_a_second_ctrl_c_cancels_it_until_resume() {
     let bench = Bench::new();
     // Trials hang until the file `go` is there.
     let script = "while [ ! -e go ]; do sleep 0.05; done; echo '{\\\"loss\\\": 1.5}'";
@@ -133,6 +133,8 @@ fn a_second_ctrl_c_cancels_what_runs_and_resume_makes_it_again() {
     bench.write("run.toml", &text);
     let child = start(&bench, &["search", "run.toml"]);
     std::thread::sleep(Duration::from_millis(700));
+    let other = bench.run(&["resume"]);
+    assert!(complaint(&other).contains("carried out by another process"), "{}", complaint(&other));
     signal(&child, "INT");
     std::thread::sleep(Duration::from_millis(300));
     signal(&child, "INT");

@@ -13,6 +13,7 @@ mod output;
 mod past;
 mod plot;
 mod progress;
+mod run_lock;
 mod seed_data;
 mod summary;
 

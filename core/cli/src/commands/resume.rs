@@ -9,6 +9,7 @@ use crate::context::{Context, find_run};
 use crate::failure::{Exit, Failure, OrFail};
 use crate::job::{ArchivedRun, Job};
 use crate::past;
+use crate::run_lock::RunLock;
 
 /// Go on with a run that was stopped or whose process died
 #[derive(Debug, Args)]
@@ -56,6 +57,7 @@ impl Resume {
             .into());
         }
         let warm_start = past::again(&archive, found.id)?;
+        let _alone = RunLock::take(found.id)?;
         let (_, history, recorder) = archive.resume_run(found.id).or_fail()?;
         tracing::info!(run = %found.id, n_events = history.len(), "the run goes on");
         let archived = ArchivedRun {

@@ -13,6 +13,7 @@ use crate::catalogue::Plugins;
 use crate::context::Context;
 use crate::failure::{Exit, Failure, OrFail};
 use crate::job::{ArchivedRun, Job};
+use crate::run_lock::RunLock;
 use crate::summary::Summary;
 use crate::{output, past};
 
@@ -71,6 +72,7 @@ impl Search {
         let header = job.header(file.text(), described.task);
         let knowledge = past::knowledge(&archive, &job, described.features.as_ref())?;
         let (run, recorder) = archive.begin_run(&header).or_fail()?;
+        let _alone = RunLock::take(run)?;
         if let Some(set) = &described.features {
             archive.put_meta_features(&header.task.key, set).or_fail()?;
         }
