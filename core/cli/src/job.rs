@@ -117,13 +117,8 @@ impl<'a> Job<'a> {
         &self.problem.objectives[0]
     }
 
-    /// A fresh strategy, as the run file names it.
-    pub(crate) fn strategy(&self) -> Result<Box<dyn Strategy>, Blame> {
-        self.strategy_of(&self.config.strategy)
-    }
-
-    /// A fresh strategy of another name or with other options.
-    pub(crate) fn strategy_of(&self, component: &ComponentConfig) -> Result<Box<dyn Strategy>, Blame> {
+    /// A fresh strategy: the run file's, or one of another name or with other options.
+    pub(crate) fn strategy(&self, component: &ComponentConfig) -> Result<Box<dyn Strategy>, Blame> {
         self.plugins
             .strategy(component, &self.problem, self.config.isolation)
             .map_err(|error| Blame::host("strategy", error))
@@ -183,7 +178,7 @@ impl<'a> Job<'a> {
             stop.clone(),
         );
         let parts = Parts {
-            strategy: self.strategy_of(strategy).map_err(Failure::from)?,
+            strategy: self.strategy(strategy).map_err(Failure::from)?,
             executor: Box::new(executor),
             filters: self.filters().map_err(Failure::from)?,
             warm_start,

@@ -86,9 +86,8 @@ fn ask_again(
 ) -> Result<(), EngineError> {
     let first_trial = run.ledger.next_trial;
     let proposals = run.ask_strategy(n).map_err(EngineError::Strategy)?;
-    let mismatch = || EngineError::ReplayMismatch { trial: first_trial };
     if proposals.len() != group.len() {
-        return Err(mismatch());
+        return Err(EngineError::ReplayMismatch { trial: first_trial });
     }
     for (&(trial, recorded), proposal) in group.iter().zip(&proposals) {
         if recorded != proposal {

@@ -57,7 +57,7 @@ impl Search {
         let config = self.overridden(file.check(&plugins)?);
         let job = Job::prepare(&config, &plugins).map_err(|blame| blame.in_file(&file))?;
         // Made before the archive is touched: what is wrong with it belongs to the run file.
-        job.strategy().map_err(|blame| blame.in_file(&file))?;
+        job.strategy(&config.strategy).map_err(|blame| blame.in_file(&file))?;
         if self.check {
             if context.json {
                 output::json(&json!({ "configuration_hash": config.hash(), "configuration": config }))?;
