@@ -70,11 +70,10 @@ fn described(archive: &Archive, task: &str) -> miette::Result<Option<BTreeMap<St
 fn past_tasks(archive: &Archive, job: &Job<'_>) -> miette::Result<Vec<PastTask>> {
     let filter =
         PastFilter { without_tasks: job.config.warm_start.exclude_tasks.clone(), ..PastFilter::default() };
-    let objective = &job.objective().name;
     let mut tasks: BTreeMap<String, PastTask> = BTreeMap::new();
     archive
         .visit_past(&filter, &mut |past| {
-            if past.objective != *objective {
+            if past.objective != *job.objective() {
                 return Ok(());
             }
             let Some(bring) = way_into(&job.problem.space, &past)? else { return Ok(()) };

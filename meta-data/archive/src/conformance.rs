@@ -28,6 +28,7 @@ pub fn storage_conformance(make: impl Fn() -> Box<dyn Store>) {
     artifacts_live_as_long_as_something_refers_to_them(&archive());
     a_merge_adds_what_is_missing_and_nothing_twice(&archive(), &archive());
     past_tasks_come_with_configurations_and_meta_features(&archive());
+    the_past_holds_no_stopped_trials_and_keeps_directions_apart(&archive());
     recorded_evaluations_are_kept_in_batches(&archive());
 }
 
@@ -334,6 +335,23 @@ fn a_merge_adds_what_is_missing_and_nothing_twice(ours: &Archive, theirs: &Archi
     assert_eq!(ours.artifacts(shared).unwrap(), theirs.artifacts(shared).unwrap());
     sound(ours);
     sound(theirs);
+}
+
+fn the_past_holds_no_stopped_trials_and_keeps_directions_apart(archive: &Archive) {
+    let (_, mut recorder) = archive.begin_run(&sample_header("t")).unwrap();
+    let stopped = Outcome { stopped: true, ..Outcome::new(vec![-0.5], 1.0) };
+    let end = Event::Finished { trial: TrialId(1), attempt: 1, result: Ok(stopped), wall_seconds: 1.0 };
+    let started = Event::Started { trial: TrialId(1), attempt: 1 };
+    recorder.record(&sample_events(0)).unwrap();
+    recorder.record(&[proposed(1), started, end, Event::Told { trial: TrialId(1) }]).unwrap();
+    let mut minimised = sample_header("t");
+    minimised.objectives[0].direction = Direction::Minimise;
+    let (_, mut recorder) = archive.begin_run(&minimised).unwrap();
+    recorder.record(&sample_events(0)).unwrap();
+    let past = archive.past_tasks(&PastFilter::default()).unwrap();
+    let seen: Vec<_> =
+        past.iter().map(|past| (past.objective.direction, past.configurations.len())).collect();
+    assert_eq!(seen, [(Direction::Minimise, 1), (Direction::Maximise, 1)]);
 }
 
 fn past_tasks_come_with_configurations_and_meta_features(archive: &Archive) {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use heirloom_model::{Configuration, Fidelity, Rng, Seed, Space, SpaceHash, SpaceSpec};
+use heirloom_model::{Configuration, Direction, Fidelity, Objective, Rng, Seed, Space, SpaceHash, SpaceSpec};
 
 use crate::{Archive, Evaluations, Result, RunHeader, RunSummary, TrialState};
 
@@ -39,8 +39,8 @@ pub struct PastTask {
     pub space: SpaceSpec,
     /// The space's identity.
     pub space_hash: SpaceHash,
-    /// The first objective's name.
-    pub objective: String,
+    /// The first objective: values of another direction are not of the same objective, whatever its name.
+    pub objective: Objective,
     /// Configurations that were evaluated without failure; the same one may come more than once.
     pub configurations: Vec<Configuration>,
     /// Their first objective, minimised, finite.
@@ -60,15 +60,14 @@ impl Archive {
         filter: &PastFilter,
         visit: &mut dyn FnMut(PastTask) -> Result<()>,
     ) -> Result<()> {
-        let mut groups: BTreeMap<(String, SpaceHash, String), Vec<RunSummary>> = BTreeMap::new();
+        let mut groups: BTreeMap<(String, SpaceHash, String, bool), Vec<RunSummary>> = BTreeMap::new();
         for run in self.runs()? {
             let wanted = filter.space.as_ref().is_none_or(|space| *space == run.space)
                 && !filter.without_tasks.contains(&run.task);
             if let (true, Some(objective)) = (wanted, run.objectives.first()) {
-                groups
-                    .entry((run.task.clone(), run.space.clone(), objective.name.clone()))
-                    .or_default()
-                    .push(run);
+                let maximised = objective.direction == Direction::Maximise;
+                let group = (run.task.clone(), run.space.clone(), objective.name.clone(), maximised);
+                groups.entry(group).or_default().push(run);
             }
         }
         for runs in groups.values() {
@@ -99,9 +98,7 @@ impl Archive {
     ) -> Result<()> {
         let mut batch = Evaluations::default();
         self.trials(run.id, &mut |trial| {
-            if let (TrialState::Completed | TrialState::Stopped, Some(Ok(outcome))) =
-                (trial.state, trial.result)
-            {
+            if let (TrialState::Completed, Some(Ok(outcome))) = (trial.state, trial.result) {
                 batch.configurations.extend_from_slice(trial.proposal.configuration.values());
                 batch.fidelities.extend_from_slice(&trial.proposal.fidelity.0);
                 batch.objectives.extend_from_slice(&outcome.objectives);
@@ -137,7 +134,7 @@ impl Archive {
             meta_features,
             space: header.space,
             space_hash: runs[0].space.clone(),
-            objective: runs[0].objectives[0].name.clone(),
+            objective: runs[0].objectives[0].clone(),
             configurations: Vec::with_capacity(sample.kept.len()),
             objectives: Vec::with_capacity(sample.kept.len()),
             fidelities: Vec::with_capacity(sample.kept.len()),
