@@ -1,0 +1,13 @@
+#![doc = include_str!("../README.md")]
+
+mod error;
+pub use error::NetworkError;
+
+mod operation;
+pub use operation::{Activation, Operation, Resampling};
+
+mod network;
+pub use network::{Layer, Network, NetworkBuilder, Shape};
+
+mod tensors;
+pub use tensors::{TensorRole, TensorSpec};
