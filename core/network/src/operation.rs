@@ -186,7 +186,9 @@ impl Operation {
                 let mut joined = first.clone();
                 for shape in rest {
                     if shape.0.len() != first.0.len() || shape.0[1..] != first.0[1..] {
-                        return Err(format!("{first} and {shape} cannot be joined along the first dimension"));
+                        return Err(format!(
+                            "{first} and {shape} cannot be joined along the first dimension"
+                        ));
                     }
                     joined.0[0] += shape.0[0];
                 }
@@ -216,7 +218,8 @@ impl Operation {
                         "{channels} channels in and {outputs} out do not fall into {groups} groups"
                     ));
                 }
-                let side = |size: usize, axis: usize| window(size, kernel[axis], stride, padding[axis], dilation);
+                let side =
+                    |size: usize, axis: usize| window(size, kernel[axis], stride, padding[axis], dilation);
                 Ok(Shape(vec![outputs, side(height, 0)?, side(width, 1)?]))
             }
             Self::MaxPool { kernel, stride, padding } | Self::AveragePool { kernel, stride, padding } => {

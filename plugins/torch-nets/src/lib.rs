@@ -1,1 +1,13 @@
+#![doc = include_str!("../README.md")]
 
+mod error;
+pub use error::{TorchError, TorchErrorKind};
+
+mod random;
+pub use random::{uniform, uniform_mask};
+
+mod weights;
+pub use weights::{Initialisation, Weights};
+
+mod forward;
+pub use forward::{Mode, Output, forward, forward_observed};
