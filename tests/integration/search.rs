@@ -141,3 +141,40 @@ fn a_proxy_drops_proposals_and_only_the_rest_are_trials() {
     let summary = bench.json(&["search", "cifar10.toml"]);
     assert_eq!((&summary["n_trials"], &summary["n_filtered"]), (&Json::from(20), &Json::from(60)));
 }
+
+#[test]
+fn the_files_of_trials_lie_beside_the_archive_and_go_with_a_bench() {
+    let bench = Bench::new();
+    // Keeps what it was given, and notes where.
+    let script = "mkdir -p $HEIRLOOM_FILES/trial-$HEIRLOOM_TRIAL; cat > $HEIRLOOM_FILES/trial-$HEIRLOOM_TRIAL/kept; \
+        echo $HEIRLOOM_FILES >> places; echo '{\\\"loss\\\": 1.5}'";
+    let file = |isolation: &str| {
+        let text = format!(
+            "[task]\nname = \"t\"\n[[space.parameter]]\nname = \"x\"\ntype = \"float\"\nlow = 0.0\n\
+             high = 1.0\n[strategy]\nname = \"random\"\n[estimator]\nname = \"command\"\ncommand = [\"sh\", \"-c\", \"{script}\"]\n\
+             folder = {:?}\nobjectives = [{{ name = \"loss\", direction = \"minimise\" }}]\n[budget]\ntrials = 3\n[run]\nisolation = \"{isolation}\"\n",
+            bench.folder.path()
+        );
+        bench.write("run.toml", &text);
+    };
+    let places = || {
+        let text = std::fs::read_to_string(bench.path("places")).unwrap();
+        std::fs::remove_file(bench.path("places")).unwrap();
+        text.lines().map(std::path::PathBuf::from).collect::<Vec<_>>()
+    };
+    for isolation in ["none", "process"] {
+        file(isolation);
+        let run = bench.json(&["search", "run.toml"])["run"].as_str().unwrap().to_owned();
+        let files = bench.path("archive.heirloom.files").join(run);
+        assert_eq!(places(), vec![files.clone(); 3], "{isolation}");
+        for trial in 0..3 {
+            let kept = std::fs::read_to_string(files.join(format!("trial-{trial}/kept"))).unwrap();
+            assert!(kept.starts_with("{\"x\":"), "{kept}");
+        }
+    }
+    let n_kept = || std::fs::read_dir(bench.path("archive.heirloom.files")).unwrap().count();
+    bench.ok(&["bench", "run.toml", "--seeds", "2", "--cold"]);
+    let places = places();
+    assert_eq!((places.len(), n_kept()), (6, 2));
+    assert!(places.iter().all(|place| !place.exists() && !place.parent().unwrap().exists()), "{places:?}");
+}

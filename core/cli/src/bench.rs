@@ -10,6 +10,7 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 use crate::failure::Failure;
+use crate::files::Passing;
 use crate::job::{Job, Passage};
 use crate::past;
 
@@ -37,6 +38,8 @@ pub(crate) struct Plan<'a> {
     pub(crate) checkpoints: Vec<usize>,
     /// The metric of the incumbent that is reported; `None`: the objective.
     pub(crate) metric: Option<String>,
+    /// Where the trials' files are while their run lasts.
+    pub(crate) files: Passing,
 }
 
 impl Plan<'_> {
@@ -73,6 +76,7 @@ impl Plan<'_> {
         knowledge: Option<&Knowledge>,
     ) -> miette::Result<Vec<f64>> {
         let mut follower = Follower { plan: self, outcomes: BTreeMap::new(), best: None, curve: Vec::new() };
+        let files = self.files.folder(&seed.to_string());
         let end = self.job.run(Passage {
             seed,
             strategy,
@@ -80,6 +84,7 @@ impl Plan<'_> {
             recorder: Box::new(Forget),
             history: &[],
             elapsed_seconds: 0.0,
+            files: files.path().to_owned(),
             observer: Box::new(|event| follower.observe(event)),
             stop: StopSignal::default(),
         })?;

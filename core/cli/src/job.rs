@@ -20,6 +20,7 @@ use serde_json::json;
 use crate::catalogue::Plugins;
 use crate::context::Context;
 use crate::failure::{Failure, OrFail};
+use crate::files;
 use crate::objectives;
 use crate::progress::Progress;
 
@@ -152,7 +153,7 @@ impl<'a> Job<'a> {
         Budget { trials: budget.trials, seconds: budget.seconds, cost_seconds: budget.cost_seconds }
     }
 
-    fn spec(&self, seed: u64, strategy: &ComponentConfig, elapsed_seconds: f64) -> RunSpec {
+    fn spec(&self, seed: u64, strategy: &ComponentConfig, elapsed_seconds: f64, files: PathBuf) -> RunSpec {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         RunSpec {
             problem: self.problem.clone(),
@@ -163,12 +164,13 @@ impl<'a> Job<'a> {
             threads_per_trial: (cores / self.config.workers).max(1),
             strategy_limit: STRATEGY_LIMIT,
             elapsed_seconds,
+            files: Some(files),
         }
     }
 
     /// Carries the run out: from `history` on, to its end.
     pub(crate) fn run(&self, passage: Passage<'_>) -> miette::Result<RunEnd> {
-        let Passage { seed, strategy, warm_start, recorder, history, elapsed_seconds, observer, stop } =
+        let Passage { seed, strategy, warm_start, recorder, history, elapsed_seconds, files, observer, stop } =
             passage;
         let estimator_name = self.plugins.describe(Kind::Estimator, &self.config.estimator.name);
         let executor = LocalExecutor::new(
@@ -186,7 +188,7 @@ impl<'a> Job<'a> {
             observer,
             stop,
         };
-        Run::run(&self.spec(seed, strategy, elapsed_seconds), parts, history).or_fail()
+        Run::run(&self.spec(seed, strategy, elapsed_seconds, files), parts, history).or_fail()
     }
 }
 
@@ -198,6 +200,8 @@ pub(crate) struct Passage<'a> {
     pub(crate) recorder: Box<dyn Recorder + 'a>,
     pub(crate) history: &'a [Event],
     pub(crate) elapsed_seconds: f64,
+    /// Where the trials' files are kept; the estimator makes the folder.
+    pub(crate) files: PathBuf,
     pub(crate) observer: Box<dyn FnMut(&Event) + 'a>,
     pub(crate) stop: StopSignal,
 }
@@ -248,6 +252,7 @@ impl ArchivedRun<'_> {
         let stop = StopSignal::default();
         crate::interrupt::watch(&stop)?;
         let elapsed_seconds = elapsed(self.archive, self.run)?;
+        let files = files::of_run(&self.path, self.run)?;
         let mut progress =
             Progress::new(context.shows_progress(), job.budget(), job.objective().clone(), elapsed_seconds);
         progress.replay(&self.history);
@@ -258,6 +263,7 @@ impl ArchivedRun<'_> {
             recorder: self.recorder,
             history: &self.history,
             elapsed_seconds,
+            files,
             observer: Box::new(|event| progress.observe(event)),
             stop,
         });

@@ -5,6 +5,7 @@ mod catalogue;
 mod commands;
 mod context;
 mod failure;
+mod files;
 mod interrupt;
 mod job;
 mod logging;

@@ -1,6 +1,7 @@
 //! One run: the loop without barriers.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use heirloom_model::{
@@ -57,6 +58,8 @@ pub struct RunSpec {
     pub strategy_limit: Duration,
     /// Wall seconds that earlier parts of this run took.
     pub elapsed_seconds: f64,
+    /// Where the estimator keeps the trials' files: [`EvaluationRequest::folder`]. A resumed run needs the same.
+    pub files: Option<PathBuf>,
 }
 
 /// What a run is made of.
@@ -456,6 +459,7 @@ impl<'a> Loop<'a> {
             seed: self.spec.seed.derive("evaluation", trial.0),
             limits: self.spec.limits,
             threads: self.spec.threads_per_trial,
+            folder: self.spec.files.clone(),
         };
         self.unrecorded.push(Event::Started { trial, attempt });
         self.starting.push(request);

@@ -1,3 +1,4 @@
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -30,6 +31,7 @@ fn spec(n_trials: u64) -> RunSpec {
         threads_per_trial: 1,
         strategy_limit: Duration::from_secs(10),
         elapsed_seconds: 0.0,
+        files: None,
     }
 }
 
@@ -242,6 +244,58 @@ fn a_trial_that_was_running_when_the_host_died_is_tried_again_and_at_last_given_
     let memory = setup.memory.clone();
     assert_eq!(setup.run(&spec(1), &history).unwrap().n_failed, 1);
     assert_eq!(memory.failures()[0].1, FailureKind::Crashed);
+}
+
+/// Every trial but the first inherits from the one before it and continues the first.
+struct Heirs(Problem);
+
+impl Strategy for Heirs {
+    fn ask(&mut self, request: &AskRequest<'_>) -> Result<Vec<Proposal>, ComponentError> {
+        let propose = |index: usize| {
+            let trial = request.first_trial.0 + index as u64;
+            let configuration = self.0.space.sample(&mut request.rng(index)).unwrap();
+            let (parent, continues) = (trial.checked_sub(1).map(TrialId), (trial > 0).then_some(TrialId(0)));
+            Proposal { parent, continues, ..Proposal::new(configuration, self.0.full_fidelity()) }
+        };
+        Ok((0..request.n).map(propose).collect())
+    }
+
+    fn tell(&mut self, _: &[Observation]) -> Result<(), ComponentError> {
+        Ok(())
+    }
+}
+
+#[test]
+fn parents_and_the_runs_folder_reach_the_estimator_also_after_a_resume() {
+    type Seen = (TrialId, u32, Option<TrialId>, Option<TrialId>, Option<PathBuf>);
+    let run = |history: &[Event]| {
+        let seen = Arc::new(Mutex::new(Vec::<Seen>::new()));
+        let sees = Arc::clone(&seen);
+        let setup = Setup {
+            strategy: Box::new(Heirs(problem())),
+            estimate: Box::new(move |request, _| {
+                let EvaluationRequest { trial, attempt, parent, continues, folder, .. } = request.clone();
+                sees.lock().unwrap().push((trial, attempt, parent, continues, folder));
+                Ok(Outcome::new(vec![square(request)], 1.0))
+            }),
+            ..Setup::new()
+        };
+        let memory = setup.memory.clone();
+        setup.run(&RunSpec { files: Some("/runs/1".into()), ..spec(3) }, history).unwrap();
+        (memory.events(), std::mem::take(&mut *seen.lock().unwrap()))
+    };
+    let expected = |trial: u64, attempt| -> Seen {
+        let parent = trial.checked_sub(1).map(TrialId);
+        let continues = (trial > 0).then_some(TrialId(0));
+        (TrialId(trial), attempt, parent, continues, Some("/runs/1".into()))
+    };
+    let (events, seen) = run(&[]);
+    assert_eq!(seen, [expected(0, 1), expected(1, 1), expected(2, 1)]);
+    // The host dies while trial 1 is evaluated.
+    let started = Event::Started { trial: TrialId(1), attempt: 1 };
+    let cut = events.iter().position(|event| *event == started).unwrap() + 1;
+    let (_, seen) = run(&events[..cut]);
+    assert_eq!(seen, [expected(1, 2), expected(2, 1)]);
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! The trait of what measures a configuration.
 
+use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -50,6 +52,11 @@ pub struct EvaluationRequest {
     pub limits: Limits,
     /// How many threads it may use.
     pub threads: usize,
+    /// Where the run keeps the files of its trials, such as weights and checkpoints; `None`: nothing is kept.
+    ///
+    /// The same for every trial of a run, also after it was resumed, and absolute. The estimator makes the folder when
+    /// it has something to keep, and in it a folder `trial-N` for each such trial.
+    pub folder: Option<PathBuf>,
 }
 
 /// The evaluation's line to the host. Calls may come from any thread.

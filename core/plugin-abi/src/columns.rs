@@ -138,6 +138,8 @@ columns! {
         pub memory: RVec<u64>,
         /// `[n]`.
         pub threads: RVec<u64>,
+        /// Paths in the system's encoding, `[n]`, empty for none.
+        pub folders: Texts,
     }
 
     /// `Result<Outcome, Failure>`s.
@@ -180,7 +182,7 @@ columns! {
 
     /// Texts, one after another.
     pub struct Texts {
-        /// All texts, UTF-8.
+        /// All texts, UTF-8 but for paths.
         pub bytes: RVec<u8>,
         /// Where each ends in `bytes`.
         pub ends: RVec<u64>,

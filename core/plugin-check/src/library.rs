@@ -283,6 +283,7 @@ fn request(trial: u64, configuration: Configuration, fidelity: &Fidelity) -> Eva
         seed: Seed::from_number(trial),
         limits: Limits::default(),
         threads: 1,
+        folder: None,
     }
 }
 

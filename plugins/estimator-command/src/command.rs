@@ -127,6 +127,9 @@ impl Command {
         }
         let mut command = std::process::Command::new(&arguments[0]);
         command.args(&arguments[1..]).envs(self.environment(request));
+        if let Some(files) = &request.folder {
+            command.env("HEIRLOOM_FILES", files);
+        }
         if let Some(folder) = &self.options.folder {
             command.current_dir(folder);
         }

@@ -81,6 +81,7 @@ fn the_environment_tells_trial_attempt_seed_threads_fidelity_and_limits() {
         attempt: 2,
         parent: Some(TrialId(5)),
         limits: Limits { seconds: Some(30.0), memory_bytes: None },
+        folder: Some("/runs/1".into()),
         ..requests(1).remove(0)
     };
     let seed = request.seed.as_u64();
@@ -88,6 +89,7 @@ fn the_environment_tells_trial_attempt_seed_threads_fidelity_and_limits() {
         r#"test "$HEIRLOOM_TRIAL $HEIRLOOM_ATTEMPT $HEIRLOOM_SEED $HEIRLOOM_THREADS" = "12 2 {seed} 2" || exit 3
         test "$HEIRLOOM_FIDELITY_EPOCHS $HEIRLOOM_LIMIT_SECONDS $HEIRLOOM_PARENT" = "3 30 5" || exit 4
         test -z "${{HEIRLOOM_LIMIT_MEMORY_BYTES+x}}${{HEIRLOOM_CONTINUES+x}}" || exit 5
+        test "$HEIRLOOM_FILES" = /runs/1 || exit 6
         echo '{{"acc": 1, "loss": 1}}'"#
     );
     run_with(options(&["sh", "-c", &script]), request, &Host::new(Verdict::Continue)).unwrap();

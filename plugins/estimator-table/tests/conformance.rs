@@ -21,6 +21,7 @@ fn request(trial: u64, configuration: Configuration) -> EvaluationRequest {
         seed: Seed::from_number(trial),
         limits: Limits::default(),
         threads: 1,
+        folder: None,
     }
 }
 

@@ -55,6 +55,14 @@ impl Estimator for Faulty {
             let mut outcome = Outcome::new(vec![sum], 1.0);
             outcome.curve = vec![point];
             outcome.metrics = [("n_values".to_owned(), request.configuration.values().len() as f64)].into();
+            for (name, other) in [("parent", request.parent), ("continues", request.continues)] {
+                outcome.metrics.extend(other.map(|trial| (name.to_owned(), trial.0 as f64)));
+            }
+            if let Some(folder) = &request.folder {
+                let own = folder.join(format!("trial-{}", request.trial));
+                std::fs::create_dir_all(&own).expect("the test gives a folder that can be made");
+                std::fs::write(own.join("sum"), sum.to_string()).expect("it can be written");
+            }
             outcome.stopped = verdict != Verdict::Continue;
             results.push(Ok(outcome));
         }

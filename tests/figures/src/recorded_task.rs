@@ -54,6 +54,7 @@ impl RecordedTask {
             threads_per_trial: 1,
             strategy_limit: Duration::from_secs(60),
             elapsed_seconds: 0.0,
+            files: None,
         };
         let stop = StopSignal::default();
         let parts = Parts {

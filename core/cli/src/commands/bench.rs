@@ -13,6 +13,7 @@ use crate::bench::{Line, Plan, mean_and_error};
 use crate::catalogue::Plugins;
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
+use crate::files::Passing;
 use crate::job::Job;
 use crate::output::{self, Table};
 use crate::{past, plot};
@@ -86,6 +87,7 @@ impl Bench {
             first_seed: config.seed,
             checkpoints: self.checkpoints(n_trials as usize),
             metric: self.metric.clone(),
+            files: Passing::new()?,
         };
         let lines = self.lines(&plan, &strategies, knowledge.as_ref(), context)?;
         if let Some(metric) = self.metric.as_ref().filter(|_| lines.iter().all(|line| line.mean[0].is_nan()))

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::Value;
 use crate::space::{ConditionSpec, Configuration, ParameterSpec, ParameterType, Space, SpaceError};
 
+use super::parameters::is;
 use super::{ArchitectureGraph, Node};
 
 /// A chain of `min_layers` to `max_layers` layers, each with one of `operations` and that operation's own
@@ -73,7 +74,7 @@ impl Chain {
             all.push(choice(&operation_name(layer), names.collect(), exists.clone()));
             for operation in &self.operations {
                 let prefix = format!("layer_{layer}_{}_", operation.name);
-                let chosen = is(&operation_name(layer), operation.name.as_str().into());
+                let chosen = is(operation_name(layer), operation.name.as_str());
                 all.extend(operation.parameters.iter().map(|own| prefixed(own, &prefix, &chosen)));
             }
             if !self.joins.is_empty() && layer >= 2 {
@@ -83,7 +84,7 @@ impl Chain {
                     choice(&skip_name(layer, from), choices, exists.clone())
                 };
                 all.extend(earlier.clone().map(skip));
-                let several = earlier.map(|from| is(&skip_name(layer, from), Value::Bool(true))).collect();
+                let several = earlier.map(|from| is(skip_name(layer, from), true)).collect();
                 let joins = self.joins.iter().map(|join| join.as_str().into()).collect();
                 all.push(choice(&join_name(layer), joins, ConditionSpec::Any { any: several }));
             }
@@ -160,10 +161,6 @@ fn skip_name(layer: usize, from: usize) -> String {
 
 fn join_name(layer: usize) -> String {
     format!("layer_{layer}_join")
-}
-
-fn is(parameter: &str, value: Value) -> ConditionSpec {
-    ConditionSpec::Is { parameter: parameter.into(), is: value }
 }
 
 fn choice(name: &str, choices: Vec<Value>, when: ConditionSpec) -> ParameterSpec {

@@ -100,6 +100,7 @@ impl ArchitectureSpec {
             Self::LinkedCell(cell) => cell.n_nodes(),
             Self::Chain(chain) => chain.max_layers,
             Self::Macro(shape) => shape.max_layers(),
+            Self::ShapedMlp(mlp) => mlp.max_length(),
         };
         // An identity that changes width or resolution is an operation; only macro shapes have such.
         let has_strided_identities = matches!(self, Self::Macro(_));
@@ -119,6 +120,7 @@ impl ArchitectureSpec {
             Self::LinkedCell(cell) => cell.operations.clone(),
             Self::Chain(chain) => chain.operations.iter().map(|operation| operation.name.clone()).collect(),
             Self::Macro(shape) => shape.stages.iter().flat_map(|stage| stage.operations.clone()).collect(),
+            Self::ShapedMlp(mlp) => mlp.operations(),
         };
         let mut seen = BTreeSet::new();
         all.retain(|name| seen.insert(name.clone()));

@@ -64,6 +64,19 @@ impl Node {
         }
     }
 
+    /// The number that the attribute `name` holds.
+    pub fn float(&self, name: &str) -> Option<f64> {
+        self.attributes.get(name)?.as_f64()
+    }
+
+    /// The text that the attribute `name` holds.
+    pub fn text(&self, name: &str) -> Option<&str> {
+        match self.attributes.get(name)? {
+            Value::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
     /// Whether the operation gives zeros only.
     pub fn is_zero(&self) -> bool {
         Self::ZEROS.contains(&self.operation.as_str())

@@ -15,6 +15,8 @@ pub use encoding::PathEncoding;
 
 mod text;
 
+mod parameters;
+
 mod edge_cell;
 pub use edge_cell::{EdgeCell, EdgeCellEquivalence};
 
@@ -29,6 +31,9 @@ pub use chain::{Chain, LayerOperation};
 
 mod macro_shape;
 pub use macro_shape::{MacroShape, Stage};
+
+mod shaped_mlp;
+pub use shaped_mlp::{MlpShape, ShapedMlp};
 
 use serde::{Deserialize, Serialize};
 
@@ -74,9 +79,23 @@ pub enum ArchitectureSpec {
     Chain(Chain),
     /// Stages of layers with their depths, widths and resolutions (NAS-Bench-Macro).
     Macro(MacroShape),
+    /// Perceptrons of a shape, plain or residual (Auto-PyTorch Tabular).
+    ShapedMlp(ShapedMlp),
 }
 
 impl ArchitectureSpec {
+    /// The family's name, as it stands in a run file.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::EdgeCell(_) => "edge-cell",
+            Self::NodeCell(_) => "node-cell",
+            Self::LinkedCell(_) => "linked-cell",
+            Self::Chain(_) => "chain",
+            Self::Macro(_) => "macro",
+            Self::ShapedMlp(_) => "shaped-mlp",
+        }
+    }
+
     /// The parameters it compiles to.
     pub(crate) fn parameters(&self) -> Result<Vec<ParameterSpec>, SpaceError> {
         if let Some(name) = self.operations().into_iter().find(|name| !is_operation_name(name)) {
@@ -92,6 +111,7 @@ impl ArchitectureSpec {
             Self::LinkedCell(cell) => cell.parameters(),
             Self::Chain(chain) => chain.parameters(),
             Self::Macro(shape) => shape.parameters(),
+            Self::ShapedMlp(mlp) => mlp.parameters(),
         }
     }
 
@@ -101,7 +121,7 @@ impl ArchitectureSpec {
             Self::Chain(chain) => {
                 chain.operations.iter_mut().flat_map(|operation| &mut operation.parameters).collect()
             }
-            Self::EdgeCell(_) | Self::NodeCell(_) | Self::LinkedCell(_) | Self::Macro(_) => Vec::new(),
+            _ => Vec::new(),
         }
     }
 
@@ -117,6 +137,7 @@ impl ArchitectureSpec {
             Self::LinkedCell(cell) => cell.decode(space, configuration),
             Self::Chain(chain) => chain.decode(space, configuration),
             Self::Macro(shape) => shape.decode(space, configuration),
+            Self::ShapedMlp(mlp) => mlp.decode(space, configuration),
         }
     }
 
@@ -124,7 +145,7 @@ impl ArchitectureSpec {
     pub(crate) fn violation(&self, values: &[f64]) -> Option<SpaceError> {
         match self {
             Self::NodeCell(cell) => cell.violation(values),
-            Self::EdgeCell(_) | Self::LinkedCell(_) | Self::Chain(_) | Self::Macro(_) => None,
+            _ => None,
         }
     }
 
@@ -143,8 +164,8 @@ impl ArchitectureSpec {
             Self::EdgeCell(cell) => cell.parse(space, text),
             Self::NodeCell(cell) => cell.parse(space, text),
             Self::LinkedCell(cell) => cell.parse(space, text),
-            Self::Chain(_) => Err(chains_have_no_text()),
             Self::Macro(shape) => shape.parse(space, text),
+            Self::Chain(_) | Self::ShapedMlp(_) => Err(self.has_no_text()),
         }
     }
 
@@ -154,9 +175,14 @@ impl ArchitectureSpec {
             Self::EdgeCell(cell) => cell.format(space, configuration),
             Self::NodeCell(cell) => cell.format(space, configuration),
             Self::LinkedCell(cell) => cell.format(space, configuration),
-            Self::Chain(_) => Err(chains_have_no_text()),
             Self::Macro(shape) => shape.format(space, configuration),
+            Self::Chain(_) | Self::ShapedMlp(_) => Err(self.has_no_text()),
         }
+    }
+
+    fn has_no_text(&self) -> SpaceError {
+        let problem = format!("a `{}` has no string form; hint: give its parameters by name", self.kind());
+        SpaceError::BadArchitecture { problem }
     }
 }
 
@@ -166,11 +192,6 @@ fn is_operation_name(name: &str) -> bool {
     !name.is_empty()
         && name.chars().all(is_plain)
         && ![Node::INPUT, Node::OUTPUT, Node::SUM, Node::CONCAT].contains(&name)
-}
-
-fn chains_have_no_text() -> SpaceError {
-    let problem = "a chain has no string form; hint: give its parameters by name";
-    SpaceError::BadArchitecture { problem: problem.into() }
 }
 
 #[cfg(test)]

@@ -3,11 +3,13 @@
 use heirloom_model::{CurvePoint, EvaluationRequest, Failure, FailureKind, Limits, Outcome, Seed};
 
 use super::rows::{NONE, Rows, check_lengths, from_optional, get, range, to_optional};
-use super::{Outcomes, Requests, Result, Trials};
+use super::{Outcomes, Requests, Result, Texts, Trials};
 
 impl Requests {
     /// The columns of requests.
     pub fn from_model(requests: &[EvaluationRequest]) -> Result<Self> {
+        let mut folders = Texts::default();
+        requests.iter().for_each(|r| folders.push_path(r.folder.as_deref()));
         Ok(Self {
             trials: Trials::from_model(requests, |r| (r.trial, &r.configuration, &r.fidelity))?,
             attempts: requests.iter().map(|r| u64::from(r.attempt)).collect(),
@@ -17,16 +19,18 @@ impl Requests {
             seconds: requests.iter().map(|r| r.limits.seconds.unwrap_or(f64::NAN)).collect(),
             memory: requests.iter().map(|r| r.limits.memory_bytes.unwrap_or(NONE)).collect(),
             threads: requests.iter().map(|r| r.threads as u64).collect(),
+            folders,
         })
     }
 
     /// The requests.
     pub fn to_model(&self) -> Result<Vec<EvaluationRequest>> {
-        let Self { trials, attempts, parents, continues, seeds, seconds, memory, threads } = self;
+        let Self { trials, attempts, parents, continues, seeds, seconds, memory, threads, folders } = self;
         let (seeds, _) = seeds.as_chunks::<32>();
         let n = trials.ids.len();
         check_lengths(n, &[attempts.len(), parents.len(), continues.len(), seeds.len()])?;
-        check_lengths(n, &[seconds.len(), memory.len(), threads.len()])?;
+        check_lengths(n, &[seconds.len(), memory.len(), threads.len(), folders.ends.len()])?;
+        let folders: Vec<_> = (0..n).map(|index| folders.path(index)).collect::<Result<_>>()?;
         trials.to_model(|index, trial, configuration, fidelity| EvaluationRequest {
             trial,
             attempt: u32::try_from(attempts[index]).unwrap_or(u32::MAX),
@@ -40,6 +44,7 @@ impl Requests {
                 memory_bytes: Some(memory[index]).filter(|&bytes| bytes != NONE),
             },
             threads: threads[index] as usize,
+            folder: folders[index].clone(),
         })
     }
 }

@@ -1,6 +1,10 @@
 //! Rows of columns: how tables of the model's types are taken apart, and put together again once their lengths are
 //! known to fit.
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+
 use abi_stable::std_types::RVec;
 use heirloom_model::{ComponentError, Configuration, Fidelity, TrialId};
 
@@ -101,14 +105,31 @@ impl Trials {
 
 impl Texts {
     pub(super) fn push(&mut self, text: &str) {
-        self.bytes.extend_from_slice(text.as_bytes());
-        self.ends.push(self.bytes.len() as u64);
+        self.push_bytes(text.as_bytes());
     }
 
     pub(super) fn get(&self, index: usize) -> Result<String> {
+        Ok(String::from_utf8_lossy(self.bytes(index)?).into_owned())
+    }
+
+    /// Paths keep their bytes: one that is no UTF-8 names a file all the same.
+    pub(super) fn push_path(&mut self, path: Option<&Path>) {
+        self.push_bytes(path.map_or(&[], |path| path.as_os_str().as_bytes()));
+    }
+
+    pub(super) fn path(&self, index: usize) -> Result<Option<PathBuf>> {
+        let bytes = self.bytes(index)?;
+        Ok((!bytes.is_empty()).then(|| PathBuf::from(OsStr::from_bytes(bytes))))
+    }
+
+    fn push_bytes(&mut self, bytes: &[u8]) {
+        self.bytes.extend_from_slice(bytes);
+        self.ends.push(self.bytes.len() as u64);
+    }
+
+    fn bytes(&self, index: usize) -> Result<&[u8]> {
         let range = range(&self.ends, index)?;
-        let bytes = self.bytes.get(range).ok_or_else(|| malformed("a text lies outside its column"))?;
-        Ok(String::from_utf8_lossy(bytes).into_owned())
+        self.bytes.get(range).ok_or_else(|| malformed("a text lies outside its column"))
     }
 }
 

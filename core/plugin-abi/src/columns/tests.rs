@@ -1,4 +1,6 @@
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
 
 use heirloom_model::{
     AskRequest, Configuration, CurvePoint, CurveReport, EvaluationRequest, Failure, FailureKind, Fidelity,
@@ -64,10 +66,22 @@ fn requests_and_outcomes_come_back() {
         seed: Seed::from_number(4),
         limits: Limits { seconds: Some(5.0), memory_bytes: None },
         threads: 6,
+        folder: None,
     };
     let limits = Limits { seconds: None, memory_bytes: Some(7) };
-    let requests = [request.clone(), EvaluationRequest { limits, seed: Seed::from_number(8), ..request }];
-    assert_eq!(sent(&Requests::from_model(&requests).unwrap()).to_model().unwrap(), requests);
+    let child = EvaluationRequest {
+        parent: Some(TrialId(3)),
+        continues: None,
+        folder: Some("/runs/größe/1".into()),
+        limits,
+        seed: Seed::from_number(8),
+        ..request.clone()
+    };
+    let not_utf8 = OsStr::from_bytes(b"/runs/\xff");
+    let requests = [request.clone(), child, EvaluationRequest { folder: Some(not_utf8.into()), ..request }];
+    let columns = Requests::from_model(&requests).unwrap();
+    assert_eq!(sent(&columns).to_model().unwrap(), requests);
+    assert!(Requests { folders: Texts::default(), ..columns }.to_model().is_err());
 
     let point = |step| CurvePoint { step, objectives: vec![0.5], cost_seconds: step };
     let full = Outcome {

@@ -89,6 +89,7 @@ fn suite(fault: Fault) -> Suite<impl Subject<Check = EstimatorCheck>> {
         seed: Seed::from_number(trial),
         limits: Limits::default(),
         threads: 1,
+        folder: None,
     };
     let home = std::thread::current().id();
     crate::estimator(move || Ok(Box::new(Faulty { fault, home })), (0..4).map(request).collect())

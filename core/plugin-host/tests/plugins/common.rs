@@ -8,7 +8,8 @@ use heirloom_model::{
     AskRequest, Configuration, CurvePoint, Direction, EvaluationRequest, Fidelity, Limits, Objective,
     Observation, Problem, Reporter, Seed, Space, SpaceSpec, TrialId, Verdict,
 };
-use heirloom_plugin_host::{HostOptions, PluginHost};
+use heirloom_plugin_host::{HostOptions, Isolation, PluginHost};
+use serde_json::json;
 
 /// The file of a library that is a dev-dependency.
 pub(crate) fn library(name: &str) -> PathBuf {
@@ -65,7 +66,24 @@ pub(crate) fn request(trial: u64) -> EvaluationRequest {
         seed: Seed::from_number(trial),
         limits: Limits::default(),
         threads: 1,
+        folder: None,
     }
+}
+
+/// Checks that an estimator is told of inheritance, and keeps the files of its trials in the run's folder, in a batch
+/// whose trials differ.
+pub(crate) fn see_what_reaches_an_estimator(isolation: Isolation) {
+    let folder = tempfile::tempdir().unwrap();
+    let files = folder.path().join("größe/run");
+    let estimator = host().estimator("faulty", &json!({}), isolation, None).unwrap();
+    let child = EvaluationRequest { parent: Some(TrialId(0)), folder: Some(files.clone()), ..request(1) };
+    let longer = EvaluationRequest { continues: Some(TrialId(1)), folder: Some(files.clone()), ..request(2) };
+    let results = estimator.evaluate(&[request(0), child, longer], &GO_ON);
+    let metric = |trial: usize, name: &str| results[trial].as_ref().unwrap().metrics.get(name).copied();
+    assert_eq!([0, 1, 2].map(|trial| metric(trial, "parent")), [None, Some(0.0), None]);
+    assert_eq!([0, 1, 2].map(|trial| metric(trial, "continues")), [None, None, Some(1.0)]);
+    let kept = |trial: u64| std::fs::read_to_string(files.join(format!("trial-{trial}/sum"))).ok();
+    assert_eq!([0, 1, 2].map(kept), [None, Some("0.75".into()), Some("0.75".into())]);
 }
 
 /// Answers always the same.

@@ -4,7 +4,7 @@ use heirloom_model::{ComponentErrorKind, FailureKind, Seed, Verdict};
 use heirloom_plugin_host::{HostError, Isolation, Kind};
 use serde_json::json;
 
-use crate::common::{Answers, GO_ON, ask, host, problem, request, told};
+use crate::common::{Answers, GO_ON, ask, host, problem, request, see_what_reaches_an_estimator, told};
 
 #[test]
 fn a_strategy_asks_and_tells_across_the_boundary() {
@@ -60,6 +60,11 @@ fn an_estimator_reports_its_curve_and_hears_the_verdict() {
     let cancel = Answers { verdict: Verdict::Continue, cancelled: true };
     let failure = estimator.evaluate(&[request(0)], &cancel).remove(0).unwrap_err();
     assert_eq!(failure.kind, FailureKind::Cancelled);
+}
+
+#[test]
+fn parents_and_the_runs_folder_reach_an_estimator() {
+    see_what_reaches_an_estimator(Isolation::None);
 }
 
 #[test]

@@ -8,7 +8,9 @@ use heirloom_model::{
 use heirloom_plugin_host::{HostOptions, Isolation, PluginHost};
 use serde_json::{Value as Json, json};
 
-use crate::common::{Answers, GO_ON, ask, faulty_library, host, problem, request, told};
+use crate::common::{
+    Answers, GO_ON, ask, faulty_library, host, problem, request, see_what_reaches_an_estimator, told,
+};
 
 fn strategy(options: &Json) -> Box<dyn Strategy> {
     host().strategy("faulty", options, Isolation::Process, &problem()).unwrap()
@@ -97,6 +99,11 @@ fn a_panic_costs_one_tell_and_the_strategy_goes_on() {
     let mut plain = host().strategy("faulty", &json!({}), Isolation::None, &problem()).unwrap();
     plain.tell(&[told(0, 1.0)]).unwrap();
     assert_eq!(isolated.ask(&ask(5, 2)).unwrap(), plain.ask(&ask(5, 2)).unwrap());
+}
+
+#[test]
+fn parents_and_the_runs_folder_reach_an_estimator_in_a_worker() {
+    see_what_reaches_an_estimator(Isolation::Process);
 }
 
 #[test]

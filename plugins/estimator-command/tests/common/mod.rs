@@ -49,6 +49,7 @@ pub(crate) fn requests(n: u64) -> Vec<EvaluationRequest> {
         seed: Seed::from_number(trial),
         limits: Limits::default(),
         threads: 2,
+        folder: None,
     };
     (0..n).map(request).collect()
 }

@@ -37,6 +37,7 @@ fn request(configuration: Configuration, fidelity: Fidelity, seed: u64) -> Evalu
         seed: Seed::from_number(seed),
         limits: Limits::default(),
         threads: 1,
+        folder: None,
     }
 }
 
