@@ -11,3 +11,12 @@ pub use weights::{Initialisation, Weights};
 
 mod forward;
 pub use forward::{Mode, Output, forward, forward_observed};
+
+mod optimizer;
+pub use optimizer::{Optimizer, Rule};
+
+mod schedule;
+pub use schedule::Schedule;
+
+mod loss;
+pub use loss::Loss;

@@ -2,7 +2,7 @@
 
 use heirloom_model::Seed;
 use heirloom_network::{Network, TensorRole, TensorSpec};
-use tch::{Device, Kind, Tensor, no_grad};
+use tch::{Device, Kind, TchError, Tensor, no_grad};
 
 use crate::{TorchError, uniform};
 
@@ -20,10 +20,14 @@ pub enum Initialisation {
 }
 
 /// All tensors of a network, in the order of [`Network::tensors`].
+///
+/// The parameters among them are views of one long tensor, so that an optimizer's step is a few operations whatever
+/// the number of layers.
 #[derive(Debug)]
 pub struct Weights {
     specs: Vec<TensorSpec>,
     tensors: Vec<Tensor>,
+    flat: Tensor,
 }
 
 impl Weights {
@@ -60,26 +64,27 @@ impl Weights {
             };
             tensors.push(tensor);
         }
-        Self { specs, tensors }.to_device(device)
+        Self::assemble(specs, &tensors, device)
     }
 
-    /// Weights from tensors in the network's order.
+    /// Weights from copies of tensors in the network's order.
     ///
     /// Errors when their number or a shape is another, naming the tensor.
-    pub fn from_tensors(network: &Network, tensors: Vec<Tensor>) -> Result<Self, TorchError> {
+    pub fn from_tensors(network: &Network, tensors: &[Tensor]) -> Result<Self, TorchError> {
         let specs = network.tensors();
         if specs.len() != tensors.len() {
             let message = format!("the network has {} tensors, {} were given", specs.len(), tensors.len());
             return Err(TorchError::other("weights", message));
         }
-        for (spec, tensor) in specs.iter().zip(&tensors) {
+        for (spec, tensor) in specs.iter().zip(tensors) {
             let wanted: Vec<i64> = spec.shape.iter().map(|&size| size as i64).collect();
             if tensor.size() != wanted {
                 let message = format!("is {:?}, the network needs {wanted:?}", tensor.size());
                 return Err(TorchError::other(&spec.name, message));
             }
         }
-        Ok(Self { specs, tensors })
+        let device = tensors.first().map_or(Device::Cpu, Tensor::device);
+        Self::assemble(specs, tensors, device)
     }
 
     /// What each tensor is, `[n]`.
@@ -102,28 +107,46 @@ impl Weights {
         self.specs.iter().position(|spec| spec.name == name).map(|place| &self.tensors[place])
     }
 
-    /// The same weights on another device; parameters are leaves that take gradients.
-    pub fn to_device(&self, device: Device) -> Result<Self, TorchError> {
-        self.copied(|tensor| tensor.f_to_device(device))
+    /// All parameters one after another, `[n_parameters]`: a change of it is a change of them.
+    pub fn flat(&self) -> &Tensor {
+        &self.flat
     }
 
-    /// A copy that shares no memory with these.
-    pub fn deep_copy(&self) -> Result<Self, TorchError> {
-        self.copied(|tensor| {
-            let mut copy = tensor.f_empty_like()?;
-            copy.f_copy_(tensor)?;
-            Ok(copy)
-        })
+    /// A copy on `device`, which shares no memory with these; its parameters are leaves that take gradients.
+    pub fn copy_to(&self, device: Device) -> Result<Self, TorchError> {
+        Self::assemble(self.specs.clone(), &self.tensors, device)
     }
 
-    fn copied(&self, copy: impl Fn(&Tensor) -> Result<Tensor, tch::TchError>) -> Result<Self, TorchError> {
-        let copies = self.specs.iter().zip(&self.tensors).map(|(spec, tensor)| {
-            let copied = no_grad(|| copy(&tensor.detach()));
-            copied
-                .and_then(|copied| copied.f_set_requires_grad(spec.role.is_parameter()))
-                .map_err(|error| TorchError::new(&spec.name, &[tensor], &error))
-        });
-        let tensors = copies.collect::<Result<_, _>>()?;
-        Ok(Self { specs: self.specs.clone(), tensors })
+    fn assemble(specs: Vec<TensorSpec>, tensors: &[Tensor], device: Device) -> Result<Self, TorchError> {
+        no_grad(|| Self::try_assemble(&specs, tensors, device))
+            .map(|(tensors, flat)| Self { specs, tensors, flat })
+            .map_err(TorchError::at("bringing weights together"))
+    }
+
+    fn try_assemble(
+        specs: &[TensorSpec],
+        tensors: &[Tensor],
+        device: Device,
+    ) -> Result<(Vec<Tensor>, Tensor), TchError> {
+        let is_parameter = |spec: &TensorSpec| spec.role.is_parameter();
+        let own = specs.iter().zip(tensors).filter(|(spec, _)| is_parameter(spec));
+        let rows = own.map(|(_, tensor)| tensor.detach().f_flatten(0, -1)).collect::<Result<Vec<_>, _>>()?;
+        let flat = match rows.is_empty() {
+            true => Tensor::f_zeros([0], (Kind::Float, device))?,
+            // A single tensor is not copied by `cat` or by the move to its own device.
+            false => Tensor::f_cat(&rows, 0)?.f_to_device(device)?.f_mul_scalar(1.0)?,
+        };
+        let mut start = 0;
+        let mut place = |spec: &TensorSpec, tensor: &Tensor| {
+            if !is_parameter(spec) {
+                return tensor.detach().f_to_device(device)?.f_mul_scalar(1.0);
+            }
+            let n = spec.len() as i64;
+            let view = flat.f_narrow(0, start, n)?.f_view(&*tensor.size())?.detach();
+            start += n;
+            view.f_set_requires_grad(true)
+        };
+        let tensors = specs.iter().zip(tensors).map(|(spec, tensor)| place(spec, tensor));
+        Ok((tensors.collect::<Result<_, _>>()?, flat))
     }
 }

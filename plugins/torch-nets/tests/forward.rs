@@ -17,12 +17,12 @@ fn perceptron() -> Network {
 #[test]
 fn a_perceptron_gives_what_its_weights_say() {
     let network = perceptron();
-    let tensors = vec![
+    let tensors = [
         Tensor::from_slice(&[1.0_f32, 2.0, -1.0, 1.0]).reshape([2, 2]),
         Tensor::from_slice(&[0.5_f32, -4.0]),
         Tensor::from_slice(&[3.0_f32, 7.0]).reshape([1, 2]),
     ];
-    let weights = Weights::from_tensors(&network, tensors).unwrap();
+    let weights = Weights::from_tensors(&network, &tensors).unwrap();
     let input = Tensor::from_slice(&[1.0_f32, 1.0, -2.0, 5.0]).reshape([2, 2]);
     let output = forward(&network, weights.tensors(), &input, Mode::Evaluation).unwrap().main;
     // Rows: relu([3.5, -4]) and relu([8.5, 3]), then 3 a + 7 b.
