@@ -11,3 +11,6 @@ pub use network::{Layer, Network, NetworkBuilder, Shape};
 
 mod tensors;
 pub use tensors::{TensorRole, TensorSpec};
+
+pub mod preparation;
+pub use preparation::Preparation;
