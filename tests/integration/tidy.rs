@@ -98,6 +98,10 @@ fn every_crate_has_a_readme_and_every_module_says_why_it_exists() {
 fn every_plugin_runs_the_conformance_suite() {
     for entry in std::fs::read_dir(root().join("plugins")).unwrap() {
         let folder = entry.unwrap().path();
+        // What plugins share stands beside them and is none: it has no record of components.
+        if !folder.join("plugin.toml").exists() {
+            continue;
+        }
         let conformance = folder.join("tests/conformance.rs");
         let text = std::fs::read_to_string(&conformance).unwrap_or_default();
         assert!(text.contains("heirloom_plugin_check"), "{} has no tests/conformance.rs", folder.display());
