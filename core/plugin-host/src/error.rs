@@ -7,6 +7,8 @@ use heirloom_plugin_abi::Kind;
 use heirloom_plugin_abi::schema::OptionProblem;
 use thiserror::Error;
 
+use crate::libtorch::OpenError;
+
 /// Why a plugin, or a component of one, cannot be used.
 #[derive(Debug, Clone, Error)]
 #[non_exhaustive]
@@ -96,6 +98,16 @@ pub enum HostError {
         version: String,
         /// Why.
         reason: String,
+    },
+    /// A plugin computes with LibTorch, which is not there.
+    #[error("plugin `{plugin}` {version}: {source}")]
+    LibTorch {
+        /// The plugin.
+        plugin: String,
+        /// Its version.
+        version: String,
+        /// Why it is not.
+        source: OpenError,
     },
     /// No plugin has such a component.
     #[error("there is no {kind} `{name}`; hint: {hint}")]

@@ -1,5 +1,5 @@
 #![doc = include_str!("../README.md")]
-#![allow(unsafe_code, reason = "starts worker processes and shares a socket with them")]
+#![allow(unsafe_code, reason = "starts worker processes, shares a socket with them, opens LibTorch")]
 
 mod host;
 pub use host::{HostOptions, Isolation, PluginHost};
@@ -16,6 +16,9 @@ pub use heirloom_plugin_abi::{ComponentManifest, Context, Determinism, Kind, Man
 mod identity;
 
 mod library_file;
+
+mod libtorch;
+pub use libtorch::OpenError;
 
 mod checked;
 

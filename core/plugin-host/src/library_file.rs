@@ -48,17 +48,35 @@ pub(crate) fn describe(path: &Path) -> Result<Described, HostError> {
     Ok(Described { record, manifest, fingerprint, version })
 }
 
+/// The names of the libraries that the library at `path` depends on, without their folders.
+pub(crate) fn dependencies(path: &Path) -> Result<Vec<String>, HostError> {
+    let cache = ReadCache::new(open(path)?);
+    let damaged = |error| damaged(path, &error);
+    let library = object::File::parse(&cache).map_err(damaged)?;
+    let mut names = Vec::new();
+    for needed in library.import_libraries().map_err(damaged)? {
+        let name = String::from_utf8_lossy(needed.map_err(damaged)?.name()).into_owned();
+        names.push(name.rsplit('/').next().unwrap_or_default().to_owned());
+    }
+    Ok(names)
+}
+
 fn read_record(path: &Path) -> Result<Embedded, HostError> {
-    let file =
-        File::open(path).map_err(|error| HostError::Read { path: path.into(), reason: error.to_string() })?;
-    let damaged =
-        |error: object::Error| HostError::NotALibrary { path: path.into(), reason: error.to_string() };
     // A library may be large; the cache reads the headers and the one section.
-    let cache = ReadCache::new(file);
+    let cache = ReadCache::new(open(path)?);
+    let damaged = |error| damaged(path, &error);
     let library = object::File::parse(&cache).map_err(damaged)?;
     let section =
         library.section_by_name(SECTION).ok_or_else(|| HostError::NotAPlugin { path: path.into() })?;
     let bytes = section.data().map_err(damaged)?;
     embed::parse(bytes)
         .map_err(|error| HostError::BadManifest { path: path.into(), problem: error.to_string() })
+}
+
+fn open(path: &Path) -> Result<File, HostError> {
+    File::open(path).map_err(|error| HostError::Read { path: path.into(), reason: error.to_string() })
+}
+
+fn damaged(path: &Path, error: &object::Error) -> HostError {
+    HostError::NotALibrary { path: path.into(), reason: error.to_string() }
 }

@@ -11,6 +11,7 @@ use serde_json::Value as Json;
 
 use crate::error::HostError;
 use crate::library_file::{Described, describe};
+use crate::libtorch;
 
 /// A plugin library whose record was read.
 pub struct Plugin {
@@ -95,6 +96,10 @@ impl Plugin {
         self.check()?;
         let (plugin, version) = (self.id().to_owned(), self.version().to_owned());
         let failed = |error: LoadError| self.load_error(&error);
+        libtorch::open_for(&self.path).map_err(|source| {
+            let (plugin, version) = (plugin.clone(), version.clone());
+            HostError::LibTorch { plugin, version, source }
+        })?;
         let library = LoadedLibrary::load(&self.path).map_err(failed)?;
         if library.fingerprint() != self.fingerprint() {
             let (found, expected) = (library.fingerprint().to_owned(), self.fingerprint().to_owned());

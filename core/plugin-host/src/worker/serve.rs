@@ -20,6 +20,7 @@ use heirloom_plugin_abi::{
 use serde_json::Value as Json;
 
 use crate::host::{HostOptions, Isolation, PluginHost};
+use crate::libtorch;
 
 use super::frame::{FrameReader, HEADER, Verb, frame_of, new_frame, send};
 use super::message::{Create, LogEvent, WrittenError, read, write};
@@ -179,6 +180,7 @@ enum Component {
 fn create(body: &[u8], frame: &mut Vec<u8>) -> Result<Component, ComponentError> {
     let create: Create = read(body)?;
     let failed = |error: heirloom_plugin_abi::LoadError| ComponentError::failed(error.to_string());
+    libtorch::open_for(&create.library).map_err(|error| ComponentError::failed(error.to_string()))?;
     let library = LoadedLibrary::load(&create.library).map_err(failed)?;
     if library.fingerprint() != create.fingerprint {
         return Err(ComponentError::failed("the library was changed since the host read its record"));
