@@ -14,3 +14,5 @@ pub use tensors::{TensorRole, TensorSpec};
 
 pub mod preparation;
 pub use preparation::Preparation;
+
+pub mod export;
