@@ -36,11 +36,12 @@ impl Network {
             ArchitectureSpec::NodeCell(_) => (Skeleton::NodeCells, 128, 0, 3),
             ArchitectureSpec::Macro(_) => (Skeleton::Layers, 32, 1280, 1),
             ArchitectureSpec::Chain(_) => (Skeleton::Layers, 0, 0, 1),
-            ArchitectureSpec::LinkedCell(_) => {
-                return Err(ComponentError::unsupported(
-                    "the cost of a `linked-cell` is not known; hint: `cost` counts the kinds `edge-cell`, \
-                     `node-cell`, `chain` and `macro`",
-                ));
+            other => {
+                return Err(ComponentError::unsupported(format!(
+                    "the cost of a `{}` is not known; hint: `cost` counts the kinds `edge-cell`, `node-cell`, \
+                     `chain` and `macro`",
+                    other.kind()
+                )));
             }
         };
         let joins = [Node::INPUT, Node::OUTPUT, Node::SUM, Node::CONCAT];
