@@ -113,6 +113,11 @@ pub enum Operation {
         /// By how much the image shrinks.
         stride: usize,
     },
+    /// Keeps the first channels or features.
+    Narrow {
+        /// How many.
+        channels: usize,
+    },
     /// Leaves out the first `offset` rows and columns.
     Crop {
         /// How many of each.
@@ -167,6 +172,7 @@ impl Operation {
             Self::Sum => "sum",
             Self::Concat => "concat",
             Self::Zero { .. } => "zero",
+            Self::Narrow { .. } => "narrow",
             Self::Crop { .. } => "crop",
             Self::Resize { .. } => "resize",
         }
@@ -232,6 +238,14 @@ impl Operation {
             Self::Zero { stride } if stride > 1 => {
                 let (channels, height, width) = image()?;
                 Ok(Shape(vec![channels, height.div_ceil(stride), width.div_ceil(stride)]))
+            }
+            Self::Narrow { channels } => {
+                let mut kept = input.clone();
+                if channels > input.0[0] {
+                    return Err(format!("{channels} of {} channels cannot be kept", input.0[0]));
+                }
+                kept.0[0] = channels;
+                Ok(kept)
             }
             Self::Crop { offset } => {
                 let (channels, height, width) = image()?;

@@ -162,6 +162,7 @@ impl Pass<'_> {
                 let source = if stride > 1 { thinned(&thinned(x, 2)?, 3)? } else { x.shallow_clone() };
                 source.f_zeros_like()
             }
+            Operation::Narrow { channels } => x.f_narrow(1, 0, channels as i64),
             Operation::Crop { offset } => {
                 let offset = Some(offset as i64);
                 x.f_slice(2, offset, None, 1)?.f_slice(3, offset, None, 1)
