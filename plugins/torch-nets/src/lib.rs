@@ -20,3 +20,13 @@ pub use schedule::Schedule;
 
 mod loss;
 pub use loss::Loss;
+
+mod data;
+pub use data::{Data, DataError, DataOptions, Part};
+
+pub mod augment;
+
+mod train;
+pub use train::{Interruption, Progress, Recipe, Scores, Training};
+
+pub mod checkpoint;
