@@ -1,12 +1,13 @@
-//! The project's tasks: `cargo xtask demo`, `cargo xtask test`, `cargo xtask figures`.
+//! The project's tasks: `cargo xtask demo`, `cargo xtask test`, `cargo xtask figures`, `cargo xtask libtorch`.
 //!
-//! Each task installs what it needs below `target/`, so that a machine with a Rust toolchain, a C compiler, python3
-//! and pip is enough.
+//! Each task installs what it needs below `target/` and in the user's data folder, so that a machine with a Rust
+//! toolchain, a C++ compiler, python3 and pip is enough.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a task talks to whoever runs it")]
 
 mod demo;
 mod figures;
+mod libtorch;
 mod test;
 
 use std::path::{Path, PathBuf};
@@ -29,6 +30,8 @@ enum Task {
     Test,
     /// Measure the published figures from the product itself
     Figures(figures::Arguments),
+    /// Make LibTorch available to builds: the user's own, or one installed for this user
+    Libtorch(libtorch::Arguments),
 }
 
 /// What a task ends with: a sentence for the person who ran it.
@@ -39,6 +42,7 @@ fn main() -> ExitCode {
         Task::Demo(arguments) => demo::run(&arguments),
         Task::Test => test::run(),
         Task::Figures(arguments) => figures::run(&arguments),
+        Task::Libtorch(arguments) => libtorch::run(&arguments),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -71,7 +75,8 @@ pub(crate) fn cargo(arguments: &[&str]) -> Command {
 
 /// Builds the program and its plugins; returns the program's path.
 pub(crate) fn build_product() -> Outcome<PathBuf> {
-    call("building the program and its plugins", &mut cargo(&["build"]))?;
+    let mut build = cargo(&["build"]);
+    call("building the program and its plugins", build.args(libtorch::packages()?))?;
     Ok(target_dir().join("debug").join("heirloom"))
 }
 

@@ -2,26 +2,24 @@
 
 use std::process::{Command, Stdio};
 
-use crate::{Outcome, call, cargo, root, target_dir};
+use crate::{Outcome, call, cargo, libtorch, root, target_dir};
 
 pub(crate) fn run() -> Outcome {
+    let packages = libtorch::packages()?;
+    let step = |what: &str, arguments: &[&str]| call(what, cargo(arguments).args(&packages));
     // Tests load plugins as users do: as libraries in the target folder.
-    run_step("building the program and its plugins", &["build"])?;
+    step("building the program and its plugins", &["build"])?;
     if has_nextest() {
-        run_step("tests", &["nextest", "run", "--workspace", "--no-fail-fast"])?;
+        step("tests", &["nextest", "run", "--no-fail-fast"])?;
     } else {
-        run_step("tests", &["test", "--workspace", "--no-fail-fast", "--lib", "--bins", "--tests"])?;
+        step("tests", &["test", "--no-fail-fast", "--lib", "--bins", "--tests"])?;
     }
-    run_step("examples in documentation", &["test", "--workspace", "--doc"])?;
+    step("examples in documentation", &["test", "--doc"])?;
     // A third party's crate builds on its own, outside the workspace.
     let mut example = cargo(&["test"]);
     example.current_dir(root().join("examples/custom-strategy"));
     example.env("CARGO_TARGET_DIR", target_dir().join("examples"));
     call("examples/custom-strategy", &mut example)
-}
-
-fn run_step(what: &str, arguments: &[&str]) -> Outcome {
-    call(what, &mut cargo(arguments))
 }
 
 fn has_nextest() -> bool {

@@ -70,7 +70,8 @@ fn file_name(library: &str) -> String {
 
 fn version_in(folder: &Path) -> Option<String> {
     let read = |file: &str| std::fs::read_to_string(folder.join(file)).ok();
-    let distribution = || Some(read("build-version")?.trim().to_owned()).filter(|version| !version.is_empty());
+    let distribution =
+        || Some(read("build-version")?.trim().to_owned()).filter(|version| !version.is_empty());
     let package = || version_of_package(&read("version.py")?);
     let headers = ["include/torch/headeronly/version.h", "include/torch/csrc/api/include/torch/version.h"];
     let header = || headers.iter().find_map(|file| version_of_header(&read(file)?));

@@ -55,8 +55,9 @@ pub fn find() -> Result<(LibTorch, Place), LibTorchError> {
     let users = [Build::Cuda, Build::Cpu].into_iter().filter_map(user_folder);
     let users = users.map(|folder| (folder.join("torch"), Place::User));
     // Python is asked last: starting it takes longer than all the rest.
-    let python =
-        std::iter::once_with(|| in_python(&mut Command::new("python3"))).flatten().map(|it| (it, Place::Python));
+    let python = std::iter::once_with(|| in_python(&mut Command::new("python3")))
+        .flatten()
+        .map(|it| (it, Place::Python));
     let mut places = named.chain(beside).chain(users).chain(python);
     match places.find_map(|(folder, place)| try_folder(folder, place)) {
         Some(found) => Ok(found),

@@ -50,6 +50,7 @@ impl Doctor {
         let version = Finding::new("heirloom", State::Fine, concat!("version ", env!("CARGO_PKG_VERSION")));
         let mut findings = vec![version, archive(context)];
         findings.extend(plugins(context)?);
+        findings.push(libtorch());
         findings.push(program("python3", "python3", &["--version"]));
         findings.push(program("pip", "python3", &["-m", "pip", "--version"]));
         if context.json {
@@ -121,6 +122,40 @@ fn plugins(context: &Context) -> miette::Result<Vec<Finding>> {
         host.problems().iter().map(|problem| Finding::new("plugin", State::Wrong, problem.to_string())),
     );
     Ok(findings)
+}
+
+fn libtorch() -> Finding {
+    let (libtorch, place) = match heirloom_libtorch::find() {
+        Ok(found) => found,
+        Err(error) => {
+            let says =
+                format!("no networks are trained without LibTorch {}: {error}", heirloom_libtorch::VERSION);
+            return Finding::new("libtorch", State::Lacking, says).hint(&heirloom_libtorch::hint());
+        }
+    };
+    let found = format!("version {} {place} (`{}`)", libtorch.version(), libtorch.folder().display());
+    let gpus = gpus();
+    match (gpus.is_empty(), libtorch.has_cuda()) {
+        (true, _) => Finding::new("libtorch", State::Fine, format!("{found}; on the CPU, no GPU is seen")),
+        (false, true) => Finding::new("libtorch", State::Fine, format!("{found}; on {}", gpus.join(", "))),
+        (false, false) => {
+            let says = format!("{found}; on the CPU although there is {}", gpus.join(", "));
+            Finding::new("libtorch", State::Lacking, says).hint(
+                "`cargo xtask libtorch --cuda` in Heirloom's sources installs what LibTorch needs for it",
+            )
+        }
+    }
+}
+
+/// The names of the GPUs that NVIDIA's driver sees.
+fn gpus() -> Vec<String> {
+    let mut driver = Command::new("nvidia-smi");
+    match driver.args(["--query-gpu=name", "--format=csv,noheader"]).output() {
+        Ok(output) if output.status.success() => {
+            String::from_utf8_lossy(&output.stdout).lines().map(|line| line.trim().to_owned()).collect()
+        }
+        _ => Vec::new(),
+    }
 }
 
 fn program(what: &'static str, program: &str, arguments: &[&str]) -> Finding {
