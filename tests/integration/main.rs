@@ -11,6 +11,9 @@ mod resume;
 // Plugins that are broken on purpose.
 mod faults;
 
+// Plugins that compute with LibTorch, with it and without.
+mod libtorch;
+
 // Many processes on one archive.
 mod crowd;
 

@@ -67,7 +67,12 @@ impl Bench {
     /// The program with this folder's archive and the built plugins, not started yet. Nothing of the user's own
     /// settings reaches it.
     pub fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(built().join("heirloom"));
+        self.command_of(&built().join("heirloom"), arguments)
+    }
+
+    /// The same for a program that lies elsewhere.
+    pub fn command_of(&self, program: &Path, arguments: &[&str]) -> Command {
+        let mut command = Command::new(program);
         command
             .args(arguments)
             .arg("--archive")
