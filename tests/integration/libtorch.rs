@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::{Command, Output};
+use std::sync::Once;
 
 use heirloom_tests::{Bench, built, complaint};
 
@@ -11,10 +12,11 @@ const LIBRARY: &str = "libheirloom_torch_plugin.so";
 /// Whether the plugin is built; says so where it is not, past the test runner, which hides what passing tests print.
 fn is_built() -> bool {
     let is_built = built().join(LIBRARY).exists();
+    static SAID: Once = Once::new();
     if !is_built {
         let line = "skipped: crates that need LibTorch, which plain `cargo test` leaves out; hint: `cargo xtask test` \
                     installs it and tests them too";
-        writeln!(std::io::stderr(), "{line}").unwrap();
+        SAID.call_once(|| writeln!(std::io::stderr(), "{line}").unwrap());
     }
     is_built
 }
