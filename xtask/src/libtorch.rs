@@ -149,7 +149,7 @@ fn pip_install(build: Build, folder: &Path) -> Outcome {
     pip.args(["--no-compile", "--disable-pip-version-check", "--requirement"]).arg(requirements);
     pip.arg("--target").arg(folder);
     // A user's setting that cannot go with a target folder.
-    pip.env("PIP_USER", "0");
+    pip.env("PIP_USER", "0").env("PIP_ROOT_USER_ACTION", "ignore");
     let hint = "hint: look at what pip says; it needs a network and CPython 3.10 to 3.14, and an installed one is \
                 used when `LIBTORCH` names it";
     call("LibTorch cannot be installed", &mut pip).map_err(|error| format!("{error}; {hint}"))
