@@ -74,3 +74,9 @@ impl From<bool> for Value {
         Self::Bool(flag)
     }
 }
+
+impl From<String> for Value {
+    fn from(text: String) -> Self {
+        Self::Text(text)
+    }
+}

@@ -1,8 +1,9 @@
 //! Graphs as vectors: which paths lead from input to output, which edges there are, what each node does.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
-use super::{ArchitectureGraph, ArchitectureSpec, Node};
+use super::{ArchitectureGraph, ArchitectureSpec, Node, PairedCells};
 
 /// The paths from input to output as a vector: 1 for each sequence of operations that some path goes through.
 ///
@@ -47,7 +48,7 @@ impl PathEncoding {
         let mut paths: Vec<BTreeSet<(usize, usize)>> = vec![BTreeSet::new(); simple.nodes.len()];
         paths[0].insert((0, 1));
         for place in 1..simple.nodes.len() {
-            let name = simple.nodes[place].operation.as_str();
+            let name = &*label(&simple.nodes[place]);
             let arriving: BTreeSet<_> = inputs[place].iter().flat_map(|&from| paths[from].clone()).collect();
             paths[place] = if [Node::SUM, Node::CONCAT, Node::OUTPUT].contains(&name) {
                 arriving
@@ -65,6 +66,14 @@ impl PathEncoding {
         let last = paths.len() - 1;
         paths[last].iter().filter(|(path, _)| *path < self.width).for_each(|&(path, _)| encoded[path] = 1.0);
         encoded
+    }
+}
+
+/// What a path goes through at a node: its operation; at the inputs of a pair of cells, which one of which cell.
+fn label(node: &Node) -> Cow<'_, str> {
+    match (node.text("cell"), node.int("position")) {
+        (Some(cell), Some(position)) => Cow::Owned(format!("{}:{cell}:{position}", node.operation)),
+        _ => Cow::Borrowed(&node.operation),
     }
 }
 
@@ -101,10 +110,18 @@ impl ArchitectureSpec {
             Self::Chain(chain) => chain.max_layers,
             Self::Macro(shape) => shape.max_layers(),
             Self::ShapedMlp(mlp) => mlp.max_length(),
+            Self::PairedCells(cells) => cells.n_nodes + 1,
+            Self::Hierarchical(motifs) => motifs.max_length(),
+            Self::ResolutionPath(path) => path.max_length(),
+            Self::EncoderDecoder(stages) => stages.max_length(),
         };
-        // An identity that changes width or resolution is an operation; only macro shapes have such.
-        let has_strided_identities = matches!(self, Self::Macro(_));
+        // An identity that changes width or resolution is an operation; only these have such.
+        let has_strided_identities = matches!(self, Self::Macro(_) | Self::PairedCells(_));
         let mut operations = self.operations();
+        if let Self::PairedCells(_) = self {
+            operations.retain(|name| name != Node::CELL_INPUT);
+            operations.splice(0..0, PairedCells::inputs().map(|input| label(&input).into_owned()));
+        }
         operations.retain(|name| {
             let node = Node::new(&**name);
             !node.is_zero() && (has_strided_identities || !node.is_identity())
@@ -114,6 +131,7 @@ impl ArchitectureSpec {
 
     /// The operations that a node may be given, each once.
     pub(super) fn operations(&self) -> Vec<String> {
+        let input = Node::CELL_INPUT.to_owned();
         let mut all: Vec<String> = match self {
             Self::EdgeCell(cell) => cell.operations.clone(),
             Self::NodeCell(cell) => cell.operations.clone(),
@@ -121,6 +139,10 @@ impl ArchitectureSpec {
             Self::Chain(chain) => chain.operations.iter().map(|operation| operation.name.clone()).collect(),
             Self::Macro(shape) => shape.stages.iter().flat_map(|stage| stage.operations.clone()).collect(),
             Self::ShapedMlp(mlp) => mlp.operations(),
+            Self::PairedCells(cells) => cells.operations.iter().cloned().chain([input]).collect(),
+            Self::Hierarchical(motifs) => motifs.operations(),
+            Self::ResolutionPath(path) => path.operations(),
+            Self::EncoderDecoder(stages) => stages.operations(),
         };
         let mut seen = BTreeSet::new();
         all.retain(|name| seen.insert(name.clone()));

@@ -39,6 +39,10 @@ impl Node {
     pub const SUM: &'static str = "sum";
     /// Joins its inputs along the channels.
     pub const CONCAT: &'static str = "concat";
+    /// One of the two outputs of earlier cells that a cell begins with.
+    pub const CELL_INPUT: &'static str = "cell_input";
+    /// Attributes that say where a node stands and not what it does: its cell, or by how much the image is smaller.
+    pub const PLACES: [&'static str; 2] = ["cell", "level"];
     /// Names of the operation that gives zeros whatever its input: its edge counts as absent.
     pub const ZEROS: [&'static str; 3] = ["none", "zero", "zeroize"];
     /// Names of the operation that gives its input back.
@@ -82,13 +86,18 @@ impl Node {
         Self::ZEROS.contains(&self.operation.as_str())
     }
 
-    /// Whether the operation gives its one input back. One with attributes (a stride, other channels) does not.
+    /// Whether the operation gives its one input back. One with attributes (a stride, other channels) that are not
+    /// [`PLACES`](Self::PLACES) does not.
     pub fn is_identity(&self) -> bool {
-        Self::IDENTITIES.contains(&self.operation.as_str()) && self.attributes.is_empty()
+        Self::IDENTITIES.contains(&self.operation.as_str()) && self.has_places_only()
     }
 
     fn is_sum(&self) -> bool {
-        self.operation == Self::SUM && self.attributes.is_empty()
+        self.operation == Self::SUM && self.has_places_only()
+    }
+
+    fn has_places_only(&self) -> bool {
+        self.attributes.keys().all(|name| Self::PLACES.contains(&name.as_str()))
     }
 }
 
@@ -171,7 +180,8 @@ impl ArchitectureGraph {
                     (&[single], _) => single,
                     (_, Some(adder)) => adder,
                     (several, None) => {
-                        let adder = simple.add(Node::new(Node::SUM), several);
+                        let attributes = self.nodes[from].attributes.clone();
+                        let adder = simple.add(Node { operation: Node::SUM.into(), attributes }, several);
                         adders[from] = Some(adder);
                         adder
                     }

@@ -35,6 +35,20 @@ pub use macro_shape::{MacroShape, Stage};
 mod shaped_mlp;
 pub use shaped_mlp::{MlpShape, ShapedMlp};
 
+mod paired_cells;
+pub use paired_cells::{CellConcat, PairedCells};
+
+mod hierarchical;
+pub use hierarchical::{Hierarchical, MotifLevel};
+
+mod pyramid;
+
+mod resolution_path;
+pub use resolution_path::ResolutionPath;
+
+mod encoder_decoder;
+pub use encoder_decoder::EncoderDecoder;
+
 use serde::{Deserialize, Serialize};
 
 use crate::space::{Configuration, ParameterSpec, Space, SpaceError};
@@ -81,6 +95,14 @@ pub enum ArchitectureSpec {
     Macro(MacroShape),
     /// Perceptrons of a shape, plain or residual (Auto-PyTorch Tabular).
     ShapedMlp(ShapedMlp),
+    /// A normal and a reduction cell (NASNet, AmoebaNet, DARTS).
+    PairedCells(PairedCells),
+    /// Motifs of motifs (Liu et al. 2018).
+    Hierarchical(Hierarchical),
+    /// Layers at levels of resolution (Auto-DeepLab).
+    ResolutionPath(ResolutionPath),
+    /// Stages of an encoder and of a decoder (AutoDispNet).
+    EncoderDecoder(EncoderDecoder),
 }
 
 impl ArchitectureSpec {
@@ -93,6 +115,10 @@ impl ArchitectureSpec {
             Self::Chain(_) => "chain",
             Self::Macro(_) => "macro",
             Self::ShapedMlp(_) => "shaped-mlp",
+            Self::PairedCells(_) => "paired-cells",
+            Self::Hierarchical(_) => "hierarchical",
+            Self::ResolutionPath(_) => "resolution-path",
+            Self::EncoderDecoder(_) => "encoder-decoder",
         }
     }
 
@@ -112,6 +138,10 @@ impl ArchitectureSpec {
             Self::Chain(chain) => chain.parameters(),
             Self::Macro(shape) => shape.parameters(),
             Self::ShapedMlp(mlp) => mlp.parameters(),
+            Self::PairedCells(cells) => cells.parameters(),
+            Self::Hierarchical(motifs) => motifs.parameters(),
+            Self::ResolutionPath(path) => path.parameters(),
+            Self::EncoderDecoder(stages) => stages.parameters(),
         }
     }
 
@@ -138,6 +168,10 @@ impl ArchitectureSpec {
             Self::Chain(chain) => chain.decode(space, configuration),
             Self::Macro(shape) => shape.decode(space, configuration),
             Self::ShapedMlp(mlp) => mlp.decode(space, configuration),
+            Self::PairedCells(cells) => cells.decode(space, configuration),
+            Self::Hierarchical(motifs) => motifs.decode(space, configuration),
+            Self::ResolutionPath(path) => path.decode(space, configuration),
+            Self::EncoderDecoder(stages) => stages.decode(space, configuration),
         }
     }
 
@@ -165,7 +199,12 @@ impl ArchitectureSpec {
             Self::NodeCell(cell) => cell.parse(space, text),
             Self::LinkedCell(cell) => cell.parse(space, text),
             Self::Macro(shape) => shape.parse(space, text),
-            Self::Chain(_) | Self::ShapedMlp(_) => Err(self.has_no_text()),
+            Self::PairedCells(cells) => cells.parse(space, text),
+            Self::Chain(_)
+            | Self::ShapedMlp(_)
+            | Self::Hierarchical(_)
+            | Self::ResolutionPath(_)
+            | Self::EncoderDecoder(_) => Err(self.has_no_text()),
         }
     }
 
@@ -176,7 +215,12 @@ impl ArchitectureSpec {
             Self::NodeCell(cell) => cell.format(space, configuration),
             Self::LinkedCell(cell) => cell.format(space, configuration),
             Self::Macro(shape) => shape.format(space, configuration),
-            Self::Chain(_) | Self::ShapedMlp(_) => Err(self.has_no_text()),
+            Self::PairedCells(cells) => cells.format(space, configuration),
+            Self::Chain(_)
+            | Self::ShapedMlp(_)
+            | Self::Hierarchical(_)
+            | Self::ResolutionPath(_)
+            | Self::EncoderDecoder(_) => Err(self.has_no_text()),
         }
     }
 

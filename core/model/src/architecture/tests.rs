@@ -121,7 +121,7 @@ fn graphs_from_elsewhere_are_checked() {
 }
 
 #[test]
-fn the_examples_in_the_documentation_compile() {
+fn the_examples_in_the_documentation_are_sound_spaces() {
     let sources = [
         include_str!("edge_cell.rs"),
         include_str!("node_cell.rs"),
@@ -129,6 +129,10 @@ fn the_examples_in_the_documentation_compile() {
         include_str!("chain.rs"),
         include_str!("macro_shape.rs"),
         include_str!("shaped_mlp.rs"),
+        include_str!("paired_cells.rs"),
+        include_str!("hierarchical.rs"),
+        include_str!("resolution_path.rs"),
+        include_str!("encoder_decoder.rs"),
     ];
     for source in sources {
         let lines = source.lines().skip_while(|line| *line != "/// ```toml").skip(1);
@@ -136,7 +140,24 @@ fn the_examples_in_the_documentation_compile() {
             lines.take_while(|line| *line != "/// ```").map(|line| line.trim_start_matches("///")).collect();
         assert!(example.len() > 3, "{example:?}");
         let space = space(&example.join("\n")).unwrap();
-        let configuration = space.sample(&mut Seed::from_number(1).rng()).unwrap();
-        space.architecture(&configuration).unwrap().unwrap().check().unwrap();
+        let family = space.architecture_spec().unwrap();
+        let vocabulary = family.vocabulary();
+        let paths = family.path_encoding(1000);
+        let mut rng = Seed::from_number(1).rng();
+        for _ in 0..100 {
+            let configuration = space.sample(&mut rng).unwrap();
+            space.check(&configuration).unwrap();
+            assert_eq!(space.from_named(&space.to_named(&configuration)).unwrap(), configuration);
+            assert_eq!(space.encode(&configuration).len(), space.encoding_width());
+            let graph = space.architecture(&configuration).unwrap().unwrap();
+            graph.check().unwrap();
+            assert_eq!(graph.simplified().key(), graph.key());
+            assert!(graph.operation_indices(&vocabulary).iter().all(Option::is_some));
+            assert_eq!(paths.encode(&graph).len(), paths.width());
+            if let Some(other) = space.mutate(&configuration, &mut rng) {
+                space.check(&other).unwrap();
+                space.architecture(&other).unwrap().unwrap().check().unwrap();
+            }
+        }
     }
 }

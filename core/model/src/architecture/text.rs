@@ -48,6 +48,36 @@ impl<'a> Cursor<'a> {
         }
     }
 
+    /// Passes over whitespace.
+    pub(super) fn skip_whitespace(&mut self) {
+        let rest = self.rest();
+        self.place += rest.len() - rest.trim_start().len();
+    }
+
+    /// Reads `expected` after whitespace, or says that it is missing.
+    pub(super) fn token(&mut self, expected: &str) -> Result<(), SpaceError> {
+        self.skip_whitespace();
+        self.expect(expected)
+    }
+
+    /// Reads `token` after whitespace where it stands there, and says whether it did.
+    pub(super) fn token_if(&mut self, token: &str) -> bool {
+        self.token(token).is_ok()
+    }
+
+    /// Reads a whole number below `n`.
+    pub(super) fn number(&mut self, n: usize) -> Result<usize, SpaceError> {
+        let rest = self.rest();
+        let digits = &rest[..rest.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(rest.len())];
+        match digits.parse().ok().filter(|&number| number < n) {
+            Some(number) => {
+                self.place += digits.len();
+                Ok(number)
+            }
+            None => Err(self.error(format!("expected a number below {n}, found {}", self.found()))),
+        }
+    }
+
     /// Reads the end of the text, or says what follows.
     pub(super) fn end(&self) -> Result<(), SpaceError> {
         if self.rest().is_empty() {
