@@ -25,19 +25,36 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     Ok(())
 }
 
-/// Which crates a task builds: all of them, or all but those that need LibTorch where that cannot be had, which is
-/// then said.
-pub(crate) fn packages() -> Outcome<Vec<String>> {
-    let mut arguments = vec!["--workspace".to_owned()];
-    if let Err(reason) = make_available(Build::Cpu) {
-        let left_out = dependents()?;
-        eprintln!(
-            "\nwarning: left out, with their tests, for want of LibTorch {VERSION}: {}\n  because {reason}\n",
-            left_out.join(", ")
-        );
-        arguments.extend(left_out.into_iter().flat_map(|package| ["--exclude".into(), package]));
+/// Which crates a task builds.
+pub(crate) struct Packages {
+    /// Cargo's arguments that name them.
+    pub(crate) arguments: Vec<String>,
+    /// Which are left out and why, for people.
+    left_out: Option<String>,
+}
+
+impl Packages {
+    /// All of the workspace; where LibTorch cannot be had, all but those that need it, which is then said.
+    pub(crate) fn available() -> Outcome<Self> {
+        let mut packages = Self { arguments: vec!["--workspace".into()], left_out: None };
+        if let Err(reason) = make_available(Build::Cpu) {
+            let names = dependents()?;
+            packages.left_out = Some(format!(
+                "without LibTorch {VERSION} these crates are neither built nor tested: {}\n  because {reason}",
+                names.join(", ")
+            ));
+            packages.arguments.extend(names.into_iter().flat_map(|name| ["--exclude".into(), name]));
+        }
+        packages.warn();
+        Ok(packages)
     }
-    Ok(arguments)
+
+    /// Says what is left out: before a task and, as much is printed in between, after it.
+    pub(crate) fn warn(&self) {
+        if let Some(left_out) = &self.left_out {
+            eprintln!("\nwarning: {left_out}\n");
+        }
+    }
 }
 
 /// The workspace's crates that LibTorch is compiled into.
@@ -110,7 +127,7 @@ fn make_link(folder: &Path, link: &Path) -> Outcome {
 fn install(build: Build) -> Outcome<LibTorch> {
     let folder = user_folder(build)
         .ok_or("neither `XDG_DATA_HOME` nor `HOME` says where LibTorch can be installed; hint: set one")?;
-    let partial = folder.with_extension(format!("{}-partial", build.name()));
+    let partial = folder.with_file_name(format!("libtorch-{VERSION}-{}.partial", build.name()));
     let parent = folder.parent().unwrap_or(Path::new("."));
     let failed = |what: &str, error: std::io::Error| format!("`{}`: {what}: {error}", folder.display());
     std::fs::create_dir_all(parent).map_err(|error| failed("cannot be made", error))?;

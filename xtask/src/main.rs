@@ -76,7 +76,7 @@ pub(crate) fn cargo(arguments: &[&str]) -> Command {
 /// Builds the program and its plugins; returns the program's path.
 pub(crate) fn build_product() -> Outcome<PathBuf> {
     let mut build = cargo(&["build"]);
-    call("building the program and its plugins", build.args(libtorch::packages()?))?;
+    call("building the program and its plugins", build.args(libtorch::Packages::available()?.arguments))?;
     Ok(target_dir().join("debug").join("heirloom"))
 }
 

@@ -2,11 +2,12 @@
 
 use std::process::{Command, Stdio};
 
-use crate::{Outcome, call, cargo, libtorch, root, target_dir};
+use crate::libtorch::Packages;
+use crate::{Outcome, call, cargo, root, target_dir};
 
 pub(crate) fn run() -> Outcome {
-    let packages = libtorch::packages()?;
-    let step = |what: &str, arguments: &[&str]| call(what, cargo(arguments).args(&packages));
+    let packages = Packages::available()?;
+    let step = |what: &str, arguments: &[&str]| call(what, cargo(arguments).args(&packages.arguments));
     // Tests load plugins as users do: as libraries in the target folder.
     step("building the program and its plugins", &["build"])?;
     if has_nextest() {
@@ -19,7 +20,9 @@ pub(crate) fn run() -> Outcome {
     let mut example = cargo(&["test"]);
     example.current_dir(root().join("examples/custom-strategy"));
     example.env("CARGO_TARGET_DIR", target_dir().join("examples"));
-    call("examples/custom-strategy", &mut example)
+    call("examples/custom-strategy", &mut example)?;
+    packages.warn();
+    Ok(())
 }
 
 fn has_nextest() -> bool {

@@ -52,16 +52,22 @@ pub(crate) fn open_for(plugin: &Path) -> Result<(), OpenError> {
     for library in ["c10", "torch_cpu"] {
         open(&libtorch, library)?;
     }
-    // No plugin depends on it: it enters itself into LibTorch's tables.
-    if libtorch.library("torch_cuda").is_some()
-        && has_gpu_driver()
-        && let Err(error) = open(&libtorch, "torch_cuda")
-    {
-        tracing::warn!(
-            "no GPU is used: {error}; hint: `cargo xtask libtorch --cuda` installs what that needs"
-        );
-    }
+    open_cuda(&libtorch);
     Ok(())
+}
+
+/// Opens the part for NVIDIA's GPUs where there is a driver for one. No plugin depends on it: it enters itself into
+/// LibTorch's tables, and without it no GPU is seen.
+fn open_cuda(libtorch: &LibTorch) {
+    if libtorch.library("torch_cuda").is_none() || !has_gpu_driver() {
+        return;
+    }
+    match open(libtorch, "torch_cuda") {
+        Ok(()) => {}
+        Err(error) if libtorch.has_cuda() => tracing::warn!("no GPU is used: {error}"),
+        // The user chose an installation for processors: `heirloom doctor` says what the other takes.
+        Err(error) => tracing::info!("no GPU is used: {error}"),
+    }
 }
 
 /// Whether this process has LibTorch: linked to it, as tests are, or opened before.
