@@ -12,7 +12,7 @@ use crate::{Outcome, call, cargo, root, target_dir};
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// With what NVIDIA's GPUs need: 4 GB more to download
+    /// With what NVIDIA's GPUs need: 2 GB more to download
     #[arg(long)]
     cuda: bool,
 }
@@ -143,7 +143,7 @@ fn install(build: Build) -> Outcome<LibTorch> {
             std::fs::remove_dir_all(leftover).map_err(|error| failed("cannot be removed", error))?;
         }
     }
-    let size = if build == Build::Cuda { "3 GB" } else { "0.6 GB" };
+    let size = if build == Build::Cuda { "2.5 GB" } else { "0.6 GB" };
     println!(
         "installing LibTorch {VERSION} into {}: {size} to download, once for all source trees",
         folder.display()
