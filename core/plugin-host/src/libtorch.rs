@@ -3,6 +3,7 @@
 //! The system looks for the libraries that a library depends on in few places, none of which LibTorch is in. A
 //! library that is open already it takes by its name: so nobody has to set a library path.
 
+use std::error::Error as _;
 use std::path::{Path, PathBuf};
 
 use heirloom_libtorch::{LibTorch, LibTorchError};
@@ -88,8 +89,13 @@ fn open(libtorch: &LibTorch, library: &str) -> Result<(), OpenError> {
             std::mem::forget(opened);
             Ok(())
         }
-        Err(error) => Err(OpenError::Refused { library: path, reason: error.to_string() }),
+        Err(error) => Err(OpenError::Refused { library: path, reason: loader_words(&error) }),
     }
+}
+
+/// What the system's loader said: it stands behind the error itself.
+fn loader_words(error: &libloading::Error) -> String {
+    error.source().map_or_else(|| error.to_string(), ToString::to_string)
 }
 
 /// Whether the driver of NVIDIA's GPUs is installed: LibTorch's part for them takes seconds to open.
