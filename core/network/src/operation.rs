@@ -123,6 +123,13 @@ pub enum Operation {
         /// How many of each.
         offset: usize,
     },
+    /// Makes of `factor²` channels one of an image that is `factor` times as large, `[c, f · row + i, f · column + j]`
+    /// from channel `c · f² + i · f + j` (Shi et al. 2016). Behind a 1×1 convolution it is a transposed convolution of
+    /// that kernel and stride.
+    PixelShuffle {
+        /// By how much sides grow.
+        factor: usize,
+    },
     /// Brings an image to another size.
     Resize {
         /// Height and width of the result.
@@ -174,6 +181,7 @@ impl Operation {
             Self::Zero { .. } => "zero",
             Self::Narrow { .. } => "narrow",
             Self::Crop { .. } => "crop",
+            Self::PixelShuffle { .. } => "pixel_shuffle",
             Self::Resize { .. } => "resize",
         }
     }
@@ -253,6 +261,14 @@ impl Operation {
                     return Err(format!("nothing is left after {offset} rows and columns"));
                 }
                 Ok(Shape(vec![channels, height - offset, width - offset]))
+            }
+            Self::PixelShuffle { factor } => {
+                let (channels, height, width) = image()?;
+                let area = factor * factor;
+                if area == 0 || channels % area != 0 {
+                    return Err(format!("{channels} channels do not fall into groups of {area}"));
+                }
+                Ok(Shape(vec![channels / area, height * factor, width * factor]))
             }
             Self::Resize { size, .. } => Ok(Shape(vec![image()?.0, size[0], size[1]])),
             Self::BatchNorm { .. } if !matches!(input.0.len(), 1 | 3) => {

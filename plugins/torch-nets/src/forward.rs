@@ -8,7 +8,7 @@ use crate::{TorchError, uniform_mask};
 
 /// PyTorch's defaults, which the exports rely on too.
 const BATCH_NORM_MOMENTUM: f64 = 0.1;
-const BATCH_NORM_EPSILON: f64 = 1e-5;
+pub(crate) const BATCH_NORM_EPSILON: f64 = 1e-5;
 
 /// Whether a pass trains.
 #[derive(Debug, Clone, Copy)]
@@ -167,6 +167,7 @@ impl Pass<'_> {
                 let offset = Some(offset as i64);
                 x.f_slice(2, offset, None, 1)?.f_slice(3, offset, None, 1)
             }
+            Operation::PixelShuffle { factor } => x.f_pixel_shuffle(factor as i64),
             Operation::Resize { size: [height, width], mode } => {
                 let size = [height as i64, width as i64];
                 match mode {

@@ -1,0 +1,201 @@
+//! From architectures to networks.
+//!
+//! An [`ArchitectureGraph`] says what was searched; a [`Frame`] says what stands around it: the shape of the input,
+//! what is predicted, and the stem, the number of cells and the width of the benchmark's or the paper's network.
+//! Together they make a [`Network`].
+//!
+//! # Names
+//!
+//! Weights are inherited by name, so a layer's name says which place it has in the architecture, and a small change
+//! of the architecture leaves most names alone. The parts, from outer to inner, are
+//!
+//! | family | names of layers start with |
+//! |---|---|
+//! | `chain` | `layer_K`, as in the space's parameters; what joins inputs `layer_K.join`, what brings them to one shape `layer_K.join.from_layer_J` |
+//! | `shaped-mlp` | plain `layer_K`; residual `stem`, `group_G.block_B.first`, `.second`, `.shortcut`, and `last` |
+//! | `macro` | `stage_S.layer_L` |
+//! | `edge-cell` | `stage_S.cell_C.op_FROM_TO`; between stages `stage_S.reduction` |
+//! | `node-cell` | `stage_S.cell_C.node_N`, numbered in the cell without its dead nodes |
+//! | `paired-cells` | `cell_C.input_0`, `cell_C.input_1`, `cell_C.node_N.a`, `cell_C.node_N.b` |
+//! | `hierarchical` | `stage_S.cell_C.node_N` by place in the flat graph; between stages `stage_S.reduction` |
+//! | `resolution-path` | `stem_K`, `layer_K`, where the level changes before it `layer_K.move` |
+//! | `encoder-decoder` | `stem_K`, `encoder_S.layer_L`, `encoder_S.down`, `decoder_S.up`, `.join`, `.merge`, `.layer_L` |
+//!
+//! then come the layers: `conv` (two in a row: `conv_1` and `conv_2`), `depthwise`, `pointwise`, `linear`, `norm`,
+//! `activation`, `pool`, `dropout`. In front stands `stem`, at the end `head`, beside it `auxiliary`.
+
+mod block;
+mod edge_cells;
+mod head;
+mod layers;
+mod motifs;
+mod node_cells;
+mod paired_cells;
+mod walk;
+
+use heirloom_model::architecture::{ArchitectureGraph, ArchitectureSpec};
+use serde::{Deserialize, Serialize};
+
+use crate::{Network, NetworkBuilder, NetworkError, Operation, Resampling, Shape};
+
+use block::{Setting, attribute, scaled};
+use layers::{Convolution, Layers, Order};
+
+/// What a network gives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Head {
+    /// Scores of this many classes, before the softmax.
+    Classes(usize),
+    /// This many values.
+    Values(usize),
+    /// This many values for each pixel of the input: `[channels, height, width]`.
+    Dense(usize),
+}
+
+/// What stands around an architecture.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Frame {
+    /// The shape of one sample: `[features]` or `[channels, height, width]`.
+    pub input: Shape,
+    /// What the network gives.
+    pub head: Head,
+    /// Channels of the stem, from which those of cells follow; 0: no stem (only for chains and stages). By default 16
+    /// for `edge-cell` (Dong & Yang 2020), `paired-cells` (whose stem has three times as many) and `hierarchical`, 128
+    /// for `node-cell` (Ying et al. 2019), 32 for `macro`, none for the others.
+    pub stem_channels: Option<usize>,
+    /// Cells in a stage: by default 5 for `edge-cell`, 3 for `node-cell`, 1 for `hierarchical`.
+    pub cells_per_stage: Option<usize>,
+    /// Stages of cells, each with twice the channels and half the side of the one before.
+    pub n_stages: usize,
+    /// Cells in all, where normal and reduction cells differ: by default 8, as DARTS searches.
+    pub cells: Option<usize>,
+    /// Channels of a 1×1 convolution before the classifier, 0 for none; by default 1280 for `macro`, else none.
+    pub head_channels: Option<usize>,
+    /// What all numbers of channels and units are multiplied by; 1 as a rule.
+    pub width: f64,
+    /// Whether the network has an auxiliary head for training; only networks of normal and reduction cells do.
+    pub auxiliary: bool,
+}
+
+impl Frame {
+    /// A frame as the architecture's paper has it.
+    pub fn new(input: Shape, head: Head) -> Self {
+        Self {
+            input,
+            head,
+            stem_channels: None,
+            cells_per_stage: None,
+            n_stages: 3,
+            cells: None,
+            head_channels: None,
+            width: 1.0,
+            auxiliary: false,
+        }
+    }
+
+    /// The network of an architecture of the family `spec`.
+    ///
+    /// Errors with [`NetworkError::Shape`] where shapes do not fit, with [`NetworkError::UnknownOperation`], and with
+    /// [`NetworkError::Architecture`] where the family is no network of layers or the frame makes no sense.
+    pub fn network(
+        &self,
+        spec: &ArchitectureSpec,
+        graph: &ArchitectureGraph,
+    ) -> Result<Network, NetworkError> {
+        self.check()?;
+        graph.check().map_err(|error| NetworkError::Architecture { problem: error.to_string() })?;
+        let mut layers = Layers::new(NetworkBuilder::new(self.input.clone()));
+        let mut auxiliary = None;
+        let layered = |layers: &mut Layers, names: &[String], defaults| {
+            self.lower_layers(layers, graph, names, defaults)
+        };
+        let output = match spec {
+            ArchitectureSpec::EdgeCell(cell) => {
+                let edges: Vec<_> = cell.edges().collect();
+                edge_cells::lower(self, &mut layers, &edges, graph)?
+            }
+            ArchitectureSpec::NodeCell(_) => node_cells::lower(self, &mut layers, graph)?,
+            ArchitectureSpec::PairedCells(_) => {
+                let (output, side) = paired_cells::lower(self, &mut layers, graph)?;
+                auxiliary = side;
+                output
+            }
+            ArchitectureSpec::Hierarchical(_) => motifs::lower(self, &mut layers, graph)?,
+            ArchitectureSpec::Chain(_) => layered(&mut layers, &walk::chain_names(graph), [0, 0])?,
+            ArchitectureSpec::Macro(_) => layered(&mut layers, &walk::stage_names(graph), [32, 1280])?,
+            ArchitectureSpec::ShapedMlp(_) => {
+                let setting = Setting::new(Order::ActivationLast, self.width);
+                let names = walk::perceptron_names(graph);
+                walk::walk(&mut layers, setting, graph, &names, NetworkBuilder::INPUT)?
+            }
+            ArchitectureSpec::ResolutionPath(path) => {
+                layered(&mut layers, &walk::path_names(graph, path.finest), [0, 0])?
+            }
+            ArchitectureSpec::EncoderDecoder(stages) => {
+                layered(&mut layers, &walk::encoder_decoder_names(graph, stages.finest), [0, 0])?
+            }
+            ArchitectureSpec::LinkedCell(_) => {
+                return Err(NetworkError::Architecture {
+                    problem:
+                        "a `linked-cell` is a network on graphs, and this builds networks on features and \
+                              images; hint: evaluate it with a recorded table"
+                            .into(),
+                });
+            }
+        };
+        let output = head::head(self, &mut layers, output)?;
+        Ok(layers.into_builder().finish(output, auxiliary))
+    }
+
+    /// A graph whose nodes are the layers between stem and head; `[stem, head]` channels where the frame names none.
+    fn lower_layers(
+        &self,
+        layers: &mut Layers,
+        graph: &ArchitectureGraph,
+        names: &[String],
+        [stem, head]: [usize; 2],
+    ) -> Result<usize, NetworkError> {
+        let mut place = NetworkBuilder::INPUT;
+        let side = graph.nodes.first().and_then(|input| attribute(input, "resolution"));
+        if let Some(side) = side.filter(|side| layers.size(place) != Some([*side; 2])) {
+            let operation = Operation::Resize { size: [side; 2], mode: Resampling::Bilinear };
+            place = layers.add("resolution", operation, place)?;
+        }
+        let stem = self.stem_channels.unwrap_or(stem);
+        if stem > 0 {
+            place = self.stem(layers, stem, place)?;
+        }
+        let setting = Setting::new(Order::ActivationLast, self.width);
+        place = walk::walk(layers, setting, graph, names, place)?;
+        let head = self.head_channels.unwrap_or(head);
+        if head > 0 {
+            let convolution = Convolution::new(scaled(head, self.width), 1);
+            place = layers.conv("head", convolution, Order::ActivationLast, place)?;
+        }
+        Ok(place)
+    }
+
+    /// A 3×3 convolution and its normalisation.
+    fn stem(&self, layers: &mut Layers, channels: usize, input: usize) -> Result<usize, NetworkError> {
+        layers.conv_norm("stem", Convolution::new(scaled(channels, self.width), 3), input)
+    }
+
+    fn check(&self) -> Result<(), NetworkError> {
+        let n_outputs = match self.head {
+            Head::Classes(n) | Head::Values(n) | Head::Dense(n) => n,
+        };
+        let problem = if !matches!(self.input.0.len(), 1 | 3) || self.input.0.contains(&0) {
+            format!("an input of shape {}; hint: give [features] or [channels, height, width]", self.input)
+        } else if n_outputs == 0 {
+            "a network that gives nothing; hint: at least one class or value".into()
+        } else if !(self.width.is_finite() && self.width > 0.0) {
+            format!("a width multiplier of {}; hint: give a number above 0, 1 for none", self.width)
+        } else if self.n_stages == 0 || self.cells_per_stage == Some(0) || self.cells == Some(0) {
+            "a network without cells; hint: at least one stage and one cell in it".into()
+        } else {
+            return Ok(());
+        };
+        Err(NetworkError::Architecture { problem })
+    }
+}
