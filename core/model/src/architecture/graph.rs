@@ -12,6 +12,9 @@ use crate::space::SpaceError;
 /// Nodes stand in topological order: the first is the input, the last the output. An operation with several inputs
 /// that is neither [`SUM`](Node::SUM) nor [`CONCAT`](Node::CONCAT) says itself how it joins them. An edge may stand
 /// twice, where an output is added to itself.
+///
+/// The names of operations and their attributes, and what holds for each family, stand in the crate's README under
+/// "The words of graphs".
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ArchitectureGraph {
     /// The nodes, `[n]`.

@@ -26,7 +26,7 @@ fn the_path_encoding_has_the_published_width_and_places() {
 #[test]
 fn truncated_paths_are_the_first_of_all() {
     let mut rng = Seed::from_number(12).rng();
-    for name in ["nas-bench-101", "nas-bench-201", "nas-bench-graph", "nas-bench-macro"] {
+    for name in ["nas-bench-101", "nas-bench-201", "nas-bench-graph", "nas-bench-macro", "darts"] {
         let space = preset(name);
         let family = space.architecture_spec().unwrap();
         let (all, some) = (family.path_encoding(usize::MAX), family.path_encoding(30));
