@@ -30,3 +30,9 @@ mod train;
 pub use train::{Interruption, Progress, Recipe, Scores, Training};
 
 pub mod checkpoint;
+
+mod inherit;
+pub use inherit::{Inherited, inherit, inherit_noisy};
+
+mod morphism;
+pub use morphism::{Morphism, apply};
