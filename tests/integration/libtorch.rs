@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::process::{Command, Output};
 use std::sync::Once;
 
+use heirloom_libtorch::VERSION;
 use heirloom_tests::{Bench, built, complaint};
 
 const LIBRARY: &str = "libheirloom_torch_plugin.so";
@@ -15,8 +16,8 @@ fn is_built() -> bool {
     static SAID: Once = Once::new();
     if !is_built {
         let line = "skipped: crates that need LibTorch, which plain `cargo test` leaves out; hint: `cargo xtask test` \
-                    installs it and tests them too";
-        SAID.call_once(|| writeln!(std::io::stderr(), "{line}").unwrap());
+                    installs it and tests them too\n";
+        SAID.call_once(|| std::io::stderr().write_all(line.as_bytes()).unwrap());
     }
     is_built
 }
@@ -89,13 +90,13 @@ fn without_libtorch_its_plugins_say_what_is_missing_and_all_else_works() {
         let output = stranded.run(&["search", "sums.toml"]);
         let text = complaint(&output);
         assert!(!output.status.success(), "{isolation}: {text}");
-        let looked = stranded.bench.path("data/heirloom/libtorch-2.11.0-cpu/torch");
+        let looked = stranded.bench.path(&format!("data/heirloom/libtorch-{VERSION}-cpu/torch"));
         for part in [
             "`heirloom-torch` 0.1.0",
-            "it needs LibTorch 2.11.0",
+            &format!("it needs LibTorch {VERSION}"),
             &looked.display().to_string(),
             "help: `cargo xtask libtorch`",
-            "pip install torch==2.11.0",
+            &format!("pip install torch=={VERSION}"),
         ] {
             // Lines are broken where the terminal wants it.
             let (part, text) = (part.replace(' ', ""), text.replace(' ', ""));
@@ -126,5 +127,6 @@ fn another_version_of_libtorch_is_named_and_not_opened() {
     let output = stranded.command(&["search", "sums.toml"]).env("LIBTORCH", &other).output().unwrap();
     let text = complaint(&output);
     assert!(!output.status.success(), "{text}");
-    assert!(text.contains("LibTorch 2.5.1+cpu where 2.11.0 is wanted"), "{text}");
+    let expected = format!("LibTorch 2.5.1+cpu where {VERSION} is wanted");
+    assert!(text.contains(&expected), "{text}");
 }
