@@ -12,7 +12,7 @@ pub enum ExportError {
     Io {
         /// The file.
         path: PathBuf,
-        /// What was to be done with it: `read` or `written`.
+        /// What was to be done with it: `read`, `written` or `made`.
         action: &'static str,
         /// Why not.
         source: std::io::Error,
@@ -43,6 +43,14 @@ pub enum ExportError {
         /// Its name.
         tensor: String,
         /// What is wrong with it.
+        problem: String,
+    },
+    /// A layer that a format cannot have.
+    #[error("layer `{layer}` cannot be exported: {problem}")]
+    Layer {
+        /// Its name.
+        layer: String,
+        /// Why not.
         problem: String,
     },
     /// A network and the preparation of its inputs do not go together.

@@ -7,6 +7,7 @@ use std::io::{self, Read};
 use std::path::Path;
 
 use ::safetensors::{Dtype, SafeTensorError, SafeTensors, View};
+use sha2::{Digest, Sha256};
 
 use super::{ExportError, NamedTensor, write_whole};
 
@@ -55,6 +56,7 @@ const PACKED: &str = "heirloom";
 pub fn read(path: &Path) -> Result<Vec<NamedTensor>, ExportError> {
     let bytes = std::fs::read(path).map_err(|source| cannot_read(path, source))?;
     let stored = SafeTensors::deserialize(&bytes).map_err(|error| format_error(path, &error, REMEDY))?;
+    check_sum(path, &bytes, &stored)?;
     let mut tensors = Vec::with_capacity(stored.len());
     for (name, view) in stored.iter() {
         if view.dtype() != Dtype::F32 {
@@ -73,6 +75,25 @@ pub fn read(path: &Path) -> Result<Vec<NamedTensor>, ExportError> {
     }
     tensors.sort_by(|one, other| one.name.cmp(&other.name));
     Ok(tensors)
+}
+
+/// Checkpoints say what their numbers' SHA-256 is, and in which order they were taken: a bit that has turned over on the
+/// disk makes no number that looks wrong.
+fn check_sum(path: &Path, bytes: &[u8], stored: &SafeTensors<'_>) -> Result<(), ExportError> {
+    let (_, header) =
+        SafeTensors::read_metadata(bytes).map_err(|error| format_error(path, &error, REMEDY))?;
+    let Some(said) = header.metadata() else { return Ok(()) };
+    let (Some(sum), Some(order)) = (said.get("sha256"), said.get("order")) else { return Ok(()) };
+    let mut digest = Sha256::new();
+    for name in order.split('\n').filter(|name| !name.is_empty()) {
+        digest.update(stored.tensor(name).map_err(|error| format_error(path, &error, REMEDY))?.data());
+    }
+    let found: String = digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    if found == *sum {
+        return Ok(());
+    }
+    let problem = "its numbers have changed since it was written".into();
+    Err(ExportError::Format { path: path.into(), problem, hint: REMEDY })
 }
 
 /// Reads what was said about the tensors, without them.
@@ -229,6 +250,22 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn numbers_that_differ_from_their_sum_are_refused() {
+        let (_folder, path, _) = written();
+        // `printf '\0\0\200\77' | sha256sum`: the number 1.
+        let sum = "e00e5eb9444182f352323374ef4e08ebcb784725fdd4fd612d7730540b3e0c8c";
+        let header = format!(
+            r#"{{"__metadata__":{{"order":"one","sha256":"{sum}"}},"one":{{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}}}"#
+        );
+        let whole = [&(header.len() as u64).to_le_bytes(), header.as_bytes(), &1_f32.to_le_bytes()].concat();
+        std::fs::write(&path, &whole).unwrap();
+        assert_eq!(read(&path).unwrap(), [tensor("one", &[1], &[1.0])]);
+        let changed = [&whole[..whole.len() - 4], &1.5_f32.to_le_bytes()].concat();
+        std::fs::write(&path, changed).unwrap();
+        assert!(read(&path).unwrap_err().to_string().contains("have changed since"));
     }
 
     #[test]

@@ -1,0 +1,59 @@
+
+
+def read_rows(path):
+    """The rows of a file with a header line: comma-separated, or tab-separated where its name ends in `.tsv`."""
+    delimiter = "\t" if str(path).endswith(".tsv") else ","
+    with open(path, newline="", encoding="utf-8") as file:
+        return [
+            {name.strip(): (value or "").strip() for name, value in row.items() if name is not None}
+            for row in csv.DictReader(file, delimiter=delimiter)
+        ]
+
+
+def is_missing(value):
+    if value is None or isinstance(value, float) and math.isnan(value):
+        return True
+    return isinstance(value, str) and value.lower() in ("", "?", "na", "nan")
+
+
+def symbol_of(value, symbols):
+    """The place of `value` among a column's symbols; the last place stands for every other one."""
+    text = str(value).lower() if isinstance(value, bool) else str(value)
+    if text in symbols:
+        return symbols.index(text)
+    if text.lower() in ("true", "false") and text.lower() in symbols:
+        return symbols.index(text.lower())
+    for place, symbol in enumerate(symbols):
+        try:
+            if float(symbol) == float(text):
+                return place
+        except ValueError:
+            pass
+    return len(symbols)
+
+
+def column_inputs(column, value):
+    """What the network gets for one value of a column."""
+    if column["kind"] == "categorical":
+        symbols = column["symbols"]
+        place = len(symbols) if is_missing(value) else symbol_of(value, symbols)
+        return [float(place == other) for other in range(len(symbols) + 1)]
+    try:
+        number = math.nan if is_missing(value) else float(value)
+    except (TypeError, ValueError):
+        raise ValueError(f"column `{column['name']}`: {value!r} is no number") from None
+    missing = not math.isfinite(number)
+    scaled = ((column["fill"] if missing else number) - column["mean"]) / column["std"]
+    return [scaled, float(missing)] if column["indicates_missing"] else [scaled]
+
+
+def prepare(rows):
+    """The network's input, `[n_rows, inputs]`, from rows as dicts by column, or from the file that holds them."""
+    rows = read_rows(rows) if isinstance(rows, (str, Path)) else list(rows)
+    columns = INPUT["columns"]
+    for number, row in enumerate(rows, start=1):
+        absent = [column["name"] for column in columns if column["name"] not in row]
+        if absent:
+            raise ValueError(f"row {number} has no column `{absent[0]}`")
+    inputs = [[x for column in columns for x in column_inputs(column, row[column["name"]])] for row in rows]
+    return torch.tensor(inputs, dtype=torch.float32)

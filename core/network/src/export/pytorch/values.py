@@ -1,0 +1,8 @@
+
+
+def predict(rows, network=None):
+    """The predicted value of each row; of each pixel where the network answers with an image."""
+    network = network or load()
+    with torch.no_grad():
+        output = network(prepare(rows).to(device_of(network)))
+    return (TARGET["mean"] + TARGET["std"] * output.double()).squeeze(1).tolist()
