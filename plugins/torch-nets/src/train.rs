@@ -166,6 +166,11 @@ impl<'a> Training<'a> {
         self.network
     }
 
+    /// What it trains on.
+    pub fn data(&self) -> &'a Data {
+        self.data
+    }
+
     /// The weights as they are now.
     pub fn weights(&self) -> &Weights {
         &self.weights

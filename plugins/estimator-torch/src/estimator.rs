@@ -1,0 +1,138 @@
+//! The estimator: one data set, many trainings.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use heirloom_dataset::{Dataset, DatasetOptions, Target, TargetKind};
+use heirloom_plugin::{
+    ComponentError, Direction, Estimator, EstimatorInfo, EvaluationRequest, Failure, FidelityDimension,
+    Objective, Outcome, Reporter, Space,
+};
+use heirloom_torch_nets::{Data, DataError, DataOptions, Scores};
+use tch::{Cuda, Device};
+
+use crate::fidelity;
+use crate::options::{DeviceChoice, Options, Precision, TargetChoice};
+use crate::trial::Trial;
+
+/// Trains the network of each configuration.
+#[derive(Debug)]
+pub struct TorchEstimator {
+    pub(crate) options: Options,
+    pub(crate) space: Arc<Space>,
+    pub(crate) fidelities: Vec<FidelityDimension>,
+    pub(crate) is_classification: bool,
+    pub(crate) bfloat16: bool,
+    /// Behind a lock because a tensor's handle is no thing to share; its memory is.
+    data: Mutex<Data>,
+}
+
+impl TorchEstimator {
+    /// Reads, splits and prepares the data set, and checks that trainings can be made of `space`.
+    ///
+    /// Errors name the option, the column or the parameter.
+    pub fn new(options: Options, space: Arc<Space>) -> Result<Self, ComponentError> {
+        if space.architecture_spec().is_none() {
+            return Err(ComponentError::unsupported(
+                "the space has no architecture to train; hint: add `[space.architecture]` with a `kind`",
+            ));
+        }
+        options.check_space(&space)?;
+        let device = device(options.device)?;
+        let dataset = dataset(&options)?;
+        let splits = DataOptions {
+            valid_fraction: options.valid_fraction,
+            test_fraction: options.test_fraction,
+            split_seed: options.split_seed,
+            max_categories: options.max_categories,
+        };
+        let data = Data::new(&dataset, &splits, device).map_err(|error| match error {
+            DataError::Torch(error) => ComponentError::failed(error.to_string()),
+            wrong => ComponentError::configuration(wrong.to_string()),
+        })?;
+        let fidelities = fidelity::dimensions(&options, &data.input_shape())?;
+        let bfloat16 = match options.precision {
+            Precision::Auto => device.is_cuda() && data.is_images(),
+            Precision::Float32 => false,
+            Precision::Bfloat16 => true,
+        };
+        let is_classification = matches!(dataset.target(), Target::Classes { .. });
+        Ok(Self { options, space, fidelities, is_classification, bfloat16, data: Mutex::new(data) })
+    }
+
+    /// The data, shared.
+    pub(crate) fn data(&self) -> Data {
+        self.data.lock().unwrap_or_else(PoisonError::into_inner).shallow_clone()
+    }
+
+    /// The objectives among some scores, minimised, in the order of [`info`](Estimator::info).
+    pub(crate) fn objectives(&self, scores: Scores) -> Vec<f64> {
+        let values = match scores {
+            Scores::Classes { loss, accuracy, balanced_accuracy } => vec![accuracy, balanced_accuracy, loss],
+            Scores::Values { rmse, r2, .. } => vec![rmse, r2],
+        };
+        self.named().iter().zip(values).map(|((_, direction), value)| direction.turn(value)).collect()
+    }
+
+    fn named(&self) -> &'static [(&'static str, Direction)] {
+        match self.is_classification {
+            true => &[
+                ("val_accuracy", Direction::Maximise),
+                ("val_balanced_accuracy", Direction::Maximise),
+                ("val_loss", Direction::Minimise),
+            ],
+            false => &[("val_rmse", Direction::Minimise), ("val_r2", Direction::Maximise)],
+        }
+    }
+}
+
+impl Estimator for TorchEstimator {
+    fn info(&self) -> EstimatorInfo {
+        let objective = |&(name, direction): &(&str, Direction)| Objective { name: name.into(), direction };
+        EstimatorInfo {
+            objectives: self.named().iter().map(objective).collect(),
+            fidelities: self.fidelities.clone(),
+            space: None,
+            simulated_cost: false,
+        }
+    }
+
+    fn evaluate(
+        &self,
+        requests: &[EvaluationRequest],
+        reporter: &dyn Reporter,
+    ) -> Vec<Result<Outcome, Failure>> {
+        let evaluate = |request: &EvaluationRequest| {
+            let started = Instant::now();
+            let result = Trial::new(self, request, reporter, started).run();
+            result.map_err(|failure| Failure { cost_seconds: started.elapsed().as_secs_f64(), ..failure })
+        };
+        requests.iter().map(evaluate).collect()
+    }
+}
+
+fn device(choice: DeviceChoice) -> Result<Device, ComponentError> {
+    match (choice, Cuda::is_available()) {
+        (DeviceChoice::Cpu, _) | (DeviceChoice::Auto, false) => Ok(Device::Cpu),
+        (DeviceChoice::Auto | DeviceChoice::Cuda, true) => Ok(Device::Cuda(0)),
+        (DeviceChoice::Cuda, false) => Err(ComponentError::configuration(
+            "`device = \"cuda\"`, and LibTorch finds no CUDA device; hint: `device = \"auto\"`, or see `heirloom doctor`",
+        )),
+    }
+}
+
+fn dataset(options: &Options) -> Result<Dataset, ComponentError> {
+    let kind = match options.kind {
+        TargetChoice::Auto => TargetKind::Auto,
+        TargetChoice::Classification => TargetKind::Classification,
+        TargetChoice::Regression => TargetKind::Regression,
+    };
+    let how = DatasetOptions {
+        target: options.target.clone(),
+        kind,
+        categorical: options.categorical.clone(),
+        ignore: options.ignore.clone(),
+    };
+    Dataset::open(&options.data, &how)
+        .map_err(|error| ComponentError::configuration(format!("`data`: {error}")))
+}

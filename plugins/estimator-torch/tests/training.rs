@@ -1,0 +1,247 @@
+//! Trainings: what they learn, that they are the same twice, and that they go on where they were.
+#![allow(clippy::unwrap_used, reason = "tests end where something is wrong")]
+
+mod common;
+
+use std::path::Path;
+
+use common::{Files, Listener, estimator, evaluate, named, options, request, space, space_of};
+use heirloom_dataset::shared_data;
+use heirloom_estimator_torch::torch;
+use heirloom_plugin::{
+    Context, EvaluationRequest, FailureKind, Limits, Outcome, TrialId, Value, Verdict, json,
+};
+
+fn weights(run: &Path, trial: u64) -> Vec<u8> {
+    std::fs::read(run.join(format!("trial-{trial}/weights.safetensors"))).unwrap()
+}
+
+fn state(run: &Path, trial: u64) -> std::path::PathBuf {
+    run.join(format!("trial-{trial}/state.safetensors"))
+}
+
+fn in_folder(request: EvaluationRequest, run: &Path) -> EvaluationRequest {
+    EvaluationRequest { folder: Some(run.into()), ..request }
+}
+
+/// Objectives along the curve.
+fn course(outcome: &Outcome) -> Vec<(f64, Vec<f64>)> {
+    outcome.curve.iter().map(|point| (point.step, point.objectives.clone())).collect()
+}
+
+#[test]
+fn three_clouds_are_told_apart_and_a_curve_is_reported() {
+    let files = Files::new();
+    let estimator = estimator(options(&files.clouds(600), json!({"epochs": 8}))).unwrap();
+    let names: Vec<_> = estimator.info().objectives.into_iter().map(|objective| objective.name).collect();
+    assert_eq!(names, ["val_accuracy", "val_balanced_accuracy", "val_loss"]);
+    let listener = Listener::patient();
+    let outcome = evaluate(estimator.as_ref(), &request(&space(), 0, 8.0), &listener).unwrap();
+    // Two corners are 3 apart, two others 4.2: the best classifier is right in about 91 of 100.
+    assert!(outcome.objectives[0] < -0.8, "{outcome:?}");
+    assert!(outcome.metrics["test_accuracy"] > 0.8, "{outcome:?}");
+    assert_eq!(outcome.curve, *listener.points.lock().unwrap());
+    let steps: Vec<f64> = outcome.curve.iter().map(|point| point.step).collect();
+    assert_eq!(steps, (1..=8).map(f64::from).collect::<Vec<_>>());
+    // Inputs: x with its indicator, y, and three colours with the unknown one; widths 32 and 32 of the funnel, both
+    // with batch normalisation.
+    assert!(outcome.metrics["n_parameters"] > 7.0 * 32.0, "{outcome:?}");
+}
+
+#[test]
+fn a_plane_is_learned_in_its_own_unit() {
+    let files = Files::new();
+    let estimator = estimator(options(&files.plane(600), json!({"epochs": 30}))).unwrap();
+    let space = space();
+    let configuration = named(
+        &space,
+        &[
+            ("learning_rate", Value::Float(0.02)),
+            ("batch_size", Value::Int(16)),
+            ("dropout", Value::Float(0.0)),
+            ("batch_norm", Value::Bool(false)),
+        ],
+    );
+    let request = EvaluationRequest { configuration, ..request(&space, 0, 30.0) };
+    let outcome = evaluate(estimator.as_ref(), &request, &Listener::patient()).unwrap();
+    // The target's deviation is √(25 + 9) ≈ 5.8, the noise 0.1.
+    assert!(outcome.objectives[0] < 1.0, "{outcome:?}");
+    assert!(outcome.objectives[1] < -0.97, "{outcome:?}");
+}
+
+#[test]
+fn the_same_seed_gives_the_same_training_to_the_bit_and_another_seed_another() {
+    let files = Files::new();
+    let data = files.clouds(300);
+    let run = files.path().join("run");
+    let more = json!({"mixup": 0.2, "label_smoothing": 0.1, "class_weights": true, "gradient_clip": 1.0});
+    let train = |trial: u64, seed: u64, threads: usize| {
+        let estimator = estimator(options(&data, more.clone())).unwrap();
+        let request = EvaluationRequest {
+            seed: request(&space(), seed, 4.0).seed,
+            threads,
+            ..in_folder(request(&space(), trial, 4.0), &run)
+        };
+        course(&evaluate(estimator.as_ref(), &request, &Listener::patient()).unwrap())
+    };
+    let (first, again, in_two, other) = (train(0, 7, 1), train(1, 7, 1), train(2, 7, 2), train(3, 8, 1));
+    assert_eq!(first, again);
+    assert_eq!(weights(&run, 0), weights(&run, 1));
+    assert_eq!(first, in_two);
+    assert_eq!(weights(&run, 0), weights(&run, 2));
+    assert_ne!(first, other);
+}
+
+#[test]
+fn a_training_that_was_cancelled_goes_on_as_if_nothing_had_been() {
+    let files = Files::new();
+    let estimator = estimator(options(&files.clouds(300), json!({"optimizer": "adam"}))).unwrap();
+    let (whole, broken) = (files.path().join("whole"), files.path().join("broken"));
+    let undisturbed = in_folder(request(&space(), 0, 4.0), &whole);
+    let undisturbed = evaluate(estimator.as_ref(), &undisturbed, &Listener::patient()).unwrap();
+    // 180 training rows make 6 batches an epoch: the cancellations fall into the middle of epochs 1 and 3, and on the
+    // border of 3 and 4.
+    for asks in [3, 10, 5] {
+        let request = in_folder(request(&space(), 0, 4.0), &broken);
+        let failure = evaluate(estimator.as_ref(), &request, &Listener::cancelled_after(asks)).unwrap_err();
+        assert_eq!(failure.kind, FailureKind::Cancelled);
+        assert!(state(&broken, 0).exists());
+    }
+    let last = EvaluationRequest { attempt: 4, ..in_folder(request(&space(), 0, 4.0), &broken) };
+    let listener = Listener::patient();
+    let resumed = evaluate(estimator.as_ref(), &last, &listener).unwrap();
+    assert!(listener.points.lock().unwrap().len() < 4, "it did go on");
+    assert_eq!(course(&resumed), course(&undisturbed));
+    assert_eq!(weights(&broken, 0), weights(&whole, 0));
+    assert_eq!(resumed.metrics["train_loss"], undisturbed.metrics["train_loss"]);
+    assert_eq!(resumed.metrics["test_accuracy"], undisturbed.metrics["test_accuracy"]);
+}
+
+#[test]
+fn a_short_training_that_is_continued_is_the_long_one() {
+    let files = Files::new();
+    let estimator = estimator(options(&files.clouds(300), json!({}))).unwrap();
+    let (whole, parts) = (files.path().join("whole"), files.path().join("parts"));
+    let long = in_folder(request(&space(), 0, 4.0), &whole);
+    let long = evaluate(estimator.as_ref(), &long, &Listener::patient()).unwrap();
+    let short = in_folder(request(&space(), 0, 1.0), &parts);
+    evaluate(estimator.as_ref(), &short, &Listener::patient()).unwrap();
+    let more =
+        EvaluationRequest { continues: Some(TrialId(0)), ..in_folder(request(&space(), 1, 4.0), &parts) };
+    let more = evaluate(estimator.as_ref(), &more, &Listener::patient()).unwrap();
+    assert_eq!(course(&more), course(&long)[1..]);
+    assert_eq!(weights(&parts, 1), weights(&whole, 0));
+    let missing =
+        EvaluationRequest { continues: Some(TrialId(9)), ..in_folder(request(&space(), 2, 4.0), &parts) };
+    let failure = evaluate(estimator.as_ref(), &missing, &Listener::patient()).unwrap_err();
+    assert!(failure.message.starts_with("trial 9 cannot be trained further: cannot read `"), "{failure}");
+}
+
+#[test]
+fn a_paused_training_keeps_its_weights_and_goes_on() {
+    let files = Files::new();
+    let estimator = estimator(options(&files.clouds(300), json!({}))).unwrap();
+    let run = files.path().join("run");
+    let paused = in_folder(request(&space(), 0, 4.0), &run);
+    let outcome = evaluate(estimator.as_ref(), &paused, &Listener::verdict_after(Verdict::Pause, 2)).unwrap();
+    assert!(outcome.stopped);
+    assert_eq!(outcome.curve.len(), 2);
+    let more =
+        EvaluationRequest { continues: Some(TrialId(0)), ..in_folder(request(&space(), 1, 4.0), &run) };
+    let outcome = evaluate(estimator.as_ref(), &more, &Listener::patient()).unwrap();
+    let steps: Vec<f64> = outcome.curve.iter().map(|point| point.step).collect();
+    assert_eq!((steps, outcome.stopped), (vec![3.0, 4.0], false));
+}
+
+#[test]
+fn a_corrupt_file_costs_the_progress_of_its_own_trial_and_fails_one_that_continues_it() {
+    let files = Files::new();
+    let estimator = estimator(options(&files.clouds(300), json!({}))).unwrap();
+    let run = files.path().join("run");
+    let own = in_folder(request(&space(), 0, 4.0), &run);
+    let good = evaluate(estimator.as_ref(), &own, &Listener::patient()).unwrap();
+    let bytes = std::fs::read(state(&run, 0)).unwrap();
+    let flipped: Vec<u8> = bytes
+        .iter()
+        .enumerate()
+        .map(|(i, &byte)| if i == bytes.len() - 9 { byte ^ 4 } else { byte })
+        .collect();
+    for corrupt in [&bytes[..bytes.len() / 2], &flipped, &[]] {
+        std::fs::write(state(&run, 0), corrupt).unwrap();
+        let continuing =
+            EvaluationRequest { continues: Some(TrialId(0)), ..in_folder(request(&space(), 1, 4.0), &run) };
+        let failure = evaluate(estimator.as_ref(), &continuing, &Listener::patient()).unwrap_err();
+        assert_eq!(failure.kind, FailureKind::Crashed);
+        assert!(failure.message.contains("trial-0/state.safetensors"), "{failure}");
+        let listener = Listener::patient();
+        let anew = EvaluationRequest { attempt: 2, ..own.clone() };
+        let anew = evaluate(estimator.as_ref(), &anew, &listener).unwrap();
+        assert_eq!(listener.points.lock().unwrap().len(), 4);
+        assert_eq!(course(&anew), course(&good));
+    }
+}
+
+#[test]
+fn limits_are_kept() {
+    let files = Files::new();
+    let estimator = estimator(options(&files.clouds(3_000), json!({"epochs": 100_000}))).unwrap();
+    let limits = Limits { seconds: Some(0.3), memory_bytes: None };
+    let slow = EvaluationRequest { limits, ..request(&space(), 0, 100_000.0) };
+    let failure = evaluate(estimator.as_ref(), &slow, &Listener::patient()).unwrap_err();
+    assert_eq!(failure.kind, FailureKind::TimedOut);
+    assert!((0.3..2.0).contains(&failure.cost_seconds), "{failure:?}");
+}
+
+#[test]
+fn a_learning_rate_beyond_reason_is_divergence() {
+    let files = Files::new();
+    let space = space_of(json!([{"name": "learning_rate", "type": "float", "low": 1e-3, "high": 1e30}]));
+    let options = options(&files.plane(300), json!({"optimizer": "sgd", "schedule": "constant"}));
+    let estimator = torch(options, Some(&space), &Context::detached()).unwrap();
+    let configuration =
+        named(&space, &[("learning_rate", Value::Float(1e20)), ("batch_norm", Value::Bool(false))]);
+    let request = EvaluationRequest { configuration, ..request_in(&space) };
+    let failure = evaluate(estimator.as_ref(), &request, &Listener::patient()).unwrap_err();
+    assert_eq!(failure.kind, FailureKind::Diverged, "{failure}");
+}
+
+fn request_in(space: &heirloom_plugin::Space) -> EvaluationRequest {
+    let configuration = named(space, &[("learning_rate", Value::Float(1e-2))]);
+    EvaluationRequest { configuration, ..request(&common::space(), 0, 4.0) }
+}
+
+#[test]
+fn a_parameter_that_no_training_knows_is_refused_with_the_known_ones() {
+    let files = Files::new();
+    let options = options(&files.clouds(60), json!({}));
+    let refused = |parameters| {
+        torch(options.clone(), Some(&space_of(parameters)), &Context::detached()).err().unwrap().to_string()
+    };
+    let message = refused(json!([{"name": "learning_speed", "type": "float", "low": 0, "high": 1}]));
+    assert!(message.contains("`learning_speed`") && message.contains("`learning_rate`"), "{message}");
+    let message = refused(json!([{"name": "optimizer", "type": "categorical", "choices": ["sgd", "lion"]}]));
+    assert!(
+        message.starts_with("parameter `optimizer` of the space: ") && message.contains("lion"),
+        "{message}"
+    );
+    let message = refused(json!([{"name": "batch_size", "type": "int", "low": 0, "high": 64}]));
+    assert!(message.contains("`0` is no whole number from 1 on"), "{message}");
+}
+
+#[test]
+fn pmlb_tables_are_learned() {
+    let Some(folder) = shared_data("pmlb-small") else { return };
+    // Accuracy of always answering the largest class, from the collection's index, and what any trained network passes.
+    for (table, majority, passed) in
+        [("penguins", 0.4419, 0.9), ("car", 0.7002, 0.85), ("optdigits", 0.1018, 0.93)]
+    {
+        let options =
+            options(&folder.join(format!("{table}.parquet")), json!({"target": "target", "epochs": 10}));
+        let estimator = estimator(options).unwrap();
+        let outcome =
+            evaluate(estimator.as_ref(), &request(&space(), 1, 10.0), &Listener::patient()).unwrap();
+        let accuracy = outcome.metrics["test_accuracy"];
+        println!("{table}: {accuracy:.3} in {:.2} s", outcome.cost_seconds);
+        assert!(accuracy > majority && accuracy > passed, "{table}: {outcome:?}");
+    }
+}
