@@ -101,7 +101,7 @@ pub(super) fn deepen(
         layers.push(("activation", operation));
     }
     let mut draft = Draft::new(network);
-    let stem = draft.free_name(&format!("{after}.deeper"));
+    let stem = draft.free_name(&format!("{after}_deeper"));
     let last = place + layers.len();
     for (step, (suffix, operation)) in layers.into_iter().enumerate() {
         draft.insert(place + step + 1, format!("{stem}.{suffix}"), operation, vec![place + step]);
@@ -183,7 +183,7 @@ pub(super) fn branch(
         layers.push(("project", projection));
     }
     let mut draft = Draft::new(network);
-    let stem = draft.free_name(&format!("{into}.branch"));
+    let stem = draft.free_name(&format!("{into}_branch"));
     // In front of a layer that joins, else behind the layer that is turned into a sum.
     let first = if joins { end } else { end + 1 };
     let mut last = start;

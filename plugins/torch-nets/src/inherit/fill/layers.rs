@@ -20,7 +20,10 @@ impl Filler<'_> {
         match &self.values[input] {
             Value::Like(like) if Some(like.parent) == wanted => Some((like.map.clone(), like.is_exact)),
             Value::Like(like) if self.width(like.parent) == theirs_n => Some((like.map.clone(), false)),
-            Value::Zero if ours_n == theirs_n => Some((identity(ours_n), wanted.is_none())),
+            // Which zeros they are is all the same.
+            Value::Zero if wanted.is_none() => {
+                Some(((0..ours_n).map(|unit| (unit < theirs_n).then_some(unit)).collect(), true))
+            }
             // Nothing known: by place.
             _ => (ours_n == theirs_n).then(|| (identity(ours_n), false)),
         }
@@ -29,7 +32,8 @@ impl Filler<'_> {
     pub(super) fn copy_linear(&mut self, place: usize, partner: usize) -> Result<Value, TchError> {
         let layer = self.layer(place);
         let name = layer.name.clone();
-        let theirs_n = self.width(self.parent.layers()[partner].inputs[0]);
+        let theirs = self.parent.layers()[partner].inputs[0];
+        let theirs_n = self.width(theirs);
         let Some((from, mut is_exact)) = self.fed(place, partner) else {
             self.steps.push(format!("fresh `{name}`: what feeds it has another width than in the parent"));
             return Ok(Value::New);
@@ -87,7 +91,7 @@ impl Filler<'_> {
                 return Ok(Value::New);
             }
             let shown = counts(&from, theirs_n);
-            if is_exact && shown.contains(&0) {
+            if is_exact && shown.contains(&0) && self.parent_values.canonical[theirs].is_some() {
                 is_exact = false;
                 self.steps.push(format!("`{name}` misses units that the parent's reads"));
             }

@@ -105,12 +105,28 @@ impl Filler<'_> {
         let mut silent = Vec::new();
         let can_be_silenced = new.iter().all(|&input| self.silencers(input, &mut silent));
         if let (Some(parent), true) = (known, new.is_empty() || (is_wanted && can_be_silenced)) {
-            for layer in silent {
+            for &layer in &silent {
                 self.silence(layer)?;
             }
             let map = terms[0].map.clone();
             let is_exact = terms.iter().all(|term| term.is_exact && term.map == map);
             return Ok(Value::Like(Like { parent, map, is_exact }));
+        }
+        // Zeros of the parent stay zeros where nobody waits for something else.
+        let is_old_zero = |&input: &usize| {
+            let namesake = self.namesake(input);
+            matches!(self.values[input], Value::Zero)
+                && namesake.is_some_and(|theirs| self.parent_values.canonical[theirs].is_none())
+        };
+        if terms.is_empty()
+            && can_be_silenced
+            && self.demands[place].is_empty()
+            && inputs.iter().any(is_old_zero)
+        {
+            for layer in silent {
+                self.silence(layer)?;
+            }
+            return Ok(Value::Zero);
         }
         match (terms.first(), new.is_empty()) {
             (None, true) => Ok(Value::Zero),
