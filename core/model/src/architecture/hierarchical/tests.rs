@@ -25,7 +25,7 @@ fn the_papers_space_has_its_parameters() {
     // Liu et al. 2018, section 4.1: M = (6, 6, 1) motifs; graphs of 4 nodes on level 2, of 5 on level 3.
     let space = preset("hierarchical");
     assert_eq!(space.parameters().len(), 6 * 6 + 10);
-    assert_eq!(space.n_configurations(), 7u128.checked_pow(46));
+    assert!(space.parameters().iter().all(|parameter| parameter.n_values() == Some(7)));
     let names: Vec<&str> = space.parameters().iter().map(|parameter| &*parameter.name).collect();
     assert_eq!(
         names[..3],
