@@ -5,11 +5,13 @@ use crate::architecture::{
     ShapedMlp,
 };
 
-use super::SpaceSpec;
+use super::spec::{ParameterSpec, ParameterType};
+use super::{ConditionSpec, SpaceSpec};
+use crate::Value;
 
 impl SpaceSpec {
     /// The names that [`preset`](Self::preset) knows.
-    pub const PRESETS: [&'static str; 10] = [
+    pub const PRESETS: [&'static str; 11] = [
         "amoebanet",
         "auto-deeplab",
         "darts",
@@ -20,6 +22,7 @@ impl SpaceSpec {
         "nas-bench-macro",
         "nasnet",
         "shaped-mlp",
+        "tabular-mlp",
     ];
 
     /// The space of a published benchmark or search; `None` for a name that is not in [`PRESETS`](Self::PRESETS).
@@ -36,7 +39,11 @@ impl SpaceSpec {
     /// | `nas-bench-macro` | 6,561 networks of 8 layers with 3 operations | Su et al. 2021 |
     /// | `nasnet` | pairs of cells of 5 nodes with 13 operations | Zoph et al. 2018 |
     /// | `shaped-mlp` | perceptrons of 1 to 5 layers and 7 shapes, see [`ShapedMlp`] | Zimmer et al. 2021 |
+    /// | `tabular-mlp` | the same, 1 to 4 layers or 1 to 2 residual groups, joint with their training | after Zimmer et al. 2021 |
     pub fn preset(name: &str) -> Option<Self> {
+        if name == "tabular-mlp" {
+            return Some(tabular_mlp());
+        }
         let architecture = match name {
             "amoebanet" => ArchitectureSpec::PairedCells(PairedCells::amoebanet()),
             "auto-deeplab" => ArchitectureSpec::ResolutionPath(ResolutionPath::auto_deeplab()),
@@ -51,5 +58,42 @@ impl SpaceSpec {
             _ => return None,
         };
         Some(Self { name: name.into(), architecture: Some(architecture), ..Self::default() })
+    }
+}
+
+/// Perceptrons joint with their training: what `meta-data/seed/tabular-mlp` was trained over.
+fn tabular_mlp() -> SpaceSpec {
+    let float = |name: &str, low, high, log| {
+        ParameterSpec::new(name, ParameterType::Float { low, high, log, step: None })
+    };
+    let choice = |name: &str, choices: &[&str]| {
+        let choices = choices.iter().map(|&choice| choice.into()).collect();
+        ParameterSpec::new(name, ParameterType::Categorical { choices })
+    };
+    let both = vec![Value::Bool(false), Value::Bool(true)];
+    let sgd = ConditionSpec::Is { parameter: "optimizer".into(), is: "sgd".into() };
+    let parameters = vec![
+        choice("optimizer", &["adamw", "sgd"]),
+        float("learning_rate", 1e-4, 1e-1, true),
+        ParameterSpec { when: Some(sgd), ..float("momentum", 0.1, 0.99, false) },
+        float("weight_decay", 1e-6, 1e-1, true),
+        ParameterSpec::new("batch_size", ParameterType::Int { low: 16, high: 256, log: true, step: 1 }),
+        choice("schedule", &["cosine", "one-cycle", "constant"]),
+        float("label_smoothing", 0.0, 0.2, false),
+        ParameterSpec::new("class_weights", ParameterType::Categorical { choices: both }),
+    ];
+    let architecture = ShapedMlp {
+        n_layers: [1, 4],
+        n_groups: [1, 2],
+        blocks_per_group: [1, 2],
+        max_units: [16, 256],
+        residual: vec![false, true],
+        ..ShapedMlp::default()
+    };
+    SpaceSpec {
+        name: "tabular-mlp".into(),
+        parameters,
+        architecture: Some(ArchitectureSpec::ShapedMlp(architecture)),
+        ..SpaceSpec::default()
     }
 }
