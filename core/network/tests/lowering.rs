@@ -240,10 +240,12 @@ fn width_and_cells_are_fidelities() {
     for name in ["nas-bench-101", "nas-bench-201", "nas-bench-macro", "darts", "hierarchical", "auto-deeplab"]
     {
         let space = preset(name);
-        // By default, cells of NAS-Bench-201 hold no weights.
-        let convolutions = Configuration::new(vec![3.0; 6]);
-        let configuration =
-            if name == "nas-bench-201" { convolutions } else { space.default_configuration() };
+        // By default, some cells hold no weights.
+        let configuration = match name {
+            "nas-bench-201" => Configuration::new(vec![3.0; 6]),
+            "hierarchical" => space.sample(&mut Seed::from_number(1).rng()).unwrap(),
+            _ => space.default_configuration(),
+        };
         let full = Frame::new(Shape(vec![3, 32, 32]), Head::Classes(10));
         let n_parameters = |frame: &Frame| lower(&space, frame, &configuration).unwrap().n_parameters();
         assert!(n_parameters(&Frame { width: 0.5, ..full.clone() }) < n_parameters(&full), "{name}");

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use heirloom_dataset::{Table, shared_data};
 use heirloom_model::{Configuration, Space, SpaceSpec};
-use heirloom_network::{Frame, Head, Network, Shape};
+use heirloom_network::{Frame, Head, Network, Operation, Shape};
 
 fn space(name: &str) -> Space {
     Space::compile(SpaceSpec::preset(name).unwrap()).unwrap()
@@ -41,15 +41,35 @@ fn cells(folder: &Path, space: &Space) -> Vec<Configuration> {
     (0..table.n_rows()).map(|row| parse(space, texts.get(row))).collect()
 }
 
+/// Operations as the counter that made NAS-Bench-Suite-Zero's records counts them: a normalisation is three a number, a
+/// window's pooling as many as it has pixels, the last mean `2 · side + 1` a channel.
+fn recorded_flops(network: &Network) -> usize {
+    let other = |(place, layer): (usize, &heirloom_network::Layer)| {
+        let n_results: usize = network.shapes()[place].0.iter().product();
+        match layer.operation {
+            Operation::BatchNorm { .. } => 3 * n_results,
+            Operation::MaxPool { kernel, .. } | Operation::AveragePool { kernel, .. } => {
+                kernel * kernel * n_results
+            }
+            Operation::GlobalAveragePool => {
+                let side = network.shapes()[layer.inputs[0]].0[1];
+                (2 * side + 1) * n_results
+            }
+            _ => 0,
+        }
+    };
+    network.n_multiply_adds() + network.layers().iter().enumerate().map(other).sum::<usize>()
+}
+
 #[test]
 fn the_491_cells_of_nas_bench_suite_zero_have_the_recorded_sizes() {
     let Some(folder) = shared_data("nasbench201") else { return };
     let space = space("nas-bench-201");
     let cells = cells(&folder, &space);
-    let columns = ["dataset", "arch_index", "params_m"];
+    let columns = ["dataset", "arch_index", "params_m", "flops_m"];
     let table = Table::read_columns(folder.join("zero_cost_proxies.parquet"), &columns).unwrap();
     let datasets = table.column("dataset").unwrap().as_text().unwrap();
-    let [index, parameters] = ["arch_index", "params_m"].map(|name| floats(&table, name));
+    let [index, parameters, flops] = ["arch_index", "params_m", "flops_m"].map(|name| floats(&table, name));
     let mut n_checked = 0;
     for (dataset, n_classes, side) in
         [("cifar10", 10, 32), ("cifar100", 100, 32), ("ImageNet16-120", 120, 16)]
@@ -57,8 +77,9 @@ fn the_491_cells_of_nas_bench_suite_zero_have_the_recorded_sizes() {
         let frame = Frame::new(image(3, side), Head::Classes(n_classes));
         for row in (0..table.n_rows()).filter(|&row| datasets.get(row) == dataset) {
             let network = lower(&space, &frame, &cells[index[row] as usize]);
-            let recorded = (parameters[row] * 1e6).round();
-            assert_eq!(network.n_parameters() as f64, recorded, "{dataset} {}", index[row]);
+            let [parameters, flops] = [&parameters, &flops].map(|column| (column[row] * 1e6).round());
+            assert_eq!(network.n_parameters() as f64, parameters, "{dataset} {}", index[row]);
+            assert_eq!(recorded_flops(&network) as f64, flops, "{dataset} {}", index[row]);
             n_checked += 1;
         }
     }

@@ -36,7 +36,7 @@ mod walk;
 use heirloom_model::architecture::{ArchitectureGraph, ArchitectureSpec};
 use serde::{Deserialize, Serialize};
 
-use crate::{Network, NetworkBuilder, NetworkError, Operation, Resampling, Shape};
+use crate::{Activation, Network, NetworkBuilder, NetworkError, Operation, Resampling, Shape};
 
 use block::{Setting, attribute, scaled};
 use layers::{Convolution, Layers, Order};
@@ -78,6 +78,17 @@ pub struct Frame {
     pub auxiliary: bool,
 }
 
+/// What a family of layers in a row has at its ends.
+#[derive(Debug, Clone, Copy)]
+struct Ends {
+    /// Channels of the stem where the frame names none.
+    stem: usize,
+    /// Channels of the 1×1 convolution at the end.
+    head: usize,
+    /// What follows both.
+    activation: Activation,
+}
+
 impl Frame {
     /// A frame as the architecture's paper has it.
     pub fn new(input: Shape, head: Head) -> Self {
@@ -107,9 +118,10 @@ impl Frame {
         graph.check().map_err(|error| NetworkError::Architecture { problem: error.to_string() })?;
         let mut layers = Layers::new(NetworkBuilder::new(self.input.clone()));
         let mut auxiliary = None;
-        let layered = |layers: &mut Layers, names: &[String], defaults| {
-            self.lower_layers(layers, graph, names, defaults)
-        };
+        let layered =
+            |layers: &mut Layers, names: &[String], ends| self.lower_layers(layers, graph, names, ends);
+        let bare = Ends { stem: 0, head: 0, activation: Activation::Relu };
+        let mobile = Ends { stem: 32, head: 1280, activation: Activation::Relu6 };
         let output = match spec {
             ArchitectureSpec::EdgeCell(cell) => {
                 let edges: Vec<_> = cell.edges().collect();
@@ -122,18 +134,18 @@ impl Frame {
                 output
             }
             ArchitectureSpec::Hierarchical(_) => motifs::lower(self, &mut layers, graph)?,
-            ArchitectureSpec::Chain(_) => layered(&mut layers, &walk::chain_names(graph), [0, 0])?,
-            ArchitectureSpec::Macro(_) => layered(&mut layers, &walk::stage_names(graph), [32, 1280])?,
+            ArchitectureSpec::Chain(_) => layered(&mut layers, &walk::chain_names(graph), bare)?,
+            ArchitectureSpec::Macro(_) => layered(&mut layers, &walk::stage_names(graph), mobile)?,
             ArchitectureSpec::ShapedMlp(_) => {
                 let setting = Setting::new(Order::ActivationLast, self.width);
                 let names = walk::perceptron_names(graph);
                 walk::walk(&mut layers, setting, graph, &names, NetworkBuilder::INPUT)?
             }
             ArchitectureSpec::ResolutionPath(path) => {
-                layered(&mut layers, &walk::path_names(graph, path.finest), [0, 0])?
+                layered(&mut layers, &walk::path_names(graph, path.finest), bare)?
             }
             ArchitectureSpec::EncoderDecoder(stages) => {
-                layered(&mut layers, &walk::encoder_decoder_names(graph, stages.finest), [0, 0])?
+                layered(&mut layers, &walk::encoder_decoder_names(graph, stages.finest), bare)?
             }
             ArchitectureSpec::LinkedCell(_) => {
                 return Err(NetworkError::Architecture {
@@ -148,14 +160,15 @@ impl Frame {
         Ok(layers.into_builder().finish(output, auxiliary))
     }
 
-    /// A graph whose nodes are the layers between stem and head; `[stem, head]` channels where the frame names none.
+    /// A graph whose nodes are the layers between stem and head.
     fn lower_layers(
         &self,
         layers: &mut Layers,
         graph: &ArchitectureGraph,
         names: &[String],
-        [stem, head]: [usize; 2],
+        Ends { stem, head, activation }: Ends,
     ) -> Result<usize, NetworkError> {
+        let activation = Operation::activation(activation);
         let mut place = NetworkBuilder::INPUT;
         let side = graph.nodes.first().and_then(|input| attribute(input, "resolution"));
         if let Some(side) = side.filter(|side| layers.size(place) != Some([*side; 2])) {
@@ -165,13 +178,15 @@ impl Frame {
         let stem = self.stem_channels.unwrap_or(stem);
         if stem > 0 {
             place = self.stem(layers, stem, place)?;
+            place = layers.add("stem.activation", activation, place)?;
         }
         let setting = Setting::new(Order::ActivationLast, self.width);
         place = walk::walk(layers, setting, graph, names, place)?;
         let head = self.head_channels.unwrap_or(head);
         if head > 0 {
             let convolution = Convolution::new(scaled(head, self.width), 1);
-            place = layers.conv("head", convolution, Order::ActivationLast, place)?;
+            place = layers.conv_norm("head", convolution, place)?;
+            place = layers.add("head.activation", activation, place)?;
         }
         Ok(place)
     }

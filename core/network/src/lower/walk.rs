@@ -39,7 +39,8 @@ pub(super) fn walk(
                     Node::SUM | Node::OUTPUT => sum(layers, name, &sources, &labels)?,
                     _ => {
                         let joins = sources.len() > 1;
-                        let source = if joins { sum(layers, name, &sources, &labels)? } else { last };
+                        let join = format!("{name}.join");
+                        let source = if joins { sum(layers, &join, &sources, &labels)? } else { last };
                         let merged = setting.merges && graph.nodes[froms[0]].operation == Node::CONCAT;
                         let first = merged.then(|| fed_by[froms[0]].first()).flatten();
                         let channels = first.map(|&first| layers.channels(places[first]));
