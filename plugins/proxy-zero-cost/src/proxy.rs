@@ -1,0 +1,187 @@
+//! The proxy: a network for each configuration, and its score.
+
+use std::sync::Arc;
+
+use heirloom_network::{Frame, Head, Network, Shape};
+use heirloom_plugin::{
+    ComponentError, Configuration, Problem, Proxy, ProxyInfo, ProxyNeeds, Seed, Space, tracing,
+};
+use heirloom_torch_nets::{Initialisation, TorchError, TorchErrorKind, Weights};
+use tch::{Cuda, Device, Kind, Tensor};
+
+use crate::options::{DeviceChoice, Setting};
+use crate::shown::Rows;
+use crate::{Probe, Score};
+
+/// Scores a configuration by its untrained network.
+#[derive(Debug)]
+pub struct ScoreProxy {
+    score: Score,
+    space: Arc<Space>,
+    setting: Setting,
+    rows: Arc<Rows>,
+    frame: Frame,
+    device: Device,
+    n_threads: usize,
+}
+
+impl ScoreProxy {
+    /// The proxy for `problem`'s space, which must hold architectures; at most `n_threads` are used.
+    pub fn new(
+        score: Score,
+        setting: Setting,
+        problem: &Problem,
+        n_threads: usize,
+    ) -> Result<Self, ComponentError> {
+        let rows = Arc::new(Rows::new(&setting)?);
+        Self::with_rows(score, setting, rows, problem, n_threads)
+    }
+
+    pub(crate) fn with_rows(
+        score: Score,
+        setting: Setting,
+        rows: Arc<Rows>,
+        problem: &Problem,
+        n_threads: usize,
+    ) -> Result<Self, ComponentError> {
+        if problem.space.architecture_spec().is_none() {
+            return Err(ComponentError::unsupported(format!(
+                "`{}` scores the network of an architecture, and the space has none; hint: add an `[architecture]` to \
+                 the space or leave the proxy out",
+                score.name()
+            )));
+        }
+        if score == Score::EpeNas && !rows.has_classes() {
+            return Err(ComponentError::unsupported(
+                "`epe-nas` compares classes, and the target is a number; hint: leave the proxy out",
+            ));
+        }
+        let device = match setting.device {
+            DeviceChoice::Cpu => Device::Cpu,
+            DeviceChoice::Cuda if !Cuda::is_available() => {
+                return Err(ComponentError::configuration(
+                    "`device = \"cuda\"`: LibTorch finds no GPU; hint: `device = \"auto\"`",
+                ));
+            }
+            DeviceChoice::Auto | DeviceChoice::Cuda => Device::cuda_if_available(),
+        };
+        let head =
+            if rows.has_classes() { Head::Classes(rows.n_outputs) } else { Head::Values(rows.n_outputs) };
+        let frame = frame(&setting, score, &rows.shape, head);
+        let space = Arc::clone(&problem.space);
+        Ok(Self { score, space, setting, rows, frame, device, n_threads })
+    }
+
+    /// The network that is scored of a configuration; `None` for a configuration that has none.
+    pub fn network(&self, configuration: &Configuration) -> Option<Network> {
+        let graph = self.space.architecture(configuration)?.ok()?;
+        let spec = self.space.architecture_spec()?;
+        match self.frame.network(spec, &graph) {
+            Ok(network) => Some(network),
+            Err(error) => {
+                tracing::debug!(%error, "a configuration has no network");
+                None
+            }
+        }
+    }
+
+    /// The mean score of one network over the initialisations; NaN where it cannot be scored.
+    fn measure(&self, network: &Network, seed: Seed) -> Result<f64, TorchError> {
+        let shape = network.input_shape();
+        let sample = self.rows.sample(self.score, self.setting.batch_size, shape, self.device)?;
+        let mut total = 0.0;
+        for repeat in 0..self.setting.repeats {
+            let seed = seed.derive("weights", u64::from(repeat));
+            let weights = if self.score.draws_gaussian_weights() {
+                gaussian(network, seed)?
+            } else {
+                let published = self.score.initialisation();
+                let initialisation = self.setting.initialisation.map_or(published, Initialisation::from);
+                Weights::new(network, initialisation, seed, Device::Cpu)?
+            };
+            total += self.score.measure(&Probe::new(network, &weights.copy_to(self.device)?)?, &sample)?;
+        }
+        Ok(total / f64::from(self.setting.repeats))
+    }
+}
+
+/// What surrounds the architecture.
+fn frame(setting: &Setting, score: Score, shape: &Shape, head: Head) -> Frame {
+    let size = |value: Option<u64>| value.map(|value| value as usize);
+    let mut frame = Frame::new(shape.clone(), head);
+    frame.stem_channels = size(setting.stem_channels);
+    frame.cells_per_stage = size(setting.cells_per_stage);
+    if let Some(n_stages) = setting.n_stages {
+        frame.n_stages = n_stages as usize;
+    }
+    if score == Score::LinearRegions
+        && let [channels, _, _] = shape.0[..]
+    {
+        // A full network puts every input into a region of its own: TE-NAS counts on one of a single channel and
+        // images of a few pixels.
+        let side = 1 << (frame.n_stages.max(1) - 1);
+        frame.input = Shape(vec![channels, side, side]);
+        frame.stem_channels = Some(1);
+        frame.cells_per_stage = frame.cells_per_stage.or(Some(1));
+    }
+    frame
+}
+
+/// Standard normal weights, without biases. Lin et al. 2021.
+fn gaussian(network: &Network, seed: Seed) -> Result<Weights, TorchError> {
+    let drawn = |spec: &heirloom_network::TensorSpec| {
+        let shape: Vec<i64> = spec.shape.iter().map(|&size| size as i64).collect();
+        let kind = (Kind::Float, Device::Cpu);
+        let tensor = match spec.role {
+            heirloom_network::TensorRole::Weight => {
+                let mut rng = seed.derive(&spec.name, 0).rng();
+                let numbers: Vec<f32> = (0..spec.len()).map(|_| rng.normal() as f32).collect();
+                Tensor::f_from_slice(&numbers).and_then(|tensor| tensor.f_reshape(&shape))
+            }
+            heirloom_network::TensorRole::Scale | heirloom_network::TensorRole::RunningVariance => {
+                Tensor::f_ones(&shape, kind)
+            }
+            _ => Tensor::f_zeros(&shape, kind),
+        };
+        tensor.map_err(TorchError::at("drawing weights"))
+    };
+    let tensors = network.tensors().iter().map(drawn).collect::<Result<Vec<_>, _>>()?;
+    Weights::from_tensors(network, &tensors)
+}
+
+impl Proxy for ScoreProxy {
+    fn info(&self) -> ProxyInfo {
+        ProxyInfo {
+            direction: self.score.direction(),
+            cost_seconds: self.score.cost_seconds() * f64::from(self.setting.repeats),
+            // Without data noise is shown.
+            needs: if self.setting.data.is_some() { self.score.needs() } else { ProxyNeeds::Nothing },
+            unit: self.score.unit().into(),
+        }
+    }
+
+    fn score(
+        &self,
+        configurations: &[Configuration],
+        seed: Seed,
+        scores: &mut [f64],
+    ) -> Result<(), ComponentError> {
+        if configurations.len() != scores.len() {
+            let (n, m) = (configurations.len(), scores.len());
+            return Err(ComponentError::failed(format!("{n} configurations and room for {m} scores")));
+        }
+        tch::set_num_threads(self.n_threads.try_into().unwrap_or(i32::MAX));
+        for (configuration, score) in configurations.iter().zip(scores) {
+            *score = match self.network(configuration).map(|network| self.measure(&network, seed)) {
+                Some(Ok(score)) => score,
+                Some(Err(error)) if error.kind == TorchErrorKind::OutOfMemory => {
+                    tracing::warn!(%error, "no memory for a network's score");
+                    f64::NAN
+                }
+                Some(Err(error)) => return Err(ComponentError::failed(error.to_string())),
+                None => f64::NAN,
+            };
+        }
+        Ok(())
+    }
+}
