@@ -23,5 +23,8 @@ mod messages;
 // The commands beside `search`: what they print for programs.
 mod commands;
 
+// Trained networks for their users.
+mod export;
+
 // The architecture's invariants.
 mod tidy;

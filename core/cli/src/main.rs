@@ -17,6 +17,7 @@ mod progress;
 mod run_lock;
 mod seed_data;
 mod summary;
+mod trained;
 
 use std::process::ExitCode;
 

@@ -5,27 +5,42 @@ use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use heirloom_archive::ExportFormat;
+use heirloom_archive::{Archive, ExportFormat, RunId};
 
 use crate::context::{Context, find_run};
 use crate::failure::{Exit, Failure, OrFail};
+use crate::trained::{self, Which};
+use crate::{files, output};
 
-/// Write a run's trials as CSV, Parquet or JSON lines
+/// Write a run's trials as a table, or a trial's trained network for PyTorch and ONNX
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  heirloom export cifar100-warm --format parquet --out trials.parquet\n  \
-    heirloom export cifar100-warm --format csv | head"
+    heirloom export cifar100-warm --format csv | head\n  \
+    heirloom export digits --best --out digits-network\n  \
+    heirloom export digits --trial 17\n\n\
+    A network is a folder: model.py (PyTorch), model.pt (TorchScript), model.onnx, weights.safetensors,\n\
+    network.json, preparation.json, and README.txt, which says what is what. A run that was stopped has a best\n\
+    trial too."
 )]
 pub(crate) struct Export {
     /// The run: its id, the beginning or end of it, its name, or `latest`
     run: String,
 
-    /// The format
-    #[arg(long, value_enum, default_value_t = Format::Csv)]
+    /// The table's format
+    #[arg(long, value_enum, default_value_t = Format::Csv, conflicts_with = "network")]
     format: Format,
 
-    /// The file [default: standard output]
-    #[arg(long, value_name = "FILE")]
+    /// Write the trained network of the best trial
+    #[arg(long, group = "network")]
+    best: bool,
+
+    /// Write the trained network of this trial
+    #[arg(long, group = "network", value_name = "N")]
+    trial: Option<u64>,
+
+    /// The table's file, or the network's folder [default: standard output; RUN-trial-N here]
+    #[arg(long, value_name = "PATH")]
     out: Option<PathBuf>,
 }
 
@@ -52,7 +67,23 @@ impl From<Format> for ExportFormat {
 impl Export {
     pub(crate) fn run(&self, context: &Context) -> miette::Result<Exit> {
         let archive = context.read_archive()?;
-        let run = find_run(&archive, &self.run)?.id;
+        let run = find_run(&archive, &self.run)?;
+        let which = match self.trial {
+            Some(number) => Which::Number(number),
+            None if self.best => Which::Best,
+            None => return self.table(&archive, run.id),
+        };
+        let files = files::of_run(&context.archive_path(None)?, run.id)?;
+        let exported = trained::export(&archive, &run, which, &files, self.out.as_deref())?;
+        if context.json {
+            output::json(&exported)?
+        } else {
+            exported.print()?
+        }
+        Ok(Exit::Done)
+    }
+
+    fn table(&self, archive: &Archive, run: RunId) -> miette::Result<Exit> {
         let format = self.format.into();
         match &self.out {
             Some(path) => {

@@ -35,7 +35,7 @@ pub(crate) enum Command {
     Explain(explain::Explain),
     /// Compare runs at the same number of trials
     Compare(compare::Compare),
-    /// Write a run's trials as CSV, Parquet or JSON lines
+    /// Write a run's trials as a table, or a trial's trained network for PyTorch and ONNX
     Export(export::Export),
     /// Look after the archive: stats, check, merge, import
     Archive(archive::Archive),
