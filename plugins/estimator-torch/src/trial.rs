@@ -10,9 +10,9 @@ use heirloom_plugin::tracing::{debug, warn};
 use heirloom_plugin::{
     CurvePoint, EvaluationRequest, Failure, FailureKind, Outcome, Reporter, Verdict, json,
 };
-use heirloom_torch_nets::checkpoint::{CheckpointError, SavedTraining, read_training, write_training};
+use heirloom_torch_nets::checkpoint::{SavedTraining, read_training, write_training};
 use heirloom_torch_nets::{
-    Data, Initialisation, Interruption, Scores, TorchError, TorchErrorKind, Training, Weights,
+    Data, Initialisation, Interruption, Scores, TorchError, TorchErrorKind, Training, Weights, inherit,
 };
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
@@ -49,6 +49,8 @@ struct Note {
     train_loss: Option<f64>,
     /// The share of weights that came from the parent.
     inherited: f64,
+    /// Whether the network began as the function that its parent was.
+    inherited_exactly: bool,
 }
 
 impl<'a> Trial<'a> {
@@ -89,8 +91,8 @@ impl<'a> Trial<'a> {
             data.device(),
         );
         let mut note = Note { identity: self.identity(), ..Note::default() };
-        let mut training =
-            Training::new(&network, &data, recipe, fresh.map_err(failed)?, request.seed).map_err(failed)?;
+        let weights = fresh.and_then(|fresh| self.inherited(&network, fresh, &mut note)).map_err(failed)?;
+        let mut training = Training::new(&network, &data, recipe, weights, request.seed).map_err(failed)?;
         self.take_up(&mut training, &mut note)?;
         self.train(&mut training, &mut note, size.epochs)
     }
@@ -159,10 +161,6 @@ impl<'a> Trial<'a> {
             let path = TrialFolder::new(run, trial).state();
             let (tensors, saved) = read_training(&path).map_err(|error| cannot(error.to_string()))?;
             restore(training, &tensors, &saved).map_err(|error| cannot(error.to_string()))?;
-            return Ok(());
-        }
-        if let Some(parent) = self.request.parent {
-            self.inherit(&TrialFolder::new(run, parent), training, note);
         }
         Ok(())
     }
@@ -175,11 +173,11 @@ impl<'a> Trial<'a> {
         note: &mut Note,
     ) -> Result<bool, Failure> {
         let trial = self.request.trial;
+        if !folder.state().exists() {
+            return Ok(false);
+        }
         let (tensors, saved) = match read_training(&folder.state()) {
             Ok(read) => read,
-            Err(CheckpointError::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
-                return Ok(false);
-            }
             Err(error) => {
                 warn!("trial {trial} begins anew: {error}");
                 return Ok(false);
@@ -206,9 +204,26 @@ impl<'a> Trial<'a> {
         }
     }
 
-    /// Begins from the weights of another trial, as far as they fit.
-    fn inherit(&self, parent: &TrialFolder, training: &mut Training<'_>, note: &mut Note) {
-        let _ = (parent, training, note);
+    /// The weights of the parent as far as they fit, and fresh ones elsewhere; a parent that cannot be read leaves all
+    /// of them fresh.
+    fn inherited(&self, network: &Network, fresh: Weights, note: &mut Note) -> Result<Weights, TorchError> {
+        let EvaluationRequest { trial, seed, folder: Some(run), parent: Some(parent), .. } = self.request
+        else {
+            return Ok(fresh);
+        };
+        let device = fresh.flat().device();
+        let (old, weights) = match TrialFolder::new(run, *parent).trained(device) {
+            Ok(trained) => trained,
+            Err(error) => {
+                warn!("trial {trial} inherits nothing: {error}");
+                return Ok(fresh);
+            }
+        };
+        let (weights, inherited) = inherit(&old, &weights, network, fresh, seed.derive("inherit", 0))?;
+        debug!("trial {trial} inherits {:.3} of its weights: {:?}", inherited.share, inherited.steps);
+        note.inherited = inherited.share;
+        note.inherited_exactly = inherited.exact;
+        Ok(weights)
     }
 
     fn train(&self, training: &mut Training<'_>, note: &mut Note, epochs: usize) -> Result<Outcome, Failure> {
@@ -240,6 +255,13 @@ impl<'a> Trial<'a> {
             };
             note.curve.push(point.clone());
             is_stopped = self.reporter.report(self.request.trial, &point) != Verdict::Continue;
+            // What is kept from here on holds the point that was just reported.
+            if !is_stopped && training.progress().epoch < epochs {
+                note.seconds = seconds();
+                if let ControlFlow::Break(failure) = watch.look(training, note) {
+                    return Err(failure);
+                }
+            }
         }
         let scores = match scores {
             Some(scores) => scores,
@@ -273,11 +295,12 @@ impl<'a> Trial<'a> {
         let epoch = training.progress().epoch;
         let n_parameters: i64 = training.weights().flat().size().iter().product();
         let mut metrics = BTreeMap::from([
-            ("epochs".to_owned(), epoch as f64),
+            ("epochs_trained".to_owned(), epoch as f64),
             ("n_parameters".to_owned(), n_parameters as f64),
             ("seconds".to_owned(), note.seconds),
             ("inherited".to_owned(), note.inherited),
-            ("epochs_before".to_owned(), n_earlier as f64),
+            ("inherited_exactly".to_owned(), f64::from(u8::from(note.inherited_exactly))),
+            ("epochs_taken_over".to_owned(), n_earlier as f64),
         ]);
         metrics.extend(note.train_loss.map(|loss| ("train_loss".to_owned(), loss)));
         let test = training.data().test();

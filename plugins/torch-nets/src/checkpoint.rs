@@ -1,13 +1,11 @@
 //! Tensors and trainings in files.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use heirloom_network::Network;
-use safetensors::tensor::TensorView;
-use safetensors::{Dtype, SafeTensors};
+use heirloom_network::export::{ExportError, NamedTensor, safetensors, write_whole};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 use sha2::{Digest, Sha256};
@@ -38,88 +36,83 @@ pub enum CheckpointError {
         /// What is wrong with it.
         problem: String,
     },
+    /// The file could not be written, or is damaged.
+    #[error(transparent)]
+    File(#[from] ExportError),
     /// LibTorch failed.
     #[error(transparent)]
     Torch(#[from] TorchError),
 }
 
-/// Writes a file whole or not at all: under another name first, then renamed.
+/// Writes a file whole or not at all, and its folder where it is not there.
 pub fn write_file(path: &Path, bytes: &[u8]) -> Result<(), CheckpointError> {
-    let failed = |action| move |source| CheckpointError::Io { action, path: path.into(), source };
-    if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder).map_err(failed("make the folder of"))?;
-    }
-    // Two attempts at one trial can overlap for a moment, when the first one's host is dying.
-    let beside = path.with_extension(format!("{}.part", std::process::id()));
-    let written = fs::File::create(&beside).and_then(|mut file| {
-        file.write_all(bytes)?;
-        file.sync_data()
-    });
-    written.map_err(failed("write"))?;
-    fs::rename(&beside, path).map_err(failed("rename what was written to"))
+    make_folder(path)?;
+    Ok(write_whole(path, bytes)?)
+}
+
+fn make_folder(path: &Path) -> Result<(), CheckpointError> {
+    let Some(folder) = path.parent() else { return Ok(()) };
+    fs::create_dir_all(folder).map_err(|source| CheckpointError::Io {
+        action: "make the folder of",
+        path: path.into(),
+        source,
+    })
 }
 
 /// Writes named 32-bit tensors as safetensors, with texts beside them.
 pub fn write_tensors<N: AsRef<str>>(
     path: &Path,
     tensors: &[(N, &Tensor)],
-    texts: HashMap<String, String>,
+    mut texts: BTreeMap<String, String>,
 ) -> Result<(), CheckpointError> {
-    let mut all = Vec::with_capacity(tensors.len());
-    for (name, tensor) in tensors {
-        let shape: Vec<usize> = tensor.size().iter().map(|&size| size as usize).collect();
-        let bytes = bytes_of(tensor).map_err(|error| TorchError::new(name.as_ref(), &[tensor], &error))?;
-        all.push((name.as_ref(), shape, bytes));
-    }
-    let mut digest = Sha256::new();
-    all.iter().for_each(|(_, _, bytes)| digest.update(bytes));
-    let mut texts = texts;
-    texts.insert("sha256".into(), hexadecimal(&digest.finalize()));
-    texts.insert("order".into(), all.iter().map(|(name, ..)| *name).collect::<Vec<_>>().join("\n"));
-    let views = all.iter().map(|(name, shape, bytes)| {
-        TensorView::new(Dtype::F32, shape.clone(), bytes).map(|view| (*name, view))
+    make_folder(path)?;
+    let named = tensors.iter().map(|(name, tensor)| {
+        let shape = tensor.size().iter().map(|&size| size as usize).collect();
+        let values = numbers_of(tensor);
+        let values = values.map_err(|error| TorchError::new(name.as_ref(), &[tensor], &error))?;
+        Ok(NamedTensor { name: name.as_ref().to_owned(), shape, values })
     });
-    let unusable = |error: safetensors::SafeTensorError| CheckpointError::Unusable {
-        path: path.into(),
-        problem: error.to_string(),
-    };
-    let views = views.collect::<Result<Vec<_>, _>>().map_err(unusable)?;
-    let bytes = safetensors::serialize(views, Some(texts)).map_err(unusable)?;
-    write_file(path, &bytes)
+    let mut named = named.collect::<Result<Vec<_>, TorchError>>()?;
+    named.sort_by(|one, other| one.name.cmp(&other.name));
+    texts.insert(DIGEST.into(), digest(&named));
+    Ok(safetensors::write(path, &named, &texts)?)
 }
 
 /// Reads what [`write_tensors`] wrote: tensors on the CPU by their names, and the texts.
 ///
-/// Errors with [`CheckpointError::Unusable`] when the file is damaged.
+/// Errors with [`CheckpointError::Unusable`] when the numbers are not those that were written.
 pub fn read_tensors(
     path: &Path,
-) -> Result<(HashMap<String, Tensor>, HashMap<String, String>), CheckpointError> {
-    let bytes =
-        fs::read(path).map_err(|source| CheckpointError::Io { action: "read", path: path.into(), source })?;
-    let unusable = |problem: String| CheckpointError::Unusable { path: path.into(), problem };
-    let (_, header) = SafeTensors::read_metadata(&bytes).map_err(|error| unusable(error.to_string()))?;
-    let texts = header.metadata().clone().unwrap_or_default();
-    let file = SafeTensors::deserialize(&bytes).map_err(|error| unusable(error.to_string()))?;
-    if let (Some(sum), Some(order)) = (texts.get("sha256"), texts.get("order")) {
-        let mut digest = Sha256::new();
-        for name in order.split('\n').filter(|name| !name.is_empty()) {
-            digest.update(file.tensor(name).map_err(|error| unusable(error.to_string()))?.data());
-        }
-        if hexadecimal(&digest.finalize()) != *sum {
-            return Err(unusable("its content has changed since it was written".into()));
-        }
+) -> Result<(HashMap<String, Tensor>, BTreeMap<String, String>), CheckpointError> {
+    let texts = safetensors::read_metadata(path)?;
+    let named = safetensors::read(path)?;
+    if texts.get(DIGEST).is_some_and(|written| *written != digest(&named)) {
+        return Err(CheckpointError::Unusable {
+            path: path.into(),
+            problem: "its content has changed since it was written".into(),
+        });
     }
-    let mut tensors = HashMap::new();
-    for (name, view) in file.tensors() {
-        if view.dtype() != Dtype::F32 {
-            return Err(unusable(format!("`{name}` is no 32-bit tensor")));
-        }
-        let shape: Vec<i64> = view.shape().iter().map(|&size| size as i64).collect();
-        let tensor = Tensor::f_from_data_size(view.data(), &shape, Kind::Float)
-            .map_err(|error| TorchError::new(&*name, &[], &error))?;
-        tensors.insert(name, tensor);
-    }
+    let tensor = |NamedTensor { name, shape, values }: NamedTensor| {
+        let shape: Vec<i64> = shape.iter().map(|&size| size as i64).collect();
+        let tensor = Tensor::f_from_slice(&values).and_then(|tensor| tensor.f_reshape(shape));
+        let tensor = tensor.map_err(|error| TorchError::new(&name, &[], &error))?;
+        Ok((name, tensor))
+    };
+    let tensors = named.into_iter().map(tensor).collect::<Result<_, TorchError>>()?;
     Ok((tensors, texts))
+}
+
+/// The entry under which the tensors' own hash stands.
+const DIGEST: &str = "sha256";
+
+/// SHA-256 over names and numbers, in hexadecimal.
+fn digest(tensors: &[NamedTensor]) -> String {
+    let mut digest = Sha256::new();
+    for tensor in tensors {
+        digest.update(&tensor.name);
+        digest.update(tensor.values.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<_>>());
+    }
+    digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Reads the weights of `network`, onto `device`.
@@ -140,7 +133,7 @@ pub fn read_weights(path: &Path, network: &Network, device: Device) -> Result<We
 pub fn write_weights(path: &Path, weights: &Weights) -> Result<(), CheckpointError> {
     let tensors: Vec<(&str, &Tensor)> =
         weights.specs().iter().map(|spec| spec.name.as_str()).zip(weights.tensors()).collect();
-    write_tensors(path, &tensors, HashMap::from([("format".to_owned(), "pt".to_owned())]))
+    write_tensors(path, &tensors, BTreeMap::from([("format".to_owned(), "pt".to_owned())]))
 }
 
 /// What stands in a training's file beside its tensors.
@@ -161,7 +154,7 @@ pub fn write_training(path: &Path, training: &Training<'_>, note: Json) -> Resul
     let saved =
         SavedTraining { progress: training.progress(), n_steps: training.optimizer().n_steps(), note };
     let text = serde_json::to_string(&saved).expect("names and finite numbers are JSON");
-    write_tensors(path, &state_tensors(training), HashMap::from([(TRAINING.to_owned(), text)]))
+    write_tensors(path, &state_tensors(training), BTreeMap::from([(TRAINING.to_owned(), text)]))
 }
 
 /// Reads what [`write_training`] wrote.
@@ -173,14 +166,10 @@ pub fn read_training(path: &Path) -> Result<(HashMap<String, Tensor>, SavedTrain
     Ok((tensors, saved))
 }
 
-fn bytes_of(tensor: &Tensor) -> Result<Vec<u8>, TchError> {
+fn numbers_of(tensor: &Tensor) -> Result<Vec<f32>, TchError> {
     let tensor = tensor.detach().f_to_device(Device::Cpu)?.f_to_kind(Kind::Float)?.f_contiguous()?;
     let n = tensor.numel();
     let mut numbers = vec![0_f32; n];
     tensor.f_copy_data(&mut numbers, n)?;
-    Ok(numbers.into_iter().flat_map(f32::to_le_bytes).collect())
-}
-
-fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    Ok(numbers)
 }

@@ -227,7 +227,8 @@ impl<'a> Training<'a> {
 
     /// Trains the current epoch to its end, from where it is; returns its mean loss.
     ///
-    /// `watch` is called after each batch and may end the training; what it sees can be kept and taken up again.
+    /// `watch` is called after each batch but the last and may end the training; what it sees can be kept and taken up
+    /// again.
     pub fn epoch<B>(
         &mut self,
         watch: &mut dyn FnMut(&Self) -> ControlFlow<B>,
@@ -271,10 +272,7 @@ impl<'a> Training<'a> {
         let mean = self.progress.loss_sum / self.progress.n_rows as f64;
         let Progress { epoch, seed, .. } = self.progress;
         self.progress = Progress { epoch: epoch + 1, batch: 0, loss_sum: 0.0, n_rows: 0, seed };
-        match watch(self) {
-            ControlFlow::Continue(()) => Ok(mean),
-            ControlFlow::Break(end) => Err(Interruption::Ended(end)),
-        }
+        Ok(mean)
     }
 
     fn order(&self) -> Result<Tensor, TorchError> {
