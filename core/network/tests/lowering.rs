@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use heirloom_model::{Configuration, Seed, Space, SpaceSpec, Value};
+use heirloom_model::{ArchitectureSpec, Configuration, Seed, Space, SpaceSpec, Value};
 use heirloom_network::{Frame, Head, Network, NetworkError, Shape};
 
 const CHAIN: &str = r#"
@@ -158,28 +158,16 @@ fn check(space: &Space, frame: &Frame, n: u32, expected: &Shape) {
 
 #[test]
 fn spaces_of_images_become_networks_for_classes_values_and_pixels() {
-    let spaces = [
-        preset("nas-bench-101"),
-        preset("nas-bench-201"),
-        preset("nas-bench-macro"),
-        preset("darts"),
-        preset("nasnet"),
-        preset("amoebanet"),
-        preset("hierarchical"),
-        preset("auto-deeplab"),
-        preset("shaped-mlp"),
-        written(CHAIN),
-        written(MACRO),
-        written(ENCODER_DECODER),
-        written(PATH),
-    ];
-    for space in &spaces {
+    let presets = SpaceSpec::PRESETS.into_iter().filter(|&name| name != "nas-bench-graph").map(preset);
+    let spaces: Vec<Space> = presets.chain([CHAIN, MACRO, ENCODER_DECODER, PATH].map(written)).collect();
+    for space in spaces.iter().filter(|space| space.architecture_spec().is_some()) {
+        Frame::check_space(space.architecture_spec().unwrap()).unwrap();
         for side in [32, 28] {
             let input = Shape(vec![3, side, side]);
             check(space, &small(input.clone(), Head::Classes(7)), 40, &Shape(vec![7]));
             check(space, &small(input, Head::Values(2)), 5, &Shape(vec![2]));
         }
-        let is_perceptron = space.name() == "shaped-mlp";
+        let is_perceptron = matches!(space.architecture_spec(), Some(ArchitectureSpec::ShapedMlp(_)));
         let input = Shape(vec![1, 17, 23]);
         check(space, &small(input.clone(), Head::Classes(3)), 20, &Shape(vec![3]));
         if !is_perceptron {
@@ -222,6 +210,14 @@ fn what_does_not_fit_is_refused_where_it_stands() {
     ]);
     let error = lower(&space, &images, &space.from_named(&named).unwrap()).unwrap_err().to_string();
     assert!(error.starts_with("node `layer_1` has the unknown operation `attention`; hint: known are none,"));
+    let error =
+        |space: &Space| Frame::check_space(space.architecture_spec().unwrap()).unwrap_err().to_string();
+    assert!(error(&space).contains("`attention`"));
+    assert!(error(&preset("nas-bench-graph")).contains("`linked-cell`"));
+    let unknown = written(&CHAIN.replace("\"separable\"", "\"groups\""));
+    let expected =
+        "node `layer_1`: what `groups` means to `conv` is not known; hint: known are `channels`, `kernel`";
+    assert!(error(&unknown).starts_with(expected), "{}", error(&unknown));
     // A linear layer, and then a convolution.
     let both = format!("{CHAIN}\n[[architecture.operation]]\nname = \"linear\"");
     let space = written(&both);

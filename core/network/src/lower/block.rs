@@ -101,13 +101,44 @@ pub(super) fn scaled(n: usize, width: f64) -> usize {
 }
 
 impl Block {
-    /// What the node stands for; `place` says which one it is when that is unknown.
+    /// What the node stands for; `place` says which one it is when that, or one of its attributes, is unknown.
     pub(super) fn of(node: &Node, place: &str) -> Result<Self, NetworkError> {
-        Self::parse(node).ok_or_else(|| NetworkError::UnknownOperation {
+        let block = Self::parse(node).ok_or_else(|| NetworkError::UnknownOperation {
             node: place.into(),
             operation: node.operation.clone(),
             known: KNOWN,
-        })
+        })?;
+        let known = block.attributes();
+        let is_known = |name: &str| known.contains(&name) || Node::PLACES.contains(&name);
+        match node.attributes.keys().find(|name| !is_known(name)) {
+            None => Ok(block),
+            Some(unknown) => Err(NetworkError::Architecture {
+                problem: format!(
+                    "node `{place}`: what `{unknown}` means to `{}` is not known; hint: known are `{}`",
+                    node.operation,
+                    known.join("`, `")
+                ),
+            }),
+        }
+    }
+
+    /// The attributes that count.
+    fn attributes(self) -> &'static [&'static str] {
+        match self {
+            Self::Zero | Self::Identity | Self::InvertedResidual { .. } => &["channels", "stride"],
+            Self::Linear => &["units", "batch_norm", "activation", "dropout"],
+            Self::Activation(_) | Self::BatchNorm | Self::Flatten | Self::GlobalPool => &[],
+            Self::Dropout => &["rate"],
+            Self::Convolution { .. } | Self::Separable { .. } => {
+                &["channels", "kernel", "stride", "dilation", "activation", "separable"]
+            }
+            Self::Factorized { .. } => &["channels", "stride", "activation"],
+            Self::Dilated { .. } => &["channels", "kernel", "stride", "activation"],
+            Self::Depthwise { .. } => &["kernel", "stride", "dilation", "activation"],
+            Self::Pooling { .. } => &["kernel", "stride"],
+            Self::Down => &["channels"],
+            Self::Up(_) => &["channels", "mode"],
+        }
     }
 
     fn parse(node: &Node) -> Option<Self> {
@@ -200,7 +231,10 @@ impl Block {
             .map(|channels| setting.scaled(channels))
             .or(defaults.channels)
             .unwrap_or(layers.channels(input));
-        let convolution = |kernel| Convolution::new(outputs, kernel).stride(stride);
+        let dilation = attribute(node, "dilation").unwrap_or(1).max(1);
+        let function = named_activation(node, name)?.unwrap_or(Activation::Relu);
+        let convolution =
+            |kernel| Convolution { stride, dilation, function, ..Convolution::new(outputs, kernel) };
         match self {
             Self::Zero if outputs == layers.channels(input) => {
                 layers.add(format!("{name}.zero"), Operation::Zero { stride }, input)
@@ -214,16 +248,14 @@ impl Block {
             }
             Self::Identity => layers.conv_norm(name, convolution(1), input),
             Self::Linear => {
-                let units = attribute(node, "units").or(attribute(node, "channels"));
+                let units = attribute(node, "units");
                 let flat = layers.flatten(name, input)?;
                 let outputs = units.map_or(layers.channels(flat), |units| setting.scaled(units));
                 let operation = Operation::Linear { outputs, bias: true };
                 let linear = layers.add(format!("{name}.linear"), operation, flat)?;
                 finish(layers, name, node, linear)
             }
-            Self::Activation(function) => {
-                layers.add(format!("{name}.activation"), Operation::activation(function), input)
-            }
+            Self::Activation(function) => layers.activate(name, function, input),
             Self::BatchNorm => layers.norm(name, input),
             Self::Dropout => {
                 let rate = number(node, "rate").unwrap_or(0.5);
@@ -232,24 +264,18 @@ impl Block {
             Self::Flatten => layers.flatten(name, input),
             Self::GlobalPool => layers.global_pool(name, input),
             Self::Convolution { kernel, order } => {
-                let dilation = attribute(node, "dilation").unwrap_or(1).max(1);
-                let convolution = Convolution { dilation, ..convolution(kernel) };
-                let Some(function) = named_activation(node, name)? else {
-                    return layers.conv(name, convolution, order.unwrap_or(setting.order), input);
-                };
-                let normalised = layers.conv_norm(name, convolution, input)?;
-                layers.add(format!("{name}.activation"), Operation::activation(function), normalised)
+                layers.conv(name, convolution(kernel), order.unwrap_or(setting.order), input)
             }
             Self::Factorized { kernel: [height, width] } => {
                 let before = setting.order == Order::ActivationFirst;
-                let active = if before { layers.relu(name, input)? } else { input };
+                let active = if before { layers.activate(name, function, input)? } else { input };
                 // The stride of the second alone gives what a stride along each convolution's own axis would.
                 let first = Convolution { kernel: [height, width], stride: 1, ..convolution(1) };
                 let second = Convolution { kernel: [width, height], ..convolution(1) };
                 let along = layers.named_conv(format!("{name}.conv_1"), first, active)?;
                 let across = layers.named_conv(format!("{name}.conv_2"), second, along)?;
                 let normalised = layers.norm(name, across)?;
-                if before { Ok(normalised) } else { layers.relu(name, normalised) }
+                if before { Ok(normalised) } else { layers.activate(name, function, normalised) }
             }
             Self::Depthwise { kernel } => {
                 let channels = layers.channels(input);
@@ -290,7 +316,7 @@ fn finish(layers: &mut Layers, name: &str, node: &Node, linear: usize) -> Result
         place = layers.norm(name, place)?;
     }
     if let Some(function) = named_activation(node, name)? {
-        place = layers.add(format!("{name}.activation"), Operation::activation(function), place)?;
+        place = layers.activate(name, function, place)?;
     }
     if let Some(rate) = number(node, "dropout").filter(|&rate| rate > 0.0) {
         place = layers.add(format!("{name}.dropout"), Operation::Dropout { rate }, place)?;

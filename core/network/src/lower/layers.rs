@@ -20,11 +20,13 @@ pub(super) struct Convolution {
     pub(super) stride: usize,
     pub(super) dilation: usize,
     pub(super) groups: usize,
+    /// The activation before or behind it.
+    pub(super) function: Activation,
 }
 
 impl Convolution {
     pub(super) fn new(outputs: usize, kernel: usize) -> Self {
-        Self { outputs, kernel: [kernel; 2], stride: 1, dilation: 1, groups: 1 }
+        Self { outputs, kernel: [kernel; 2], stride: 1, dilation: 1, groups: 1, function: Activation::Relu }
     }
 
     pub(super) fn stride(self, stride: usize) -> Self {
@@ -93,8 +95,17 @@ impl Layers {
         }
     }
 
+    pub(super) fn activate(
+        &mut self,
+        name: &str,
+        function: Activation,
+        input: usize,
+    ) -> Result<usize, NetworkError> {
+        self.add(format!("{name}.activation"), Operation::activation(function), input)
+    }
+
     pub(super) fn relu(&mut self, name: &str, input: usize) -> Result<usize, NetworkError> {
-        self.add(format!("{name}.activation"), Operation::activation(Activation::Relu), input)
+        self.activate(name, Activation::Relu, input)
     }
 
     pub(super) fn norm(&mut self, name: &str, input: usize) -> Result<usize, NetworkError> {
@@ -118,7 +129,7 @@ impl Layers {
         convolution: Convolution,
         input: usize,
     ) -> Result<usize, NetworkError> {
-        let Convolution { outputs, kernel, stride, dilation, groups } = convolution;
+        let Convolution { outputs, kernel, stride, dilation, groups, .. } = convolution;
         let is_even = stride == 1 && kernel.iter().any(|side| dilation * side.saturating_sub(1) % 2 == 1);
         let padding = kernel.map(|side| (dilation * side.saturating_sub(1) + usize::from(is_even)) / 2);
         let operation = Operation::Conv { outputs, kernel, stride, padding, dilation, groups, bias: false };
@@ -149,12 +160,12 @@ impl Layers {
     ) -> Result<usize, NetworkError> {
         match order {
             Order::ActivationFirst => {
-                let active = self.relu(name, input)?;
+                let active = self.activate(name, convolution.function, input)?;
                 self.conv_norm(name, convolution, active)
             }
             Order::ActivationLast => {
                 let normalised = self.conv_norm(name, convolution, input)?;
-                self.relu(name, normalised)
+                self.activate(name, convolution.function, normalised)
             }
         }
     }
@@ -170,7 +181,7 @@ impl Layers {
     ) -> Result<usize, NetworkError> {
         let channels = self.channels(input);
         let active = match order {
-            Order::ActivationFirst => self.relu(name, input)?,
+            Order::ActivationFirst => self.activate(name, convolution.function, input)?,
             Order::ActivationLast => input,
         };
         let depthwise = Convolution { outputs: channels, groups: channels, ..convolution };
@@ -180,7 +191,7 @@ impl Layers {
         let normalised = self.norm(name, mixed)?;
         match order {
             Order::ActivationFirst => Ok(normalised),
-            Order::ActivationLast => self.relu(name, normalised),
+            Order::ActivationLast => self.activate(name, convolution.function, normalised),
         }
     }
 

@@ -33,12 +33,13 @@ mod node_cells;
 mod paired_cells;
 mod walk;
 
-use heirloom_model::architecture::{ArchitectureGraph, ArchitectureSpec};
+use heirloom_model::architecture::{ArchitectureGraph, ArchitectureSpec, Node};
+use heirloom_model::space::ParameterSpec;
 use serde::{Deserialize, Serialize};
 
 use crate::{Activation, Network, NetworkBuilder, NetworkError, Operation, Resampling, Shape};
 
-use block::{Setting, attribute, scaled};
+use block::{Block, Setting, attribute, scaled};
 use layers::{Convolution, Layers, Order};
 
 /// What a network gives.
@@ -148,16 +149,35 @@ impl Frame {
                 layered(&mut layers, &walk::encoder_decoder_names(graph, stages.finest), bare)?
             }
             ArchitectureSpec::LinkedCell(_) => {
-                return Err(NetworkError::Architecture {
-                    problem:
-                        "a `linked-cell` is a network on graphs, and this builds networks on features and \
-                              images; hint: evaluate it with a recorded table"
-                            .into(),
-                });
+                return Err(no_layers());
             }
         };
         let output = head::head(self, &mut layers, output)?;
         Ok(layers.into_builder().finish(output, auxiliary))
+    }
+
+    /// Checks that layers are known for every operation of the family `spec`, whatever the configuration: what can be
+    /// said before the first network is built.
+    ///
+    /// Errors with [`NetworkError::UnknownOperation`], and with [`NetworkError::Architecture`] for attributes that mean
+    /// nothing here and for families that are no networks of layers.
+    pub fn check_space(spec: &ArchitectureSpec) -> Result<(), NetworkError> {
+        if matches!(spec, ArchitectureSpec::LinkedCell(_)) {
+            return Err(no_layers());
+        }
+        let joins = [Node::INPUT, Node::OUTPUT, Node::SUM, Node::CONCAT, Node::CELL_INPUT];
+        for name in spec.vocabulary().into_iter().filter(|name| !joins.contains(&name.as_str())) {
+            Block::of(&Node::new(name), "any")?;
+        }
+        if let ArchitectureSpec::Chain(chain) = spec {
+            for operation in &chain.operations {
+                let node = Node::new(&*operation.name);
+                // Values do not count here, and none can be read as another operation's.
+                let with = |node: Node, own: &ParameterSpec| node.with(own.name.as_str(), 1);
+                Block::of(&operation.parameters.iter().fold(node, with), "layer_1")?;
+            }
+        }
+        Ok(())
     }
 
     /// A graph whose nodes are the layers between stem and head.
@@ -212,5 +232,14 @@ impl Frame {
             return Ok(());
         };
         Err(NetworkError::Architecture { problem })
+    }
+}
+
+fn no_layers() -> NetworkError {
+    NetworkError::Architecture {
+        problem:
+            "a `linked-cell` is a network on graphs, and this builds networks on features and images; hint: \
+                  evaluate it with a recorded table"
+                .into(),
     }
 }
