@@ -19,9 +19,9 @@ use crate::{files, output};
     heirloom export cifar100-warm --format csv | head\n  \
     heirloom export digits --best --out digits-network\n  \
     heirloom export digits --trial 17\n\n\
-    A network is a folder: model.py (PyTorch), model.pt (TorchScript), model.onnx, weights.safetensors,\n\
-    network.json, preparation.json, and README.txt, which says what is what. A run that was stopped has a best\n\
-    trial too."
+    A network is a folder: model.py (PyTorch), model.pt (TorchScript), model.onnx,\n\
+    weights.safetensors, network.json, preparation.json, and README.txt, which says what is\n\
+    what. A run that was stopped has a best trial too."
 )]
 pub(crate) struct Export {
     /// The run: its id, the beginning or end of it, its name, or `latest`

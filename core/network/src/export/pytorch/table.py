@@ -56,4 +56,5 @@ def prepare(rows):
         if absent:
             raise ValueError(f"row {number} has no column `{absent[0]}`")
     inputs = [[x for column in columns for x in column_inputs(column, row[column["name"]])] for row in rows]
-    return torch.tensor(inputs, dtype=torch.float32)
+    width = sum(len(column_inputs(column, None)) for column in columns)
+    return torch.tensor(inputs, dtype=torch.float32).reshape(len(rows), width)
