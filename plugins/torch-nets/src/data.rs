@@ -309,15 +309,17 @@ fn numeric(values: impl Iterator<Item = f64> + Clone) -> ColumnValues {
     ColumnValues::Numeric { mean, std, fill: mean, indicates_missing }
 }
 
-/// The mean, and the standard deviation, which is 1 where it would be 0 or not finite.
+/// The mean, and the standard deviation, which is 1 where it would be 0. Values are finite.
 fn mean_and_deviation(values: impl Iterator<Item = f64> + Clone) -> (f64, f64) {
     let n = values.clone().count().max(1) as f64;
-    let mean = values.clone().sum::<f64>() / n;
-    let mean = if mean.is_finite() { mean } else { 0.0 };
-    let deviation = (values.map(|value| (value - mean).powi(2)).sum::<f64>() / n).sqrt();
+    // Squares of the largest numbers would be infinite: all are made small first.
+    let unit = values.clone().map(f64::abs).fold(0.0, f64::max);
+    let unit = if unit.is_normal() { unit } else { 1.0 };
+    let mean = values.clone().map(|value| value / unit).sum::<f64>() / n;
+    let deviation = (values.map(|value| (value / unit - mean).powi(2)).sum::<f64>() / n).sqrt();
     // A constant column's deviation is a rounding error, not zero.
-    let is_constant = deviation <= 1e-12 * mean.abs() || !deviation.is_normal();
-    (mean, if is_constant { 1.0 } else { deviation })
+    let deviation = if deviation <= 1e-12 { 1.0 } else { deviation * unit };
+    (mean * unit, deviation)
 }
 
 /// `[channels, height, width]` and whether the channels stand last; `None` where rows are no images.

@@ -1,0 +1,197 @@
+//! Trainings on images: convolutions, augmentation, and the sizes that a training can have.
+#![allow(clippy::unwrap_used, reason = "tests end where something is wrong")]
+
+mod common;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use common::{Files, Listener, evaluate, options, request};
+use heirloom_dataset::shared_data;
+use heirloom_estimator_torch::torch;
+use heirloom_plugin::{
+    Context, Estimator, EvaluationRequest, FailureKind, Fidelity, Json, Outcome, Seed, Space, SpaceSpec,
+    Value, json,
+};
+
+/// `n` images of 12 × 12: stripes of four directions, which are the classes, anywhere, with noise.
+fn stripes(files: &Files, n: usize) -> PathBuf {
+    let mut rng = Seed::from_number(3).rng();
+    let header = |code: u8, sizes: &[u32]| -> Vec<u8> {
+        let sizes = sizes.iter().flat_map(|size| size.to_be_bytes());
+        [0, 0, 8, code].into_iter().chain(sizes).collect()
+    };
+    let mut images = header(3, &[n as u32, 12, 12]);
+    let mut labels = header(1, &[n as u32]);
+    for row in 0..n {
+        let (class, phase) = (row % 4, rng.below(6));
+        labels.push(class as u8);
+        for y in 0..12 {
+            for x in 0..12 {
+                let along = [x, y, x + y, 12 + x - y][class];
+                let is_bright = (along + phase) % 6 < 3;
+                images.push((rng.below(60) + if is_bright { 150 } else { 0 }) as u8);
+            }
+        }
+    }
+    let path = files.path().join("stripes-images-idx3-ubyte");
+    std::fs::write(&path, images).unwrap();
+    std::fs::write(files.path().join("stripes-labels-idx1-ubyte"), labels).unwrap();
+    path
+}
+
+fn convolutions() -> Arc<Space> {
+    let spec: SpaceSpec = serde_json::from_value(json!({
+        "architecture": {"kind": "chain", "min_layers": 1, "max_layers": 2, "operation": [
+            {"name": "conv", "parameter": [
+                {"name": "channels", "type": "ordinal", "values": [4, 8, 16]},
+                {"name": "kernel", "type": "ordinal", "values": [3, 5]},
+            ]},
+            {"name": "max_pool"},
+        ]},
+    }))
+    .unwrap();
+    Arc::new(Space::compile(spec).unwrap())
+}
+
+fn estimator(data: &Path, more: Json) -> Box<dyn Estimator> {
+    torch(options(data, more), Some(&convolutions()), &Context::detached()).unwrap()
+}
+
+fn train(estimator: &dyn Estimator, fidelity: &[f64]) -> Outcome {
+    let space = convolutions();
+    let configuration = space
+        .from_named(&BTreeMap::from(
+            [
+                ("n_layers", Value::Int(2)),
+                ("layer_1_op", "conv".into()),
+                ("layer_1_conv_channels", Value::Int(16)),
+                ("layer_1_conv_kernel", Value::Int(5)),
+                ("layer_2_op", "max_pool".into()),
+            ]
+            .map(|(name, value)| (name.to_owned(), value)),
+        ))
+        .unwrap();
+    let request = EvaluationRequest {
+        configuration,
+        fidelity: Fidelity(fidelity.to_vec()),
+        ..request(&common::space(), 0, 1.0)
+    };
+    evaluate(estimator, &request, &Listener::patient()).unwrap()
+}
+
+#[test]
+fn stripes_are_told_apart_with_every_augmentation() {
+    let files = Files::new();
+    let data = stripes(&files, 400);
+    let common = json!({"epochs": 12, "learning_rate": 0.02, "batch_size": 32});
+    for more in [
+        json!({}),
+        json!({"crop": 1, "cutout": 3}),
+        json!({"mixup": 0.2, "label_smoothing": 0.1, "gradient_clip": 5.0}),
+        json!({"optimizer": "sgd", "schedule": "one-cycle", "momentum": 0.8}),
+        json!({"precision": "bfloat16"}),
+    ] {
+        let mut table = common.clone();
+        table.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let outcome = train(estimator(&data, table).as_ref(), &[12.0]);
+        assert!(outcome.metrics["test_accuracy"] > 0.9, "{more}: {outcome:?}");
+    }
+    // Mirrored, one diagonal is the other.
+    let mirrored =
+        estimator(&data, json!({"epochs": 12, "learning_rate": 0.02, "batch_size": 32, "flip": true}));
+    let accuracy = train(mirrored.as_ref(), &[12.0]).metrics["test_accuracy"];
+    assert!((0.6..0.9).contains(&accuracy), "{accuracy}");
+}
+
+#[test]
+fn each_size_makes_a_training_smaller() {
+    let files = Files::new();
+    let data = stripes(&files, 400);
+    let estimator = estimator(
+        &data,
+        json!({"epochs": 6, "learning_rate": 0.02, "batch_size": 32, "min_resolution": 6,
+               "fidelities": ["data_fraction", "resolution", "width"]}),
+    );
+    let names: Vec<_> = estimator.info().fidelities.into_iter().map(|dimension| dimension.name).collect();
+    assert_eq!(names, ["epochs", "data_fraction", "resolution", "width"]);
+    let full = train(estimator.as_ref(), &[6.0, 1.0, 12.0, 1.0]);
+    assert!(full.metrics["test_accuracy"] > 0.9, "{full:?}");
+    let coarse = train(estimator.as_ref(), &[6.0, 1.0, 6.0, 1.0]);
+    assert!(coarse.metrics["test_accuracy"] > 0.6, "{coarse:?}");
+    let thin = train(estimator.as_ref(), &[6.0, 1.0, 12.0, 0.5]);
+    assert!(thin.metrics["n_parameters"] < full.metrics["n_parameters"], "{thin:?}");
+    let few = train(estimator.as_ref(), &[6.0, 0.1, 12.0, 1.0]);
+    assert!(few.metrics["train_loss"].is_finite() && few.objectives != full.objectives, "{few:?}");
+    let space = convolutions();
+    let wrong = EvaluationRequest {
+        configuration: space.sample(&mut Seed::from_number(1).rng()).unwrap(),
+        ..request(&common::space(), 0, 1.0)
+    };
+    let failure = evaluate(estimator.as_ref(), &wrong, &Listener::patient()).unwrap_err();
+    assert_eq!(failure.kind, FailureKind::Rejected);
+    assert!(failure.message.contains("a fidelity of 1 sizes"), "{failure}");
+}
+
+#[test]
+fn cells_of_nas_bench_201_learn_clothes() {
+    let Some(folder) = shared_data("fashion-mnist-small") else { return };
+    let space = SpaceSpec::preset("nas-bench-201").unwrap();
+    let space = Arc::new(Space::compile(space).unwrap());
+    let options = options(
+        &folder.join("t10k-images-idx3-ubyte.gz"),
+        json!({"epochs": 4, "stem_channels": 8, "cells_per_stage": 1, "n_stages": 2, "learning_rate": 0.1,
+               "optimizer": "sgd", "weight_decay": 5e-4, "batch_size": 64,
+               "fidelities": ["resolution", "cells"]}),
+    );
+    let estimator = torch(options, Some(&space), &Context::detached()).unwrap();
+    let cell =
+        "|nor_conv_3x3~0|+|nor_conv_1x1~0|skip_connect~1|+|skip_connect~0|nor_conv_3x3~1|avg_pool_3x3~2|";
+    let request = EvaluationRequest {
+        configuration: space.parse_architecture(cell).unwrap().unwrap(),
+        fidelity: Fidelity(vec![4.0, 14.0, 1.0]),
+        ..request(&common::space(), 0, 1.0)
+    };
+    let outcome = evaluate(estimator.as_ref(), &request, &Listener::patient()).unwrap();
+    println!("{:.3} in {:.1} s", outcome.metrics["test_accuracy"], outcome.cost_seconds);
+    // Ten classes alike: guessing gives 0.1.
+    assert!(outcome.metrics["test_accuracy"] > 0.4, "{outcome:?}");
+}
+
+#[test]
+fn a_graphics_card_trains_too() {
+    if !tch::Cuda::is_available() {
+        eprintln!("skipped: LibTorch finds no CUDA device");
+        let files = Files::new();
+        let options = options(&stripes(&files, 40), json!({"device": "cuda"}));
+        let error = torch(options, Some(&convolutions()), &Context::detached()).err().unwrap().to_string();
+        assert!(error.contains("LibTorch finds no CUDA device"), "{error}");
+        return;
+    }
+    let files = Files::new();
+    let data = stripes(&files, 400);
+    let table = json!({"device": "cuda", "epochs": 12, "learning_rate": 0.02, "batch_size": 32});
+    let on_card = estimator(&data, table);
+    let outcome = train(on_card.as_ref(), &[12.0]);
+    assert!(outcome.metrics["test_accuracy"] > 0.9, "{outcome:?}");
+    // Another device takes a training up where the first one was.
+    let run = files.path().join("run");
+    let space = convolutions();
+    let first = EvaluationRequest {
+        configuration: space.sample(&mut Seed::from_number(1).rng()).unwrap(),
+        folder: Some(run),
+        ..request(&common::space(), 0, 12.0)
+    };
+    let failure = evaluate(on_card.as_ref(), &first, &Listener::cancelled_after(60)).unwrap_err();
+    assert_eq!(failure.kind, FailureKind::Cancelled);
+    let on_host = estimator(&data, json!({"epochs": 12, "learning_rate": 0.02, "batch_size": 32}));
+    let listener = Listener::patient();
+    let outcome = evaluate(on_host.as_ref(), &first, &listener).unwrap();
+    assert!(listener.points.lock().unwrap().len() < 12, "{outcome:?}");
+    // More numbers than any card holds.
+    let wide = estimator(&data, json!({"device": "cuda", "width": 1e6, "epochs": 1}));
+    let too_large = EvaluationRequest { folder: None, fidelity: Fidelity(vec![1.0]), ..first };
+    let failure = evaluate(wide.as_ref(), &too_large, &Listener::patient()).unwrap_err();
+    assert_eq!(failure.kind, FailureKind::OutOfMemory, "{failure}");
+}
