@@ -48,8 +48,6 @@ fn random(network: &Network, kind: &str, rng: &mut Rng) -> Morphism {
 #[test]
 fn sequences_of_morphisms_keep_the_function_of_random_networks() {
     let mut applied: BTreeMap<&str, usize> = BTreeMap::new();
-    let mut worst = 0.0_f64;
-    let mut n_steps = 0;
     let mut failures: Vec<String> = Vec::new();
     for case in 0..300 {
         let seed = Seed::from_number(11).derive("case", case);
@@ -88,17 +86,16 @@ fn sequences_of_morphisms_keep_the_function_of_random_networks() {
             }
             done.push(morphism);
             *applied.entry(kind).or_default() += 1;
-            n_steps += 1;
             let distance = difference(&before, &evaluate(&network, &weights, &input));
             if distance.is_nan() || distance > 1e-5 {
                 failures.push(format!("case {case}: {distance:e} after {done:?}"));
                 break;
             }
-            worst = worst.max(distance);
         }
-        assert!(!done.is_empty(), "case {case}: nothing could be done to {network:#?}");
+        if done.is_empty() {
+            failures.push(format!("case {case}: nothing was done"));
+        }
     }
-    println!("{n_steps} morphisms {applied:?}, largest relative difference {worst:e}");
     assert!(failures.is_empty(), "{} cases failed:\n{}", failures.len(), failures.join("\n"));
     for kind in KINDS {
         assert!(applied.get(kind).is_some_and(|&n| n >= 50), "{kind} is hardly tried: {applied:?}");
@@ -214,6 +211,49 @@ fn new_parts_take_gradients() {
         .collect();
     let stepped = Weights::from_tensors(&child, &stepped).unwrap();
     assert!(size(&gradients(&child, &stepped, seed)["sum_branch0.conv.weight"]) > 0.0);
+}
+
+#[test]
+fn training_goes_on_from_where_the_parent_stood() {
+    let (mut network, mut weights, seed) = start();
+    let loss = |network: &Network, weights: &Weights| {
+        let input = batch(network, 32, seed.derive("input", 0));
+        let target = input.flatten(1, -1).narrow(1, 0, 3);
+        let mode = Mode::Training { seed, drop_path: 0.0 };
+        let output = forward(network, weights.tensors(), &input, mode).unwrap().main;
+        (output - target).square().mean(Kind::Float)
+    };
+    let train = |network: &Network, weights: &Weights| {
+        for _ in 0..60 {
+            let parameters: Vec<&Tensor> = weights.parameters().collect();
+            let gradients = Tensor::run_backward(&[loss(network, weights)], &parameters, false, false);
+            tch::no_grad(|| {
+                for (parameter, gradient) in parameters.iter().zip(gradients) {
+                    let _ = parameter.shallow_clone().g_sub_(&(gradient * 0.05));
+                }
+            });
+        }
+        f64::try_from(loss(network, weights)).unwrap()
+    };
+    let trained = train(&network, &weights);
+    let morphisms = [
+        Morphism::Deepen {
+            after: "relu".into(),
+            kernel: 3,
+            batch_norm: true,
+            activation: Some(Activation::Relu),
+        },
+        Morphism::Widen { layer: "inner".into(), outputs: 10, noise: 0.01 },
+        Morphism::AddSkip { from: "stem".into(), into: "pool".into() },
+    ];
+    for (step, morphism) in morphisms.iter().enumerate() {
+        (network, weights) = apply(&network, &weights, morphism, seed.derive("step", step as u64)).unwrap();
+    }
+    let taken_up = f64::try_from(loss(&network, &weights)).unwrap();
+    // A batch norm in training normalises by the batch, so that the loss is near the parent's, not equal.
+    assert!(taken_up < 1.3 * trained, "{trained} before, {taken_up} after");
+    let further = train(&network, &weights);
+    assert!(further < 0.9 * trained, "{trained}, then {further}");
 }
 
 #[test]

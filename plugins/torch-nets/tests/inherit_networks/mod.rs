@@ -114,6 +114,8 @@ impl Growing {
 
 /// A random network: blocks with skips on images, then on features.
 pub(crate) fn network(seed: Seed) -> Network {
+    // Threads cost more than these small layers do.
+    tch::set_num_threads(1);
     let mut rng = seed.rng();
     let is_image = rng.below(3) > 0;
     let input = if is_image { vec![1 + rng.below(3), 8, 7] } else { vec![2 + rng.below(6)] };

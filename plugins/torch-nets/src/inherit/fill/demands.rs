@@ -37,17 +37,26 @@ pub(super) fn demands(
                         parent.find(&child.layers()[input].name).and_then(|theirs| values.canonical[theirs])
                     })
                     .collect();
-                let mut terms: BTreeSet<usize> = BTreeSet::new();
+                let mut open: BTreeSet<usize> = BTreeSet::new();
+                let same = namesake.filter(|&theirs| parent.layers()[theirs].operation == *operation);
                 for &value in &own {
-                    let theirs = &parent.layers()[value];
-                    if theirs.operation == *operation {
-                        terms.extend(theirs.inputs.iter().filter_map(|&input| values.canonical[input]));
-                    } else {
-                        terms.insert(value);
+                    // What the parent joins here; or one value, joined by a new layer with nothing.
+                    let mut terms: Vec<usize> =
+                        match same.filter(|&same| values.canonical[same] == Some(value)) {
+                            Some(same) => {
+                                let inputs = parent.layers()[same].inputs.iter();
+                                inputs.filter_map(|&input| values.canonical[input]).collect()
+                            }
+                            None => vec![value],
+                        };
+                    // A value can be wanted twice.
+                    for brought in named.iter().flatten() {
+                        if let Some(at) = terms.iter().position(|term| term == brought) {
+                            terms.swap_remove(at);
+                        }
                     }
+                    open.extend(terms);
                 }
-                let open: BTreeSet<usize> =
-                    terms.into_iter().filter(|term| !named.contains(&Some(*term))).collect();
                 for (&input, named) in layer.inputs.iter().zip(&named) {
                     match named {
                         Some(value) => demands[input].insert(*value),

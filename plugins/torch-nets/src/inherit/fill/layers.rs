@@ -22,7 +22,7 @@ impl Filler<'_> {
             Value::Like(like) if self.width(like.parent) == theirs_n => Some((like.map.clone(), false)),
             // Which zeros they are is all the same.
             Value::Zero if wanted.is_none() => {
-                Some(((0..ours_n).map(|unit| (unit < theirs_n).then_some(unit)).collect(), true))
+                Some(((0..ours_n).map(|unit| Some(unit % theirs_n)).collect(), true))
             }
             // Nothing known: by place.
             _ => (ours_n == theirs_n).then(|| (identity(ours_n), false)),
