@@ -261,7 +261,7 @@ fn a_changed_operation_leaves_other_names_alone() {
     let space = preset("nas-bench-201");
     let frame = small(Shape(vec![3, 32, 32]), Head::Classes(10));
     let named = |values: &[f64]| -> BTreeMap<String, Vec<usize>> {
-        let network = lower(&space, &frame, &Configuration::new(values.to_vec())).unwrap();
+        let network = lower(&space, &frame, &Configuration::new(values)).unwrap();
         network.tensors().into_iter().map(|tensor| (tensor.name, tensor.shape)).collect()
     };
     let before = named(&[3.0, 0.0, 3.0, 1.0, 0.0, 1.0]);

@@ -206,7 +206,7 @@ impl Layers {
     ) -> Result<usize, NetworkError> {
         let kernel = kernel.max(1);
         // A window of even side that moves by one pixel gives one too many; the first goes.
-        let is_even = kernel % 2 == 0 && stride == 1;
+        let is_even = kernel.is_multiple_of(2) && stride == 1;
         let padding = (kernel - 1 + usize::from(is_even)) / 2;
         let operation = match kind {
             Pooling::Maximum => Operation::MaxPool { kernel, stride, padding },

@@ -172,9 +172,10 @@ impl Frame {
         if let ArchitectureSpec::Chain(chain) = spec {
             for operation in &chain.operations {
                 let node = Node::new(&*operation.name);
-                // Values do not count here, and none can be read as another operation's.
                 let with = |node: Node, own: &ParameterSpec| node.with(own.name.as_str(), 1);
-                Block::of(&operation.parameters.iter().fold(node, with), "layer_1")?;
+                // Of all values only this one's says which operation it is.
+                let own = operation.parameters.iter().filter(|own| own.name != "mode");
+                Block::of(&own.fold(node, with), "layer_1")?;
             }
         }
         Ok(())

@@ -168,11 +168,10 @@ pub(super) fn perceptron_names(graph: &ArchitectureGraph) -> Vec<String> {
         (group, block) = if shortcut.is_some() && block > 0 { (group + 1, 1) } else { (group, block + 1) };
         let block_name = format!("group_{group}.block_{block}");
         let mut half = "first";
-        for place in start..sum {
-            names[place] = format!("{block_name}.{half}");
-            if Some(place) == shortcut {
-                names[place] = format!("{block_name}.shortcut");
-            } else if is(&graph.nodes[place], "linear") {
+        for (place, name) in names.iter_mut().enumerate().take(sum).skip(start) {
+            let is_shortcut = Some(place) == shortcut;
+            *name = format!("{block_name}.{}", if is_shortcut { "shortcut" } else { half });
+            if !is_shortcut && is(&graph.nodes[place], "linear") {
                 half = "second";
             }
         }
