@@ -34,6 +34,7 @@ pub struct Proposal {
 
 impl Proposal {
     /// A proposal that inherits nothing and continues nothing.
+    #[inline]
     pub fn new(configuration: Configuration, fidelity: Fidelity) -> Self {
         Self { configuration, fidelity, parent: None, continues: None }
     }

@@ -1,9 +1,10 @@
 //! `speed.plugin.*`: what the plugin boundary costs, in the host's process and through a worker process.
 //!
 //! The plugin is `random`, whose methods do next to nothing, so that what is measured is the way to them. Beside the
-//! calls stands the same work behind a plain `dyn Strategy`, and beside the round trip one of as few bytes between two
-//! threads, without any protocol. Whether both ends of a socket sit on one core decides a round trip more than all
-//! else, and the system's scheduler decides that: the measurement holds itself and its workers to one core.
+//! calls stands the same strategy, linked into this program, as a plain `dyn Strategy`, and beside the round trip one
+//! of as few bytes between two threads, without any protocol. Whether both ends of a socket sit on one core decides a
+//! round trip more than all else, and the system's scheduler decides that: the measurement holds itself and its workers
+//! to one core.
 
 use std::hint::black_box;
 use std::io::{Read as _, Write as _};
@@ -14,10 +15,11 @@ use std::time::Instant;
 
 use heirloom_model::space::{ParameterSpec, ParameterType};
 use heirloom_model::{
-    AskRequest, ComponentError, Configuration, Direction, Fidelity, Objective, Observation, Problem,
-    Proposal, Seed, Space, SpaceSpec, Strategy, TrialId,
+    AskRequest, Configuration, Direction, Fidelity, Objective, Observation, Problem, Seed, Space, SpaceSpec,
+    Strategy, TrialId,
 };
 use heirloom_plugin_host::{HostOptions, Isolation, Kind, PluginHost};
+use heirloom_strategy_random::Random;
 use rustix::io::Errno;
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use serde_json::json;
@@ -31,24 +33,6 @@ const N_CALLS: usize = 20_000;
 const N_ROUND_TRIPS: usize = 1_000;
 /// Rows in a batch.
 const N_ROWS: usize = 1_000;
-
-/// The plugin's work behind a plain trait object.
-struct Plain(Arc<Space>);
-
-impl Strategy for Plain {
-    fn ask(&mut self, request: &AskRequest<'_>) -> Result<Vec<Proposal>, ComponentError> {
-        let draw = |index| {
-            let configuration = self.0.sample(&mut request.rng(index));
-            let configuration = configuration.map_err(|error| ComponentError::failed(error.to_string()))?;
-            Ok(Proposal::new(configuration, Fidelity::default()))
-        };
-        (0..request.n).map(draw).collect()
-    }
-
-    fn tell(&mut self, _: &[Observation]) -> Result<(), ComponentError> {
-        Ok(())
-    }
-}
 
 /// Holds this thread, and the threads and processes that it starts, to one core until it is dropped.
 struct OneCore(CpuSet);
@@ -79,7 +63,7 @@ pub(crate) fn measure(_prefix: &str) -> Result<Vec<Row>, String> {
     let problem = problem()?;
     let observations = observations();
     let make = |isolation| host.strategy("random", &json!({}), isolation, &problem).map_err(text);
-    let mut plain: Box<dyn Strategy> = black_box(Box::new(Plain(Arc::clone(&problem.space))));
+    let mut plain: Box<dyn Strategy> = black_box(Box::new(Random::new(&problem, false)));
     let mut loaded = make(Isolation::None)?;
     let mut isolated = make(Isolation::Process)?;
     let mut echo = start_echo()?;

@@ -118,13 +118,9 @@ impl Space {
 
     /// The configuration with `value(i)` for each active parameter `i`.
     pub fn fill(&self, mut value: impl FnMut(usize) -> f64) -> Configuration {
-        let mut values = vec![f64::NAN; self.parameters().len()];
-        for index in 0..values.len() {
-            if self.is_active(index, &values) {
-                values[index] = value(index);
-            }
-        }
-        Configuration::new(values)
+        Configuration::by_index(self.parameters().len(), |index, values| {
+            if self.is_active(index, values) { value(index) } else { f64::NAN }
+        })
     }
 
     fn neighbouring_values(&self, index: usize, value: f64, rng: &mut Rng) -> Vec<f64> {

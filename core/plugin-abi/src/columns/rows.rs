@@ -22,24 +22,52 @@ pub(super) fn from_optional(trial: Option<TrialId>) -> u64 {
     trial.map_or(NONE, |trial| trial.0)
 }
 
+/// An `[n × width]` column that is being filled, row by row, all as wide as the first.
+pub(super) struct RowsInto {
+    what: &'static str,
+    width: usize,
+    column: Vec<f64>,
+}
+
+impl RowsInto {
+    /// A column for `n` rows such as `first`; errors call a row `what`.
+    pub(super) fn column(what: &'static str, n: usize, first: Option<&[f64]>) -> Self {
+        let width = first.map_or(0, <[f64]>::len);
+        Self { what, width, column: Vec::with_capacity(n * width) }
+    }
+
+    #[inline]
+    pub(super) fn push(&mut self, row: &[f64]) -> Result<()> {
+        if row.len() != self.width {
+            return Err(self.unequal(row.len()));
+        }
+        // In place of `extend_from_slice`, which calls a function for what is a few numbers.
+        self.column.extend(row.iter().copied());
+        Ok(())
+    }
+
+    #[cold]
+    fn unequal(&self, width: usize) -> ComponentError {
+        ComponentError::failed(format!(
+            "{} of {width} values stands beside one of {}; hint: all must be of the same problem",
+            self.what, self.width
+        ))
+    }
+
+    pub(super) fn into_column(self) -> RVec<f64> {
+        self.column.into()
+    }
+}
+
 /// The `[n × width]` column of a row for each item, all as wide as the first.
 pub(super) fn column<'a, T>(
     items: &'a [T],
-    what: &str,
+    what: &'static str,
     row: impl Fn(&'a T) -> &'a [f64],
 ) -> Result<RVec<f64>> {
-    let width = items.first().map_or(0, |first| row(first).len());
-    let mut column = Vec::with_capacity(items.len() * width);
-    for row in items.iter().map(row) {
-        if row.len() != width {
-            return Err(ComponentError::failed(format!(
-                "{what} of {} values stands beside one of {width}; hint: all must be of the same problem",
-                row.len()
-            )));
-        }
-        column.extend_from_slice(row);
-    }
-    Ok(column.into())
+    let mut column = RowsInto::column(what, items.len(), items.first().map(&row));
+    items.iter().try_for_each(|item| column.push(row(item)))?;
+    Ok(column.into_column())
 }
 
 /// Refuses a table whose columns have not `n` entries each.
@@ -63,16 +91,25 @@ impl<'a> Rows<'a> {
         }
     }
 
+    #[inline]
     pub(super) fn row(&self, index: usize) -> &'a [f64] {
         &self.column[index * self.width..(index + 1) * self.width]
     }
 
+    // As `Configuration::new`.
+    #[inline(always)]
     pub(super) fn configuration(&self, index: usize) -> Configuration {
         Configuration::new(self.row(index))
     }
 
+    #[inline]
     pub(super) fn fidelity(&self, index: usize) -> Fidelity {
         Fidelity(self.row(index).to_vec())
+    }
+
+    /// Whether the rows hold nothing.
+    pub(super) fn are_empty(&self) -> bool {
+        self.width == 0
     }
 }
 

@@ -5,7 +5,7 @@ use heirloom_model::{
     PriorObservation, Proposal, Seed, TrialId,
 };
 
-use super::rows::{Rows, check_lengths, column, from_optional, to_optional};
+use super::rows::{Rows, RowsInto, check_lengths, column, from_optional, to_optional};
 use super::{Ask, Knowledge, Observations, Proposals, Report, Result, Trials};
 
 impl Ask {
@@ -38,12 +38,25 @@ impl Ask {
 impl Proposals {
     /// The columns of proposals.
     pub fn from_model(proposals: &[Proposal]) -> Result<Self> {
+        let n = proposals.len();
+        let (mut parents, mut continues) = (Vec::with_capacity(n), Vec::with_capacity(n));
+        let first = proposals.first();
+        let mut configurations =
+            RowsInto::column("a configuration", n, first.map(|p| p.configuration.values()));
+        let mut fidelities = RowsInto::column("a fidelity", n, first.map(|p| p.fidelity.0.as_slice()));
+        // One pass, for many proposals do not stay near the processor from one pass to the next.
+        for proposal in proposals {
+            configurations.push(proposal.configuration.values())?;
+            fidelities.push(&proposal.fidelity.0)?;
+            parents.push(from_optional(proposal.parent));
+            continues.push(from_optional(proposal.continues));
+        }
         Ok(Self {
-            n: proposals.len() as u64,
-            configurations: column(proposals, "a configuration", |p| p.configuration.values())?,
-            fidelities: column(proposals, "a fidelity", |p| &p.fidelity.0)?,
-            parents: proposals.iter().map(|p| from_optional(p.parent)).collect(),
-            continues: proposals.iter().map(|p| from_optional(p.continues)).collect(),
+            n: n as u64,
+            configurations: configurations.into_column(),
+            fidelities: fidelities.into_column(),
+            parents: parents.into(),
+            continues: continues.into(),
         })
     }
 
@@ -51,14 +64,24 @@ impl Proposals {
     pub fn to_model(&self) -> Result<Vec<Proposal>> {
         let n = self.parents.len();
         check_lengths(n, &[self.n as usize, self.continues.len()])?;
-        let configurations = Rows::new(&self.configurations, n)?;
         let fidelities = Rows::new(&self.fidelities, n)?;
+        // Most problems have no fidelities; a loop that knows it takes half the time.
+        if fidelities.are_empty() {
+            self.with_fidelities(n, |_| Fidelity::default())
+        } else {
+            self.with_fidelities(n, |index| fidelities.fidelity(index))
+        }
+    }
+
+    /// The proposals, once all columns but that of the fidelities are known to have `n` rows.
+    fn with_fidelities(&self, n: usize, fidelity: impl Fn(usize) -> Fidelity) -> Result<Vec<Proposal>> {
+        let configurations = Rows::new(&self.configurations, n)?;
         let (parents, continues) = (self.parents.as_slice(), self.continues.as_slice());
-        let proposal = |index| Proposal {
-            configuration: configurations.configuration(index),
-            fidelity: fidelities.fidelity(index),
-            parent: to_optional(parents[index]),
-            continues: to_optional(continues[index]),
+        let proposal = |index: usize| {
+            // What may panic comes first: a value that would have to be dropped is not kept in registers.
+            let (parent, continues) = (to_optional(parents[index]), to_optional(continues[index]));
+            let configuration = configurations.configuration(index);
+            Proposal { configuration, fidelity: fidelity(index), parent, continues }
         };
         Ok((0..n).map(proposal).collect())
     }
