@@ -81,10 +81,10 @@ fn a_tables_rows_are_shown_to_perceptrons() {
     let rows = (0..60)
         .map(|i| format!("{},{},{}\n", i % 7, f64::from(i * i % 11) / 3.0, ["a", "b", "c"][i as usize % 3]));
     std::fs::write(&path, std::iter::once("x,y,class\n".to_owned()).chain(rows).collect::<String>()).unwrap();
-    let problem = problem(serde_json::from_str(MLP).unwrap());
+    let problem = problem(SpaceSpec::preset("shaped-mlp").unwrap());
     let options = Options { data: Some(path), batch_size: 16, ..Options::default() };
     let configurations = drawn(&problem, 3);
-    for score in [Score::Naswot, Score::Snip, Score::Synflow, Score::EpeNas, Score::Ntk, Score::Zico] {
+    for score in [Score::Naswot, Score::Snip, Score::Synflow, Score::EpeNas, Score::Zico] {
         let proxy = proxy(score, &options, &problem, &Context::detached()).unwrap();
         let found = scores(&*proxy, &configurations, 1);
         assert!(found.iter().all(|score| score.is_finite()), "{}: {found:?}", score.name());
@@ -94,10 +94,6 @@ fn a_tables_rows_are_shown_to_perceptrons() {
     let error = proxy(Score::Snip, &missing, &problem, &Context::detached()).err().unwrap();
     assert!(error.message.starts_with("`data`: "), "{}", error.message);
 }
-
-/// Linear layers alone, as a chain.
-const MLP: &str = r#"{"architecture": {"kind": "chain", "min_layers": 1, "max_layers": 3, "operation": [
-    {"name": "linear", "parameter": [{"name": "units", "type": "ordinal", "values": [8, 16]}]}]}}"#;
 
 #[test]
 fn without_data_noise_is_shown_and_nothing_is_needed() {

@@ -20,7 +20,7 @@ fn each_code(
 ) -> Result<()> {
     let layers = probe.network().layers();
     let mut outcome = Ok(());
-    probe.observe(inputs, &mut |place, result| {
+    let _output = probe.observe(inputs, &mut |place, result| {
         let Operation::Activation { function } = layers[place].operation else { return };
         // What comes out is positive where what goes in is, but for the functions that are always positive.
         let border = if function == Activation::Sigmoid { 0.5 } else { 0.0 };

@@ -47,7 +47,8 @@ pub(super) fn ntk(probe: &Probe, sample: &Sample) -> Result<f64> {
     let rows = Tensor::f_stack(&rows, 0)?;
     let values = eigenvalues(&rows.f_matmul(&rows.f_tr()?)?)?;
     Ok(match values[..] {
-        [smallest, .., largest] if smallest > 0.0 => largest / smallest,
+        // Below what single precision tells from zero a kernel is singular.
+        [smallest, .., largest] if smallest > largest * f64::from(f32::EPSILON) => largest / smallest,
         _ => f64::NAN,
     })
 }
