@@ -1,5 +1,7 @@
 //! What a child inherits from its parent: networks that searches make, and networks that have little in common.
 
+#![allow(clippy::unwrap_used, reason = "a test says where it failed")]
+
 mod inherit_networks;
 
 use std::collections::BTreeMap;
