@@ -14,8 +14,8 @@ use super::{ExportError, NamedTensor, write_whole};
 /// The longest header that is read, bytes: a file that asks for more is corrupt.
 const LONGEST_HEADER: u64 = 100_000_000;
 
-/// Writes tensors, and `metadata` for whoever reads them. The file is there whole or not at all; the same tensors give
-/// the same bytes.
+/// Writes tensors, and `metadata` for whoever reads them: beside a hash of the tensors, as JSON under `heirloom` in the
+/// file's own metadata. The file is there whole or not at all; the same tensors give the same bytes.
 ///
 /// Errors with [`ExportError::Tensor`] where a tensor's shape and numbers disagree or a name stands twice, and with
 /// [`ExportError::Io`].
@@ -31,23 +31,34 @@ pub fn write(
             return Err(ExportError::tensor(&tensor.name, "the name stands twice or is the format's own"));
         }
     }
-    // The format's crate keeps metadata in a hash map: more than one entry would have another order each time.
-    let metadata = match metadata.len() {
-        0 => None,
-        1 => Some(metadata.clone().into_iter().collect()),
-        _ => {
-            let text = serde_json::to_string(metadata).expect("text is JSON");
-            Some([(PACKED.to_owned(), text)].into_iter().collect())
-        }
-    };
+    let mut said = metadata.clone();
+    said.insert(DIGEST.into(), digest(tensors));
+    // One entry: the format's crate keeps metadata in a hash map, which has another order each time.
+    let packed = serde_json::to_string(&said).expect("text is JSON");
+    let metadata = Some([(PACKED.to_owned(), packed)].into_iter().collect());
     let views = tensors.iter().map(|tensor| (tensor.name.as_str(), Borrowed(tensor)));
     let bytes = ::safetensors::serialize(views, metadata)
         .map_err(|error| format_error(path, &error, "shorten the tensors' names"))?;
     write_whole(path, &bytes)
 }
 
-/// The entry that holds several entries of metadata, as JSON.
+/// The entry that holds all metadata, as JSON.
 const PACKED: &str = "heirloom";
+
+/// The metadata's key of the tensors' own hash: a bit that has turned over on the disk makes no number that looks wrong.
+const DIGEST: &str = "sha256";
+
+/// SHA-256 over names and numbers, in hexadecimal, the tensors by ascending name.
+fn digest(tensors: &[NamedTensor]) -> String {
+    let mut sorted: Vec<&NamedTensor> = tensors.iter().collect();
+    sorted.sort_by(|one, other| one.name.cmp(&other.name));
+    let mut digest = Sha256::new();
+    for tensor in sorted {
+        digest.update(tensor.name.as_bytes());
+        digest.update(tensor.bytes());
+    }
+    digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}
 
 /// Reads all tensors, by ascending name.
 ///
@@ -56,7 +67,6 @@ const PACKED: &str = "heirloom";
 pub fn read(path: &Path) -> Result<Vec<NamedTensor>, ExportError> {
     let bytes = std::fs::read(path).map_err(|source| cannot_read(path, source))?;
     let stored = SafeTensors::deserialize(&bytes).map_err(|error| format_error(path, &error, REMEDY))?;
-    check_sum(path, &bytes, &stored)?;
     let mut tensors = Vec::with_capacity(stored.len());
     for (name, view) in stored.iter() {
         if view.dtype() != Dtype::F32 {
@@ -74,26 +84,14 @@ pub fn read(path: &Path) -> Result<Vec<NamedTensor>, ExportError> {
         tensors.push(NamedTensor { name: name.into(), shape: view.shape().to_vec(), values });
     }
     tensors.sort_by(|one, other| one.name.cmp(&other.name));
-    Ok(tensors)
-}
-
-/// Checkpoints say what their numbers' SHA-256 is, and in which order they were taken: a bit that has turned over on the
-/// disk makes no number that looks wrong.
-fn check_sum(path: &Path, bytes: &[u8], stored: &SafeTensors<'_>) -> Result<(), ExportError> {
     let (_, header) =
-        SafeTensors::read_metadata(bytes).map_err(|error| format_error(path, &error, REMEDY))?;
-    let Some(said) = header.metadata() else { return Ok(()) };
-    let (Some(sum), Some(order)) = (said.get("sha256"), said.get("order")) else { return Ok(()) };
-    let mut digest = Sha256::new();
-    for name in order.split('\n').filter(|name| !name.is_empty()) {
-        digest.update(stored.tensor(name).map_err(|error| format_error(path, &error, REMEDY))?.data());
+        SafeTensors::read_metadata(&bytes).map_err(|error| format_error(path, &error, REMEDY))?;
+    let said = header.metadata().as_ref().and_then(|said| unpacked(said.get(PACKED)?));
+    if said.and_then(|mut said| said.remove(DIGEST)).is_some_and(|written| written != digest(&tensors)) {
+        let problem = "its content has changed since it was written".into();
+        return Err(ExportError::Format { path: path.into(), problem, hint: REMEDY });
     }
-    let found: String = digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-    if found == *sum {
-        return Ok(());
-    }
-    let problem = "its numbers have changed since it was written".into();
-    Err(ExportError::Format { path: path.into(), problem, hint: REMEDY })
+    Ok(tensors)
 }
 
 /// Reads what was said about the tensors, without them.
@@ -107,10 +105,15 @@ pub fn read_metadata(path: &Path) -> Result<BTreeMap<String, String>, ExportErro
     let Some(stored) = header.get("__metadata__") else { return Ok(BTreeMap::new()) };
     let metadata: BTreeMap<String, String> = serde_json::from_value(stored.clone())
         .map_err(|error| bad(format!("its metadata are no texts by name: {error}")))?;
-    match metadata.get(PACKED) {
-        Some(text) if metadata.len() == 1 => serde_json::from_str(text).or(Ok(metadata)),
-        _ => Ok(metadata),
-    }
+    let Some(mut said) = metadata.get(PACKED).and_then(|packed| unpacked(packed)) else {
+        return Ok(metadata);
+    };
+    said.remove(DIGEST);
+    Ok(said)
+}
+
+fn unpacked(packed: &str) -> Option<BTreeMap<String, String>> {
+    serde_json::from_str(packed).ok()
 }
 
 const REMEDY: &str = "it was cut off or changed after it was written; take another copy or train again";
@@ -253,19 +256,26 @@ mod tests {
     }
 
     #[test]
-    fn numbers_that_differ_from_their_sum_are_refused() {
+    fn a_bit_that_turned_over_in_any_number_is_seen() {
         let (_folder, path, _) = written();
-        // `printf '\0\0\200\77' | sha256sum`: the number 1.
-        let sum = "e00e5eb9444182f352323374ef4e08ebcb784725fdd4fd612d7730540b3e0c8c";
-        let header = format!(
-            r#"{{"__metadata__":{{"order":"one","sha256":"{sum}"}},"one":{{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}}}"#
-        );
-        let whole = [&(header.len() as u64).to_le_bytes(), header.as_bytes(), &1_f32.to_le_bytes()].concat();
+        let whole = std::fs::read(&path).unwrap();
+        for place in whole.len() - 7 * size_of::<f32>()..whole.len() {
+            let mut changed = whole.clone();
+            changed[place] ^= 0x04;
+            std::fs::write(&path, changed).unwrap();
+            let message = read(&path).unwrap_err().to_string();
+            assert!(message.contains("its content has changed since it was written"), "{message}");
+        }
+    }
+
+    #[test]
+    fn files_of_other_writers_are_read() {
+        let (_folder, path, _) = written();
+        let header = br#"{"__metadata__":{"format":"pt","sha256":"-"},"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}"#;
+        let whole = [&(header.len() as u64).to_le_bytes(), &header[..], &1_f32.to_le_bytes()].concat();
         std::fs::write(&path, &whole).unwrap();
-        assert_eq!(read(&path).unwrap(), [tensor("one", &[1], &[1.0])]);
-        let changed = [&whole[..whole.len() - 4], &1.5_f32.to_le_bytes()].concat();
-        std::fs::write(&path, changed).unwrap();
-        assert!(read(&path).unwrap_err().to_string().contains("have changed since"));
+        assert_eq!(read(&path).unwrap(), [tensor("a", &[1], &[1.0])]);
+        assert_eq!(read_metadata(&path).unwrap()["format"], "pt");
     }
 
     #[test]
