@@ -1,6 +1,6 @@
 //! Exported networks, opened by the programs they are for: PyTorch and ONNX Runtime.
 
-#![allow(clippy::unwrap_used, missing_docs, reason = "every line here is a test's")]
+#![allow(clippy::unwrap_used, clippy::print_stderr, missing_docs, reason = "every line here is a test's")]
 
 #[path = "export/cases.rs"]
 mod cases;
