@@ -114,8 +114,6 @@ impl Growing {
 
 /// A random network: blocks with skips on images, then on features.
 pub(crate) fn network(seed: Seed) -> Network {
-    // Threads cost more than these small layers do.
-    tch::set_num_threads(1);
     let mut rng = seed.rng();
     let is_image = rng.below(3) > 0;
     let input = if is_image { vec![1 + rng.below(3), 8, 7] } else { vec![2 + rng.below(6)] };
@@ -150,6 +148,8 @@ pub(crate) fn network(seed: Seed) -> Network {
 
 /// Weights whose biases, scales, shifts and running statistics are not those of an untrained network.
 pub(crate) fn weights(network: &Network, seed: Seed) -> Weights {
+    // Threads cost more than these small layers do.
+    tch::set_num_threads(1);
     let weights = Weights::new(network, Initialisation::He, seed, Device::Cpu).unwrap();
     let drawn = |name: &str, shape: &[usize], low: f64, high: f64| {
         let shape: Vec<i64> = shape.iter().map(|&size| size as i64).collect();
