@@ -26,6 +26,9 @@ use crate::options::{Keep, Options};
 /// Between two looks at the memory.
 const MEMORY_TICK: Duration = Duration::from_millis(50);
 
+/// Multiplications of a forward pass below which one thread is faster than two: half a millisecond's work.
+const SHORT_STEP: usize = 4_000_000;
+
 /// A training on its way.
 pub(crate) struct Trial<'a> {
     estimator: &'a TorchEstimator,
@@ -81,8 +84,6 @@ impl<'a> Trial<'a> {
         let settings = estimator.options.with(space, &request.configuration).map_err(rejected)?;
         let data = estimator.data();
         let network = self.network(&settings, &size, &data)?;
-        // LibTorch keeps the number for each thread that computes; trials beside this one have theirs.
-        tch::set_num_threads(request.threads.max(1) as i32);
         let recipe = settings.recipe(size.epochs, size.data_fraction, size.resolution, estimator.bfloat16);
         let fresh = Weights::new(
             &network,
@@ -93,8 +94,18 @@ impl<'a> Trial<'a> {
         let mut note = Note { identity: self.identity(), ..Note::default() };
         let weights = fresh.and_then(|fresh| self.inherited(&network, fresh, &mut note)).map_err(failed)?;
         let mut training = Training::new(&network, &data, recipe, weights, request.seed).map_err(failed)?;
+        // LibTorch keeps the number for each thread that computes; trials beside this one have theirs.
+        tch::set_num_threads(self.threads(&training, settings.batch_size) as i32);
         self.take_up(&mut training, &mut note)?;
         self.train(&mut training, &mut note, size.epochs)
+    }
+
+    /// How many threads compute: one for steps so short that threads would spend them waiting for one another.
+    fn threads(&self, training: &Training<'_>, batch_size: usize) -> usize {
+        let rows = batch_size.min(training.data().train().len());
+        let multiplications = training.weights().flat().numel().saturating_mul(rows);
+        let is_short = !training.data().is_images() && multiplications < SHORT_STEP;
+        if is_short { 1 } else { self.request.threads.max(1) }
     }
 
     /// The network that the configuration stands for, at this size.

@@ -3,13 +3,21 @@
 use heirloom_model::Seed;
 use tch::{Device, Kind, Tensor};
 
-use crate::TorchError;
+use crate::{TorchError, TorchErrorKind};
 
 /// Numbers uniform in `[-bound, bound)`, 32-bit, on the CPU.
 pub fn uniform(seed: Seed, bound: f64, shape: &[i64]) -> Result<Tensor, TorchError> {
     let mut rng = seed.rng();
     let n: i64 = shape.iter().product();
-    let numbers: Vec<f32> = (0..n).map(|_| ((2.0 * rng.uniform() - 1.0) * bound) as f32).collect();
+    let mut numbers: Vec<f32> = Vec::new();
+    // The largest tensors of a network that is too large for the machine: no reason to end the process.
+    numbers.try_reserve_exact(n as usize).map_err(|error| TorchError {
+        kind: TorchErrorKind::OutOfMemory,
+        what: "drawing numbers".into(),
+        shapes: vec![shape.to_vec()],
+        message: error.to_string(),
+    })?;
+    numbers.extend((0..n).map(|_| ((2.0 * rng.uniform() - 1.0) * bound) as f32));
     Tensor::f_from_slice(&numbers)
         .and_then(|tensor| tensor.f_reshape(shape))
         .map_err(TorchError::at("drawing numbers"))
