@@ -44,9 +44,14 @@ macro_rules! table {
             /// Channels of the images; grey ones are repeated. By default the data's, else 3.
             #[option(low = 1)]
             pub image_channels: Option<u64>,
-            /// Channels of the convolution in front; by default as published for the architecture's family.
-            #[option(low = 1)]
+            /// Channels of the convolution in front, 0 for none (chains and stages only); by default as published for
+            /// the architecture's family.
             pub stem_channels: Option<u64>,
+            /// Channels of the convolution before the classifier, 0 for none; by default as published.
+            pub head_channels: Option<u64>,
+            /// Cells in all, where normal and reduction cells differ; by default 8.
+            #[option(low = 1)]
+            pub cells: Option<u64>,
             /// Cells in a stage; by default as published for the architecture's family.
             #[option(low = 1)]
             pub cells_per_stage: Option<u64>,
@@ -72,6 +77,8 @@ macro_rules! table {
                     image_size: self.image_size,
                     image_channels: self.image_channels,
                     stem_channels: self.stem_channels,
+                    head_channels: self.head_channels,
+                    cells: self.cells,
                     cells_per_stage: self.cells_per_stage,
                     n_stages: self.n_stages,
                 }
@@ -115,6 +122,8 @@ pub struct Setting {
     pub image_size: Option<u64>,
     pub image_channels: Option<u64>,
     pub stem_channels: Option<u64>,
+    pub head_channels: Option<u64>,
+    pub cells: Option<u64>,
     pub cells_per_stage: Option<u64>,
     pub n_stages: Option<u32>,
 }

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use heirloom_network::{Frame, Head, Network, Shape};
+use heirloom_network::{Frame, Head, Network, Shape, TensorRole, TensorSpec};
+use heirloom_plugin::architecture::ArchitectureSpec;
 use heirloom_plugin::{
     ComponentError, Configuration, Problem, Proxy, ProxyInfo, ProxyNeeds, Seed, Space, tracing,
 };
@@ -44,13 +45,13 @@ impl ScoreProxy {
         problem: &Problem,
         n_threads: usize,
     ) -> Result<Self, ComponentError> {
-        if problem.space.architecture_spec().is_none() {
+        let Some(spec) = problem.space.architecture_spec() else {
             return Err(ComponentError::unsupported(format!(
                 "`{}` scores the network of an architecture, and the space has none; hint: add an `[architecture]` to \
                  the space or leave the proxy out",
                 score.name()
             )));
-        }
+        };
         if score == Score::EpeNas && !rows.has_classes() {
             return Err(ComponentError::unsupported(
                 "`epe-nas` compares classes, and the target is a number; hint: leave the proxy out",
@@ -67,7 +68,9 @@ impl ScoreProxy {
         };
         let head =
             if rows.has_classes() { Head::Classes(rows.n_outputs) } else { Head::Values(rows.n_outputs) };
-        let frame = frame(&setting, score, &rows.shape, head);
+        let full = frame(&setting, &rows.shape, head);
+        let narrow = if score == Score::LinearRegions { narrow_frame(&full, spec) } else { None };
+        let frame = narrow.unwrap_or(full);
         let space = Arc::clone(&problem.space);
         Ok(Self { score, space, setting, rows, frame, device, n_threads })
     }
@@ -76,13 +79,8 @@ impl ScoreProxy {
     pub fn network(&self, configuration: &Configuration) -> Option<Network> {
         let graph = self.space.architecture(configuration)?.ok()?;
         let spec = self.space.architecture_spec()?;
-        match self.frame.network(spec, &graph) {
-            Ok(network) => Some(network),
-            Err(error) => {
-                tracing::debug!(%error, "a configuration has no network");
-                None
-            }
-        }
+        let network = self.frame.network(spec, &graph);
+        network.inspect_err(|error| tracing::debug!(%error, "a configuration has no network")).ok()
     }
 
     /// The mean score of one network over the initialisations; NaN where it cannot be scored.
@@ -106,41 +104,50 @@ impl ScoreProxy {
 }
 
 /// What surrounds the architecture.
-fn frame(setting: &Setting, score: Score, shape: &Shape, head: Head) -> Frame {
+fn frame(setting: &Setting, shape: &Shape, head: Head) -> Frame {
     let size = |value: Option<u64>| value.map(|value| value as usize);
     let mut frame = Frame::new(shape.clone(), head);
     frame.stem_channels = size(setting.stem_channels);
+    frame.head_channels = size(setting.head_channels);
+    frame.cells = size(setting.cells);
     frame.cells_per_stage = size(setting.cells_per_stage);
     if let Some(n_stages) = setting.n_stages {
         frame.n_stages = n_stages as usize;
     }
-    if score == Score::LinearRegions
-        && let [channels, _, _] = shape.0[..]
-    {
-        // A full network puts every input into a region of its own: TE-NAS counts on one of a single channel and
-        // images of a few pixels.
-        let side = 1 << (frame.n_stages.max(1) - 1);
-        frame.input = Shape(vec![channels, side, side]);
-        frame.stem_channels = Some(1);
-        frame.cells_per_stage = frame.cells_per_stage.or(Some(1));
-    }
     frame
+}
+
+/// A frame of a single channel and images that the last stage sees as one pixel: a full network puts every input into
+/// a region of its own. Chen et al. 2021. Only cells have such a frame.
+fn narrow_frame(full: &Frame, spec: &ArchitectureSpec) -> Option<Frame> {
+    let has_cells = matches!(
+        spec,
+        ArchitectureSpec::EdgeCell(_)
+            | ArchitectureSpec::NodeCell(_)
+            | ArchitectureSpec::PairedCells(_)
+            | ArchitectureSpec::Hierarchical(_)
+    );
+    let [channels, _, _] = full.input.0[..] else { return None };
+    let side = 1 << (full.n_stages.max(1) - 1);
+    let mut narrow = full.clone();
+    narrow.input = Shape(vec![channels, side, side]);
+    narrow.stem_channels = Some(1);
+    narrow.cells_per_stage = full.cells_per_stage.or(Some(1));
+    has_cells.then_some(narrow)
 }
 
 /// Standard normal weights, without biases. Lin et al. 2021.
 fn gaussian(network: &Network, seed: Seed) -> Result<Weights, TorchError> {
-    let drawn = |spec: &heirloom_network::TensorSpec| {
+    let drawn = |spec: &TensorSpec| {
         let shape: Vec<i64> = spec.shape.iter().map(|&size| size as i64).collect();
         let kind = (Kind::Float, Device::Cpu);
         let tensor = match spec.role {
-            heirloom_network::TensorRole::Weight => {
+            TensorRole::Weight => {
                 let mut rng = seed.derive(&spec.name, 0).rng();
                 let numbers: Vec<f32> = (0..spec.len()).map(|_| rng.normal() as f32).collect();
                 Tensor::f_from_slice(&numbers).and_then(|tensor| tensor.f_reshape(&shape))
             }
-            heirloom_network::TensorRole::Scale | heirloom_network::TensorRole::RunningVariance => {
-                Tensor::f_ones(&shape, kind)
-            }
+            TensorRole::Scale | TensorRole::RunningVariance => Tensor::f_ones(&shape, kind),
             _ => Tensor::f_zeros(&shape, kind),
         };
         tensor.map_err(TorchError::at("drawing weights"))

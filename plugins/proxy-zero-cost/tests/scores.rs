@@ -1,6 +1,10 @@
 //! The scores beside the same formulas in PyTorch, and what they must be without it.
 
-#![allow(clippy::unwrap_used, reason = "a test says where it failed")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "a test says where it failed, and that it was skipped"
+)]
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -116,7 +120,7 @@ fn scores_are_the_same_twice_and_leave_the_probe_as_it_was() {
     assert_eq!(all(), all());
 }
 
-/// A row of features through linear layers, ln 2 and 3 to be multiplied on the way.
+/// One feature through two linear layers of one weight each, a rectifier between them.
 fn chain(weights: [f32; 2]) -> (Network, Weights) {
     let mut net = NetworkBuilder::new(Shape(vec![1]));
     let linear = Operation::Linear { outputs: 1, bias: false };

@@ -23,7 +23,8 @@ pub(crate) fn correlations(rows: &Tensor) -> Result<Option<Tensor>> {
     let rows = rows.f_to_kind(Kind::Double)?;
     let centred = rows.f_sub(&rows.f_mean_dim(1, true, None)?)?;
     let lengths = centred.f_square()?.f_sum_dim_intlist(1, true, None)?.f_sqrt()?;
-    if !(lengths.f_min()?.f_double_value(&[])? > 0.0) {
+    let shortest = lengths.f_min()?.f_double_value(&[])?;
+    if shortest.is_nan() || shortest <= 0.0 {
         return Ok(None);
     }
     let unit = centred.f_div(&lengths)?;
