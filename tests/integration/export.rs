@@ -1,4 +1,6 @@
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
 
 use heirloom_tests::{Bench, complaint};
 use serde_json::{Value as Json, json};
@@ -78,6 +80,28 @@ fn the_best_trials_network_comes_out_as_files_that_say_what_they_are() {
             "{name}"
         );
     }
+}
+
+#[test]
+fn a_killed_run_gives_its_best_so_far_and_says_that_it_is() {
+    let bench = Bench::new();
+    bench.search_file("cifar10", "random", 1_000_000);
+    let mut search = bench.command(&["search", "cifar10.toml"]);
+    let mut search = search.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let begun = (0..600).any(|_| {
+        std::thread::sleep(Duration::from_millis(100));
+        bench.runs().first().is_some_and(|run| run["n_trials"].as_u64() > Some(20))
+    });
+    search.kill().unwrap();
+    search.wait().unwrap();
+    assert!(begun, "no trials within a minute");
+    let summary = &bench.json(&["show", "cifar10"])["summary"];
+    let best = summary["best"]["trial"].as_u64().unwrap();
+    keep(&bench, summary["run"].as_str().unwrap(), best, [1.0; 4]);
+    let exported = bench.json(&["export", "cifar10", "--best", "--out", "network"]);
+    assert_eq!((&exported["trial"], &exported["is_unfinished"]), (&Json::from(best), &Json::from(true)));
+    let readme = std::fs::read_to_string(bench.path("network/README.txt")).unwrap();
+    assert!(readme.contains(": the best so far, as the run is running."), "{readme}");
 }
 
 #[test]
