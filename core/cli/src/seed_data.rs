@@ -49,6 +49,13 @@ pub(crate) struct Data {
     pub(crate) packages: Vec<String>,
     /// Whether its table comes with the source tree.
     pub(crate) ships: bool,
+    /// What is made in its folder: a recorded table's descriptor, or a data set to search on.
+    #[serde(default = "table")]
+    pub(crate) file: String,
+}
+
+fn table() -> String {
+    "table.toml".into()
 }
 
 /// A package of the Python package index that data is made from.
@@ -98,8 +105,9 @@ mod tests {
         let sources = sources();
         assert!(sources.data.len() >= 3);
         for data in &sources.data {
-            let table = format!("{}/table.toml", data.name);
-            assert!(RECIPES.iter().any(|(file, _)| *file == table), "{table} is not among the recipes");
+            let descriptor = format!("{}/{}", data.name, table());
+            let is_recipe = RECIPES.iter().any(|(file, _)| *file == descriptor);
+            assert_eq!(is_recipe, data.file == table(), "{descriptor}");
             for name in &data.packages {
                 let package = sources.packages.iter().find(|package| package.name == *name).unwrap();
                 assert_eq!(package.sha256.len(), 64, "{name}");

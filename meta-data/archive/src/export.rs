@@ -39,15 +39,36 @@ impl Archive {
     /// see** (an accuracy is an accuracy again), `cost_seconds`, `wall_seconds`, `failure`, `message`, then `metric.NAME` and
     /// `score.PROXY`. A parameter that has the name of another column gets the prefix `parameter.`.
     pub fn export(&self, run: RunId, format: ExportFormat, out: &mut (dyn Write + Send)) -> Result<()> {
-        let columns = self.table(run)?;
-        let failed = |problem: String| ArchiveError::Io { path: "export".into(), problem };
-        match format {
-            ExportFormat::Csv => write_csv(&columns, out).map_err(|error| failed(error.to_string())),
-            ExportFormat::JsonLines => {
-                write_json_lines(&columns, out).map_err(|error| failed(error.to_string()))
+        write(&self.table(run)?, format, out)
+    }
+
+    /// Writes the learning curves of a run's trials, a row a point: `trial`, `step`, `cost_seconds`, the objectives
+    /// in the direction people see.
+    pub fn export_curves(
+        &self,
+        run: RunId,
+        format: ExportFormat,
+        out: &mut (dyn Write + Send),
+    ) -> Result<()> {
+        let objectives = self.header(run)?.objectives;
+        let names = objectives.iter().map(|objective| objective.name.clone());
+        let names = ["trial", "step", "cost_seconds"].map(String::from).into_iter().chain(names);
+        let mut columns: Vec<Column> = names.map(|name| Column { name, cells: Vec::new() }).collect();
+        self.trials(run, &mut |trial| {
+            let curve = trial.result.iter().flatten().flat_map(|outcome| &outcome.curve);
+            for point in curve {
+                let number = |value: f64| value.is_finite().then_some(Value::Float(value));
+                let values = objectives.iter().zip(&point.objectives);
+                let values = values.map(|(objective, value)| number(objective.direction.turn(*value)));
+                let place =
+                    [Some(Value::Int(trial.id.0 as i64)), number(point.step), number(point.cost_seconds)];
+                for (column, cell) in columns.iter_mut().zip(place.into_iter().chain(values)) {
+                    column.cells.push(cell);
+                }
             }
-            ExportFormat::Parquet => write_parquet(&columns, out).map_err(|error| failed(error.to_string())),
-        }
+            Ok(())
+        })?;
+        write(&columns, format, out)
     }
 
     fn table(&self, run: RunId) -> Result<Vec<Column>> {
@@ -193,6 +214,15 @@ impl<'a> Table<'a> {
             column.cells.resize(self.n_rows, None);
         }
         self.columns
+    }
+}
+
+fn write(columns: &[Column], format: ExportFormat, out: &mut (dyn Write + Send)) -> Result<()> {
+    let failed = |problem: String| ArchiveError::Io { path: "export".into(), problem };
+    match format {
+        ExportFormat::Csv => write_csv(columns, out).map_err(|error| failed(error.to_string())),
+        ExportFormat::JsonLines => write_json_lines(columns, out).map_err(|error| failed(error.to_string())),
+        ExportFormat::Parquet => write_parquet(columns, out).map_err(|error| failed(error.to_string())),
     }
 }
 

