@@ -1,6 +1,6 @@
 //! One training, from a request to an outcome.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
@@ -10,12 +10,11 @@ use heirloom_plugin::tracing::{debug, warn};
 use heirloom_plugin::{
     CurvePoint, EvaluationRequest, Failure, FailureKind, Outcome, Reporter, Verdict, json,
 };
-use heirloom_torch_nets::checkpoint::{SavedTraining, read_training, write_training};
+use heirloom_torch_nets::checkpoint::{SavedTraining, TensorsByName, read_training, write_training};
 use heirloom_torch_nets::{
     Data, Initialisation, Interruption, Scores, TorchError, TorchErrorKind, Training, Weights, inherit,
 };
 use serde::{Deserialize, Serialize};
-use tch::Tensor;
 
 use crate::estimator::TorchEstimator;
 use crate::fidelity::Size;
@@ -395,7 +394,7 @@ impl Watch<'_, '_> {
 
 fn restore(
     training: &mut Training<'_>,
-    tensors: &HashMap<String, Tensor>,
+    tensors: &TensorsByName,
     saved: &SavedTraining,
 ) -> Result<(), TorchError> {
     training.restore(saved.progress, saved.n_steps, |name| tensors.get(name))

@@ -59,6 +59,9 @@ fn make_folder(path: &Path) -> Result<(), CheckpointError> {
     })
 }
 
+/// Tensors on the CPU by their names.
+pub type TensorsByName = HashMap<String, Tensor>;
+
 /// Writes named 32-bit tensors as safetensors, with texts beside them.
 pub fn write_tensors<N: AsRef<str>>(
     path: &Path,
@@ -81,9 +84,7 @@ pub fn write_tensors<N: AsRef<str>>(
 /// Reads what [`write_tensors`] wrote: tensors on the CPU by their names, and the texts.
 ///
 /// Errors with [`CheckpointError::Unusable`] when the numbers are not those that were written.
-pub fn read_tensors(
-    path: &Path,
-) -> Result<(HashMap<String, Tensor>, BTreeMap<String, String>), CheckpointError> {
+pub fn read_tensors(path: &Path) -> Result<(TensorsByName, BTreeMap<String, String>), CheckpointError> {
     let texts = safetensors::read_metadata(path)?;
     let named = safetensors::read(path)?;
     if texts.get(DIGEST).is_some_and(|written| *written != digest(&named)) {
@@ -158,7 +159,7 @@ pub fn write_training(path: &Path, training: &Training<'_>, note: Json) -> Resul
 }
 
 /// Reads what [`write_training`] wrote.
-pub fn read_training(path: &Path) -> Result<(HashMap<String, Tensor>, SavedTraining), CheckpointError> {
+pub fn read_training(path: &Path) -> Result<(TensorsByName, SavedTraining), CheckpointError> {
     let (tensors, texts) = read_tensors(path)?;
     let unusable = |problem: String| CheckpointError::Unusable { path: path.into(), problem };
     let text = texts.get(TRAINING).ok_or_else(|| unusable("it holds no training".into()))?;

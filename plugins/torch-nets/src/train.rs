@@ -254,7 +254,7 @@ impl<'a> Training<'a> {
             self.progress.batch += 1;
             self.progress.n_rows += n;
             let is_last = self.progress.batch == n_batches;
-            if looks_always || is_last || self.progress.batch % BATCHES_BETWEEN_LOOKS == 0 {
+            if looks_always || is_last || self.progress.batch.is_multiple_of(BATCHES_BETWEEN_LOOKS) {
                 self.progress.loss_sum +=
                     sum.f_double_value(&[]).map_err(TorchError::at("reading the loss"))?;
                 if !self.progress.loss_sum.is_finite() {
