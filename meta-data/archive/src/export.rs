@@ -54,14 +54,13 @@ impl Archive {
         let names = objectives.iter().map(|objective| objective.name.clone());
         let names = ["trial", "step", "cost_seconds"].map(String::from).into_iter().chain(names);
         let mut columns: Vec<Column> = names.map(|name| Column { name, cells: Vec::new() }).collect();
-        self.trials(run, &mut |trial| {
-            let curve = trial.result.iter().flatten().flat_map(|outcome| &outcome.curve);
-            for point in curve {
+        self.curves(run, &mut |trial, curve| {
+            for point in &curve {
                 let number = |value: f64| value.is_finite().then_some(Value::Float(value));
                 let values = objectives.iter().zip(&point.objectives);
                 let values = values.map(|(objective, value)| number(objective.direction.turn(*value)));
                 let place =
-                    [Some(Value::Int(trial.id.0 as i64)), number(point.step), number(point.cost_seconds)];
+                    [Some(Value::Int(trial.0 as i64)), number(point.step), number(point.cost_seconds)];
                 for (column, cell) in columns.iter_mut().zip(place.into_iter().chain(values)) {
                     column.cells.push(cell);
                 }
@@ -317,7 +316,7 @@ fn write_parquet(columns: &[Column], out: &mut (dyn Write + Send)) -> parquet::e
 
 #[cfg(test)]
 mod tests {
-    use heirloom_model::{Event, Failure, Recorder, TrialId};
+    use heirloom_model::{CurvePoint, Event, Failure, Recorder, TrialId};
     use parquet::file::reader::{FileReader, SerializedFileReader};
 
     use super::*;
@@ -343,6 +342,23 @@ mod tests {
         let mut out = Vec::new();
         archive.export(run, format, &mut out).unwrap();
         out
+    }
+
+    #[test]
+    fn curves_have_a_row_a_point() {
+        let folder = tempfile::tempdir().unwrap();
+        let archive = Archive::create(&folder.path().join("archive")).unwrap();
+        let (run, mut recorder) = archive.begin_run(&sample_header("t")).unwrap();
+        let mut events = sample_events(0);
+        if let Event::Finished { result: Ok(outcome), .. } = &mut events[2] {
+            let point = |step: f64| CurvePoint { step, objectives: vec![-step / 10.0], cost_seconds: step };
+            outcome.curve = vec![point(1.0), point(2.0)];
+        }
+        recorder.record(&events).unwrap();
+        let mut out = Vec::new();
+        archive.export_curves(run, ExportFormat::Csv, &mut out).unwrap();
+        let expected = "trial,step,cost_seconds,val_acc\n0,1,1,0.1\n0,2,2,0.2\n";
+        assert_eq!(String::from_utf8(out).unwrap(), expected);
     }
 
     #[test]

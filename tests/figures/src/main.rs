@@ -16,6 +16,7 @@ mod warm_nb201;
 mod warm_openml;
 mod warm_peers;
 mod warm_play;
+mod warm_tabular;
 
 use std::process::ExitCode;
 
@@ -43,6 +44,7 @@ const FAMILIES: &[(&str, Measure)] = &[
     ("warm.nb201.", warm_nb201::measure),
     ("warm.graph.", warm_graph::measure),
     ("warm.openml.", warm_openml::measure),
+    ("warm.tabular.", warm_tabular::measure),
     ("speed.engine.", speed_engine::measure),
     ("speed.archive.", speed_archive::measure),
     ("speed.plugin.", speed_plugin::measure),
