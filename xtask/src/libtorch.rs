@@ -49,6 +49,16 @@ impl Packages {
         Ok(packages)
     }
 
+    /// Whether nothing is left out.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.left_out.is_none()
+    }
+
+    /// Whether LibTorch is there, and no crate is left out.
+    pub(crate) fn have_libtorch(&self) -> bool {
+        self.left_out.is_none()
+    }
+
     /// Says what is left out: before a task and, as much is printed in between, after it.
     pub(crate) fn warn(&self) {
         if let Some(left_out) = &self.left_out {

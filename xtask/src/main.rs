@@ -8,6 +8,7 @@
 mod demo;
 mod figures;
 mod libtorch;
+mod peers;
 mod test;
 
 use std::path::{Path, PathBuf};
@@ -24,7 +25,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Task {
-    /// Run the main job: fill an archive with past runs, then search a new task warm and cold
+    /// Run the main job: search a new data set from an archive of past trainings, warm and cold, with real trainings
     Demo(demo::Arguments),
     /// Build everything and pass every test
     Test,
@@ -73,11 +74,11 @@ pub(crate) fn cargo(arguments: &[&str]) -> Command {
     command
 }
 
-/// Builds the program and its plugins; returns the program's path.
-pub(crate) fn build_product() -> Outcome<PathBuf> {
-    let mut build = cargo(&["build"]);
-    call("building the program and its plugins", build.args(libtorch::Packages::available()?.arguments))?;
-    Ok(target_dir().join("debug").join("heirloom"))
+/// Builds the program and its plugins; returns the program's path, and what could be built.
+pub(crate) fn build_product() -> Outcome<(PathBuf, libtorch::Packages)> {
+    let packages = libtorch::Packages::available()?;
+    call("building the program and its plugins", cargo(&["build"]).args(&packages.arguments))?;
+    Ok((target_dir().join("debug").join("heirloom"), packages))
 }
 
 /// Runs a command with its output shown; `what` says what it is for.
