@@ -1,12 +1,12 @@
 //! `cargo xtask figures`: the published figures, measured from the product itself.
 
-use std::path::PathBuf;
 use std::process::Command;
 
-use crate::{Outcome, build_product, call, cargo, target_dir};
+use crate::libtorch::Packages;
+use crate::{Outcome, call, cargo, peers, root, target_dir};
 
-/// The peers that figures are measured beside, pinned.
-const PEERS: &[&str] = &["optuna==5.0.0"];
+/// Beginnings of the figures that need LibTorch: a program of their own measures them.
+const TORCH_FAMILIES: &[&str] = &["torch.", "inherit.", "proxy."];
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
@@ -19,27 +19,34 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Outcome {
-    build_product()?;
-    call("building the figures' program", &mut cargo(&["build", "--package", "heirloom-figures"]))?;
-    let mut command = Command::new(target_dir().join("debug").join("heirloom-figures"));
-    command.current_dir(crate::root()).arg(&arguments.prefix).env("HEIRLOOM_PEERS_PYTHON", peers_python()?);
-    if arguments.json {
-        command.arg("--json");
+    let prefix = arguments.prefix.as_str();
+    let packages = Packages::available()?;
+    call("building the program, its plugins and the figures", cargo(&["build"]).args(&packages.arguments))?;
+    let is_torch = TORCH_FAMILIES.iter().any(|family| prefix.starts_with(family));
+    let may_be_torch = TORCH_FAMILIES.iter().any(|family| family.starts_with(prefix)) || is_torch;
+    let with_torch = may_be_torch && packages.have_libtorch();
+    if is_torch && !with_torch {
+        return Err(format!("`{prefix}` needs LibTorch; hint: see the warning above"));
     }
-    call("figures", &mut command)
-}
-
-/// A private Python environment with the peers in it, made once.
-fn peers_python() -> Outcome<PathBuf> {
-    let folder = target_dir().join("peers");
-    let python = folder.join("bin/python");
-    let stamp = folder.join("installed.txt");
-    if std::fs::read_to_string(&stamp).is_ok_and(|installed| installed == PEERS.join("\n")) {
-        return Ok(python);
+    let python = peers::python(with_torch);
+    let mut headless = false;
+    for (program, wanted) in [("heirloom-figures", !is_torch), ("heirloom-torch-figures", with_torch)] {
+        if !wanted {
+            continue;
+        }
+        let mut command = Command::new(target_dir().join("debug").join(program));
+        command.current_dir(root()).arg(prefix);
+        if let Some(python) = &python {
+            command.env(peers::VARIABLE, python);
+        }
+        if arguments.json {
+            command.arg("--json");
+        }
+        if std::mem::replace(&mut headless, true) {
+            command.arg("--headless");
+        }
+        call("figures", &mut command)?;
     }
-    call("the peers' environment", Command::new("python3").args(["-m", "venv"]).arg(&folder))?;
-    call("installing peers", Command::new(&python).args(["-m", "pip", "install", "--quiet"]).args(PEERS))?;
-    std::fs::write(&stamp, PEERS.join("\n"))
-        .map_err(|error| format!("`{}` cannot be written: {error}", stamp.display()))?;
-    Ok(python)
+    packages.warn();
+    Ok(())
 }

@@ -3,11 +3,18 @@
 use std::process::{Command, Stdio};
 
 use crate::libtorch::Packages;
-use crate::{Outcome, call, cargo, root, target_dir};
+use crate::{Outcome, call, cargo, peers, root, target_dir};
 
 pub(crate) fn run() -> Outcome {
     let packages = Packages::available()?;
-    let step = |what: &str, arguments: &[&str]| call(what, cargo(arguments).args(&packages.arguments));
+    let python = peers::python(packages.have_libtorch());
+    let step = |what: &str, arguments: &[&str]| {
+        let mut command = cargo(arguments);
+        if let Some(python) = &python {
+            command.env(peers::VARIABLE, python);
+        }
+        call(what, command.args(&packages.arguments))
+    };
     // Tests load plugins as users do: as libraries in the target folder.
     step("building the program and its plugins", &["build"])?;
     if has_nextest() {
