@@ -1,5 +1,7 @@
 //! What halving is worth, and what its base sees.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests panic as tests do")]
+
 use std::sync::{Arc, Mutex};
 
 use heirloom_plugin::{

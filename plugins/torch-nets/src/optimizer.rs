@@ -44,7 +44,7 @@ impl Rule {
     /// Names of what is remembered from step to step, one flat tensor each.
     fn slots(self) -> &'static [&'static str] {
         match self {
-            Self::Sgd { momentum, .. } if momentum == 0.0 => &[],
+            Self::Sgd { momentum: 0.0, .. } => &[],
             Self::Sgd { .. } => &["momentum"],
             Self::Adam { .. } | Self::AdamW { .. } => &["first_moment", "second_moment"],
         }

@@ -1,5 +1,7 @@
 //! The forward pass on networks small enough to reckon by hand.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests panic as tests do")]
+
 use heirloom_model::Seed;
 use heirloom_network::{Activation, Network, NetworkBuilder, Operation, Shape};
 use heirloom_torch_nets::{Initialisation, Mode, Weights, forward};

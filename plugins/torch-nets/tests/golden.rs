@@ -1,5 +1,7 @@
 //! Layers, optimizers and schedules beside PyTorch's numbers (`golden/make.py`).
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests panic as tests do")]
+
 use heirloom_model::Seed;
 use heirloom_network::Network;
 use heirloom_torch_nets::{Loss, Mode, Optimizer, Rule, Schedule, Weights, forward};
