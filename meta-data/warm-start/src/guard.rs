@@ -37,8 +37,8 @@ pub(crate) struct Guard {
 
 impl Guard {
     /// Takes each past task for the new one in turn and chooses the boldness of the best cautious chance: the mean
-    /// over tasks less the standard deviation between them, so that it would have helped on an unlucky task too.
-    /// Cold draws are among the choices and never vary: where past tasks mislead about one another, they win.
+    /// over tasks less three standard errors. Cold draws are among the choices and never vary: where past tasks
+    /// mislead about one another, or are too few to tell, they win.
     pub(crate) fn new(landscape: &Landscape, tasks: &[PastTask], weights: &[f64]) -> Self {
         let mut checked: Vec<usize> = (0..landscape.n_tasks()).collect();
         checked.sort_by(|&a, &b| weights[b].total_cmp(&weights[a]));
@@ -130,12 +130,13 @@ impl Foretold {
     }
 }
 
-/// Mean less standard deviation, of two or more: what about five tasks in six exceed.
+/// The mean less three standard errors: how sure the archive can be of it grows with its tasks.
 fn cautious(values: impl Iterator<Item = f64>) -> f64 {
     let values: Vec<f64> = values.collect();
     let n = values.len() as f64;
     let mean = values.iter().sum::<f64>() / n;
-    mean - (values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / (n - 1.0)).sqrt()
+    let deviation = (values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / (n - 1.0)).sqrt();
+    mean - 3.0 * deviation / n.sqrt()
 }
 
 /// Pearson's correlation; 0 where one side is constant.

@@ -92,7 +92,9 @@ pub(crate) fn measure(_prefix: &str) -> Result<Vec<Row>, String> {
     // The table that the warm start serves worst, with its own interval: harm is where its upper end is below 0.
     let worst = measured
         .iter()
-        .map(|target| Row::from_samples("warm.tabular.worst.40", "balanced accuracy, warm − cold", &target.gains[1]))
+        .map(|target| {
+            Row::from_samples("warm.tabular.worst.40", "balanced accuracy, warm − cold", &target.gains[1])
+        })
         .min_by(|a, b| a.high.total_cmp(&b.high));
     Ok([to_cold].into_iter().chain(CHECKPOINTS.iter().enumerate().map(gain)).chain(worst).collect())
 }
@@ -111,15 +113,16 @@ impl Target {
         recorded: &[Recorded],
         target: usize,
     ) -> Result<Self, String> {
-        let past = recorded.iter().filter(|other| other.family != recorded[target].family).map(|other| PastTask {
-            key: other.key.clone(),
-            name: other.key.clone(),
-            meta_features: other.meta_features.clone(),
-            configurations: configurations.to_vec(),
-            objectives: other.values.iter().map(|value| value.map(|value| -value)).collect(),
-            n_evaluations: configurations.len(),
-        });
-        let options = Options { mode: Mode::Replace, n_initial: Options::default().n_initial };
+        let past =
+            recorded.iter().filter(|other| other.family != recorded[target].family).map(|other| PastTask {
+                key: other.key.clone(),
+                name: other.key.clone(),
+                meta_features: other.meta_features.clone(),
+                configurations: configurations.to_vec(),
+                objectives: other.values.iter().map(|value| value.map(|value| -value)).collect(),
+                n_evaluations: configurations.len(),
+            });
+        let options = Options { mode: Mode::Seed, n_initial: Options::default().n_initial };
         let knowledge =
             Knowledge::new(problem, recorded[target].meta_features.clone(), past.collect(), options)
                 .map_err(|error| error.to_string())?;
