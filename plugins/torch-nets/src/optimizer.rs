@@ -57,6 +57,9 @@ pub struct Optimizer {
     rule: Rule,
     weight_decay: f64,
     slots: Vec<Tensor>,
+    /// Room for two flat tensors. Fresh memory for each step would cost several times the step's arithmetic: it goes
+    /// back to the system, and comes again page by page.
+    room: [Tensor; 2],
     n_steps: u64,
 }
 
@@ -65,7 +68,8 @@ impl Optimizer {
     pub fn new(rule: Rule, weight_decay: f64, weights: &Weights) -> Result<Self, TorchError> {
         let zeros = |_: &&str| weights.flat().f_zeros_like().map_err(TorchError::at("making an optimizer"));
         let slots = rule.slots().iter().map(zeros).collect::<Result<_, _>>()?;
-        Ok(Self { rule, weight_decay, slots, n_steps: 0 })
+        let room = [zeros(&"gradient")?, zeros(&"term")?];
+        Ok(Self { rule, weight_decay, slots, room, n_steps: 0 })
     }
 
     /// How many steps were made.
@@ -106,70 +110,62 @@ impl Optimizer {
         learning_rate: f64,
     ) -> Result<(), TorchError> {
         no_grad(|| {
-            let gradient = flat_gradient(weights, gradients)?;
-            self.step_flat(&mut weights.flat().shallow_clone(), gradient, learning_rate)
+            join_gradients(&self.room[0], weights, gradients)?;
+            self.step_flat(&mut weights.flat().shallow_clone(), learning_rate)
         })
         .map_err(TorchError::at("an optimizer's step"))
     }
 
-    fn step_flat(&mut self, flat: &mut Tensor, gradient: Tensor, rate: f64) -> Result<(), TchError> {
+    /// A step of `flat` against the gradient in the first room.
+    fn step_flat(&mut self, flat: &mut Tensor, rate: f64) -> Result<(), TchError> {
         self.n_steps += 1;
         let decay = self.weight_decay;
-        let decayed = |gradient: Tensor, flat: &Tensor| match decay {
-            0.0 => Ok(gradient),
-            _ => flat.f_mul_scalar(decay)?.f_add(&gradient),
-        };
+        let [gradient, term] = &mut self.room;
+        match self.rule {
+            _ if decay == 0.0 => {}
+            Rule::AdamW { .. } => drop(flat.f_mul_scalar_(1.0 - rate * decay)?),
+            Rule::Sgd { .. } | Rule::Adam { .. } => {
+                drop(gradient.f_add_(&flat.f_mul_scalar_out(term, decay)?)?);
+            }
+        }
         match self.rule {
             Rule::Sgd { momentum, nesterov } => {
-                let mut gradient = decayed(gradient, flat)?;
-                if let [velocity] = &mut self.slots[..] {
-                    let _ = velocity.f_mul_scalar_(momentum)?.f_add_(&gradient)?;
-                    gradient = match nesterov {
-                        true => velocity.f_mul_scalar(momentum)?.f_add(&gradient)?,
-                        false => velocity.shallow_clone(),
-                    };
-                }
-                let _ = flat.f_sub_(&gradient.f_mul_scalar(rate)?)?;
+                let step = match &mut self.slots[..] {
+                    [velocity] => {
+                        let _ = velocity.f_mul_scalar_(momentum)?.f_add_(gradient)?;
+                        let ahead =
+                            velocity.f_mul_scalar_out(term, if nesterov { momentum } else { rate })?;
+                        if nesterov { gradient.f_add_(&ahead)?.f_mul_scalar_(rate)? } else { ahead }
+                    }
+                    _ => gradient.f_mul_scalar_(rate)?,
+                };
+                let _ = flat.f_sub_(&step)?;
             }
-            Rule::Adam { beta1, beta2, epsilon } => {
-                let gradient = decayed(gradient, flat)?;
-                self.adam(flat, &gradient, rate, [beta1, beta2, epsilon])?;
-            }
-            Rule::AdamW { beta1, beta2, epsilon } => {
-                let _ = flat.f_mul_scalar_(1.0 - rate * decay)?;
-                self.adam(flat, &gradient, rate, [beta1, beta2, epsilon])?;
+            Rule::Adam { beta1, beta2, epsilon } | Rule::AdamW { beta1, beta2, epsilon } => {
+                let [first, second] = &mut self.slots[..] else { unreachable!("Adam has two moments") };
+                let steps = self.n_steps as f64;
+                let (bias1, bias2) = (1.0 - beta1.powf(steps), (1.0 - beta2.powf(steps)).sqrt());
+                let _ = first.f_lerp_(gradient, 1.0 - beta1)?;
+                let _ = second.f_lerp_(&gradient.f_square_()?, 1.0 - beta2)?;
+                // m / bias1 / (√v / bias2 + ε), with one pass less.
+                let root = second.f_sqrt_out(gradient)?.f_add_scalar_(epsilon * bias2)?;
+                let mut step = first.f_div_out(term, &root)?;
+                let _ = flat.f_sub_(&step.f_mul_scalar_(rate * bias2 / bias1)?)?;
             }
         }
         Ok(())
     }
-
-    fn adam(
-        &mut self,
-        flat: &mut Tensor,
-        gradient: &Tensor,
-        rate: f64,
-        [beta1, beta2, epsilon]: [f64; 3],
-    ) -> Result<(), TchError> {
-        let [first, second] = &mut self.slots[..] else { unreachable!("Adam has two moments") };
-        let steps = self.n_steps as f64;
-        let (bias1, bias2) = (1.0 - beta1.powf(steps), 1.0 - beta2.powf(steps));
-        let _ = first.f_lerp_(gradient, 1.0 - beta1)?;
-        let mut squares = gradient.f_square()?;
-        let _ = second.f_mul_scalar_(beta2)?.f_add_(&squares.f_mul_scalar_(1.0 - beta2)?)?;
-        let mut root = second.f_sqrt()?;
-        let _ = root.f_div_scalar_(bias2.sqrt())?.f_add_scalar_(epsilon)?;
-        let mut step = first.f_div(&root)?;
-        let _ = flat.f_sub_(&step.f_mul_scalar_(rate / bias1)?)?;
-        Ok(())
-    }
 }
 
-/// The gradients one after another, as the parameters are.
-fn flat_gradient(weights: &Weights, gradients: &[Tensor]) -> Result<Tensor, TchError> {
+/// Writes the gradients one after another, as the parameters are, to `to`.
+fn join_gradients(to: &Tensor, weights: &Weights, gradients: &[Tensor]) -> Result<(), TchError> {
     let rows = weights.parameters().zip(gradients).map(|(parameter, gradient)| match gradient.defined() {
         true => gradient.f_flatten(0, -1),
         false => parameter.f_zeros_like()?.f_flatten(0, -1),
     });
     let rows = rows.collect::<Result<Vec<_>, _>>()?;
-    if rows.is_empty() { weights.flat().f_zeros_like() } else { Tensor::f_cat(&rows, 0) }
+    if !rows.is_empty() {
+        let _ = Tensor::f_cat_out(to, &rows, 0)?;
+    }
+    Ok(())
 }
