@@ -3,12 +3,13 @@
     python proxies.py CELL [--threads 1] [--batch 64] [--size 32] [--classes 10] [--seconds 5] [--score synflow ...]
 
 CELL is the benchmark's string, such as `|nor_conv_3x3~0|+|none~0|skip_connect~1|+|none~0|none~1|nor_conv_3x3~2|`. Prints one
-JSON object: scores a second by name.
+JSON object: scores a second by name. With `--serve` it answers each line `SCORE N` with the seconds that N scores take.
 """
 
 import argparse
 import json
 import math
+import sys
 import time
 
 import torch
@@ -135,18 +136,30 @@ def main():
     parser.add_argument("--classes", type=int, default=10)
     parser.add_argument("--seconds", type=float, default=5.0)
     parser.add_argument("--score", nargs="*", choices=list(SCORES), default=list(SCORES))
+    parser.add_argument("--serve", action="store_true")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     torch.manual_seed(0)
     x = torch.randn(arguments.batch, 3, arguments.size, arguments.size)
     y = torch.randint(arguments.classes, (arguments.batch,))
+
+    def seconds(name, n):
+        start = time.perf_counter()
+        for _ in range(n):
+            SCORES[name](network(arguments.cell, arguments.classes), x, y)
+        return time.perf_counter() - start
+
+    if arguments.serve:
+        for line in sys.stdin:
+            name, n = line.split()
+            print(seconds(name, int(n)), flush=True)
+        return
     rates = {}
     for name in arguments.score:
-        once = lambda: SCORES[name](network(arguments.cell, arguments.classes), x, y)
-        once()
+        seconds(name, 1)
         count, start = 0, time.perf_counter()
         while time.perf_counter() - start < arguments.seconds:
-            once()
+            seconds(name, 1)
             count += 1
         rates[name] = count / (time.perf_counter() - start)
     print(json.dumps(rates))

@@ -1,4 +1,4 @@
-//! Measures the figures that need LibTorch: `cargo xtask figures torch.` and `inherit.`.
+//! Measures the figures that need LibTorch: `cargo xtask figures torch.`, `inherit.` and `proxy.`.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program that prints a table")]
 
@@ -8,6 +8,7 @@ mod median;
 mod networks;
 mod overhead;
 mod peer;
+mod proxy;
 mod search;
 mod throughput;
 mod trainer;
@@ -23,6 +24,7 @@ const FAMILIES: &[(&str, Measure)] = &[
     ("torch.overhead", overhead::measure),
     ("torch.accuracy", accuracy::measure),
     ("inherit.", inherit::measure),
+    ("proxy.", proxy::measure),
 ];
 
 fn main() -> ExitCode {

@@ -53,10 +53,11 @@ impl Job {
 /// Four layers of 256 units on 64 features.
 fn perceptron() -> Result<Network, String> {
     let space = space(json!({
-        "kind": "shaped-mlp", "n_layers": [4, 4], "max_units": [256, 256], "shapes": ["brick"],
+        "kind": "shaped-mlp", "n_layers": [1, 4], "max_units": [256, 256], "shapes": ["brick"],
         "activations": ["relu"], "batch_norm": [false], "use_dropout": [false], "residual": [false],
     }))?;
-    let configuration = space.from_named(&BTreeMap::new()).map_err(text)?;
+    let configuration =
+        space.from_named(&BTreeMap::from([("n_layers".to_owned(), Value::Int(4))])).map_err(text)?;
     lowered(&space, &configuration, Shape(vec![64]))
 }
 

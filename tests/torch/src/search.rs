@@ -33,8 +33,7 @@ impl Task {
         let host = PluginHost::open(&PluginHost::default_search_paths(), HostOptions::default());
         let space = Arc::new(space);
         let estimator = host.estimator("torch", options, Isolation::None, Some(&space)).map_err(text)?;
-        let mut info = estimator.info();
-        info.objectives.truncate(1);
+        let info = estimator.info();
         let problem = Problem { space, fidelities: info.fidelities, objectives: info.objectives };
         Ok(Self { host, estimator, problem })
     }
