@@ -25,8 +25,9 @@ use crate::options::{Keep, Options};
 /// Between two looks at the memory.
 const MEMORY_TICK: Duration = Duration::from_millis(50);
 
-/// Multiplications of a forward pass below which one thread is faster than two: half a millisecond's work.
-const SHORT_STEP: usize = 4_000_000;
+/// Multiply-adds of a step, forward and backward, below which one thread is as fast as two: half a millisecond's work.
+/// Where other programs take the cores too, two are many times slower then.
+const SHORT_STEP: usize = 12_000_000;
 
 /// A training on its way.
 pub(crate) struct Trial<'a> {
@@ -102,9 +103,9 @@ impl<'a> Trial<'a> {
     /// How many threads compute: one for steps so short that threads would spend them waiting for one another.
     fn threads(&self, training: &Training<'_>, batch_size: usize) -> usize {
         let rows = batch_size.min(training.data().train().len());
-        let multiplications = training.weights().flat().numel().saturating_mul(rows);
-        let is_short = !training.data().is_images() && multiplications < SHORT_STEP;
-        if is_short { 1 } else { self.request.threads.max(1) }
+        // Backward computes the gradients of inputs and of weights: twice the forward pass.
+        let n_multiply_adds = 3 * training.network().n_multiply_adds().saturating_mul(rows);
+        if n_multiply_adds < SHORT_STEP { 1 } else { self.request.threads.max(1) }
     }
 
     /// The network that the configuration stands for, at this size.
