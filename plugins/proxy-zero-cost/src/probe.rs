@@ -103,6 +103,12 @@ impl Probe {
         Ok(Self { network: self.network.clone(), specs: self.specs.clone(), tensors })
     }
 
+    /// The same network with its tensors as constants: a pass remembers less when no gradients by weights are wanted.
+    pub(crate) fn frozen(&self) -> Self {
+        let tensors = self.tensors.iter().map(Tensor::detach).collect();
+        Self { network: self.network.clone(), specs: self.specs.clone(), tensors }
+    }
+
     /// The network in double precision, without normalisations, and every weight's magnitude for the weight.
     pub(crate) fn linearised(&self) -> Result<Self> {
         let normalises = |operation: &Operation| matches!(operation, Operation::BatchNorm { .. });
@@ -130,12 +136,22 @@ fn bypassed(network: &Network, passed: impl Fn(&Operation) -> bool) -> Network {
     builder.finish(network.output(), network.auxiliary())
 }
 
-/// The gradients of the number `of` by `tensors`, `None` for a tensor that it does not depend on. With `twice` they
-/// can be differentiated again, and in any case `of` can.
-pub(crate) fn gradients(of: &Tensor, by: &[&Tensor], twice: bool) -> Result<Vec<Option<Tensor>>> {
+/// What becomes of the graph that gradients are taken through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Graph {
+    /// It gives its memory back on the way.
+    Spent,
+    /// More gradients can be taken through it.
+    Kept,
+    /// So too, and the gradients can be differentiated themselves.
+    Extended,
+}
+
+/// The gradients of the number `of` by `tensors`, `None` for a tensor that it does not depend on.
+pub(crate) fn gradients(of: &Tensor, by: &[&Tensor], graph: Graph) -> Result<Vec<Option<Tensor>>> {
     if !of.requires_grad() {
         return Ok(by.iter().map(|_| None).collect());
     }
-    let gradients = Tensor::f_run_backward(&[of], by, true, twice)?;
+    let gradients = Tensor::f_run_backward(&[of], by, graph != Graph::Spent, graph == Graph::Extended)?;
     Ok(gradients.into_iter().map(|gradient| gradient.defined().then_some(gradient)).collect())
 }

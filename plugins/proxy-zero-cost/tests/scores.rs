@@ -6,7 +6,7 @@
     reason = "a test says where it failed, and that it was skipped"
 )]
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use heirloom_network::{Activation, Network, NetworkBuilder, Operation, Shape};
@@ -64,18 +64,12 @@ fn numbers(tensor: &Tensor) -> Vec<f32> {
 
 /// What the Python script says of the same network, weights and sample; `None` where there is no PyTorch.
 fn in_python(network: &Network, weights: &Weights, sample: &Sample) -> Option<Json> {
-    let libtorch = std::env::var_os("LIBTORCH").map(PathBuf::from);
-    let beside = libtorch.and_then(|folder| folder.canonicalize().ok()?.parent().map(Path::to_owned));
-    let own = std::env::var_os("PYTHONPATH");
-    let paths = beside.into_iter().chain(own.iter().flat_map(std::env::split_paths));
-    let path = std::env::join_paths(paths).unwrap();
-    let python = || {
-        let mut command = Command::new("python3");
-        command.env("PYTHONPATH", &path);
-        command
+    let python = || match std::env::var_os("HEIRLOOM_PEERS_PYTHON") {
+        Some(peers) => Command::new(peers),
+        None => Command::new("python3"),
     };
     if !python().args(["-c", "import torch"]).output().is_ok_and(|output| output.status.success()) {
-        eprintln!("skipped: python3 cannot import torch");
+        eprintln!("skipped: no Python with torch; hint: `cargo xtask test` makes one");
         return None;
     }
     let folder = tempfile::tempdir().unwrap();

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use tch::Tensor;
 
 use super::kernel::{correlations, eigenvalues};
-use crate::probe::{Result, gradients};
+use crate::probe::{Graph, Result, gradients};
 use crate::sample::Targets;
 use crate::{Probe, Sample};
 
@@ -18,8 +18,8 @@ const MANY_CLASSES: usize = 100;
 /// The correlations of each pair of inputs' Jacobians, `[n, n]`; `None` where a Jacobian is constant.
 fn jacobian_correlations(probe: &Probe, sample: &Sample) -> Result<Option<Tensor>> {
     let inputs = sample.inputs.detach().f_set_requires_grad(true)?;
-    let output = probe.run(&inputs)?.f_sum(None)?;
-    match gradients(&output, &[&inputs], false)?.pop().flatten() {
+    let output = probe.frozen().run(&inputs)?.f_sum(None)?;
+    match gradients(&output, &[&inputs], Graph::Spent)?.pop().flatten() {
         Some(jacobian) => correlations(&jacobian.f_flatten(1, -1)?),
         None => Ok(None),
     }

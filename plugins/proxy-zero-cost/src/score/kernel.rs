@@ -2,7 +2,7 @@
 
 use tch::{Kind, Tensor};
 
-use crate::probe::{Result, gradients};
+use crate::probe::{Graph, Result, gradients};
 use crate::{Probe, Sample};
 
 /// The eigenvalues of a symmetric matrix `[n, n]`, ascending, `[n]`.
@@ -37,7 +37,7 @@ pub(super) fn ntk(probe: &Probe, sample: &Sample) -> Result<f64> {
     let parameters = probe.parameters();
     let mut rows = Vec::new();
     for place in 0..sample.len() {
-        let by = gradients(&output.f_select(0, place)?, &parameters, false)?;
+        let by = gradients(&output.f_select(0, place)?, &parameters, Graph::Kept)?;
         let row = by.iter().flatten().map(|gradient| gradient.f_flatten(0, -1));
         let row = row.collect::<std::result::Result<Vec<_>, _>>()?;
         if row.is_empty() {

@@ -4,7 +4,7 @@
 use heirloom_network::Operation;
 use tch::{Device, Kind, Tensor};
 
-use crate::probe::{Result, gradients};
+use crate::probe::{Graph, Result, gradients};
 use crate::{Probe, Sample};
 
 /// The sum over layers of a number that `worth` makes of a layer's weights and their gradient.
@@ -15,7 +15,7 @@ fn sum(
 ) -> Result<f64> {
     let loss = sample.loss(&probe.run(&sample.inputs)?)?;
     let kernels = probe.kernels();
-    total(&kernels, &gradients(&loss, &kernels, false)?, worth)
+    total(&kernels, &gradients(&loss, &kernels, Graph::Spent)?, worth)
 }
 
 fn total(
@@ -58,7 +58,7 @@ pub(super) fn grasp(probe: &Probe, sample: &Sample) -> Result<f64> {
     let loss = sample.loss(&probe.run(&sample.inputs)?)?;
     let kernels = probe.kernels();
     let mut product: Option<Tensor> = None;
-    for gradient in gradients(&loss, &kernels, true)?.iter().flatten() {
+    for gradient in gradients(&loss, &kernels, Graph::Extended)?.iter().flatten() {
         let own = gradient.f_mul(&gradient.detach())?.f_sum(None)?;
         product = Some(match product {
             Some(product) => product.f_add(&own)?,
@@ -66,7 +66,7 @@ pub(super) fn grasp(probe: &Probe, sample: &Sample) -> Result<f64> {
         });
     }
     let Some(product) = product else { return Ok(f64::NAN) };
-    let curved = gradients(&product, &kernels, false)?;
+    let curved = gradients(&product, &kernels, Graph::Spent)?;
     Ok(-total(&kernels, &curved, |kernel, curved| kernel.f_mul(curved)?.f_sum(Kind::Double))?)
 }
 
@@ -82,7 +82,7 @@ pub(super) fn fisher(probe: &Probe, sample: &Sample) -> Result<f64> {
     let loss = sample.loss(&output)?;
     let results: Vec<&Tensor> = results.iter().collect();
     let mut total = 0.0;
-    let by = gradients(&loss, &results, false)?;
+    let by = gradients(&loss, &results, Graph::Spent)?;
     for ((result, gradient), kernel) in results.iter().zip(by).zip(probe.kernels()) {
         let Some(gradient) = gradient else { continue };
         let product = result.detach().f_mul(&gradient)?;
@@ -106,7 +106,7 @@ pub(super) fn synflow(probe: &Probe) -> Result<f64> {
     let mut shape = vec![1];
     shape.extend(probe.network().input_shape().0.iter().map(|&size| size as i64));
     let output = probe.run(&Tensor::f_ones(&shape, (Kind::Double, device))?)?.f_sum(None)?;
-    let by = gradients(&output, &kernels, false)?;
+    let by = gradients(&output, &kernels, Graph::Spent)?;
     let flow = total(&kernels, &by, |kernel, gradient| kernel.f_mul(gradient)?.f_abs()?.f_sum(None))?;
     Ok(flow.max(f64::MIN_POSITIVE).ln())
 }
@@ -117,7 +117,7 @@ pub(super) fn zico(probe: &Probe, sample: &Sample) -> Result<f64> {
     let kernels = probe.kernels();
     let of_half = |start| -> Result<Vec<Option<Tensor>>> {
         let part = sample.part(start, half)?;
-        gradients(&part.loss(&probe.run(&part.inputs)?)?, &kernels, false)
+        gradients(&part.loss(&probe.run(&part.inputs)?)?, &kernels, Graph::Spent)
     };
     let mut score = 0.0;
     for pair in of_half(0)?.into_iter().zip(of_half(half)?) {
