@@ -88,5 +88,10 @@ fn search(seed: u64, files: Option<PathBuf>) -> Result<(f64, usize), String> {
     let budget = Budget { cost_seconds: Some(SECONDS), ..Budget::default() };
     let evolution = json!({ "population": 5, "tournament": 3 });
     task.search(("evolution", &evolution), seed, budget, files, &mut watch)?;
-    Ok((best, n_trials))
+    match n_trials {
+        0 => Err(format!(
+            "no training ended within {SECONDS} seconds; hint: measure on a machine that is free"
+        )),
+        _ => Ok((best, n_trials)),
+    }
 }
