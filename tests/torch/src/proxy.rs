@@ -239,7 +239,7 @@ fn measure_ranks(prefix: &str) -> Result<Vec<Row>, String> {
         let name = score.name();
         let is_recorded = column.is_some() && wanted(&format!("proxy.recorded.{name}"));
         let is_ranked = wanted(&format!("proxy.accuracy.{name}"));
-        if !is_recorded && !is_ranked && !(of_vote && VOTERS.contains(&score)) {
+        if !(is_recorded || is_ranked || of_vote && VOTERS.contains(&score)) {
             continue;
         }
         let proxy = ScoreProxy::new(score, shown(score).setting(), &problem(&space), 1)
