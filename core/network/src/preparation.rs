@@ -19,7 +19,7 @@ pub struct Preparation {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum InputPreparation {
-    /// Columns of a table, each of which gives [`Column::width`] numbers, one after another: `[inputs]`.
+    /// Columns of a table, each of which gives one or several numbers, one after another: `[inputs]`.
     Table {
         /// The columns, in order.
         columns: Vec<Column>,
