@@ -1,0 +1,69 @@
+//! `heirloom plugin info`
+
+use heirloom_plugin_host::{Kind, Plugin as Found};
+use serde_json::Value as Json;
+
+use crate::catalogue::Plugins;
+use crate::context::Context;
+use crate::failure::Failure;
+use crate::output::{self, Table};
+
+use super::to_json;
+
+pub(super) fn info(plugins: &Plugins, name: &str, context: &Context) -> miette::Result<()> {
+    let host = plugins.host();
+    let wanted = |plugin: &&Found| {
+        plugin.id() == name || plugin.components().any(|(component, _)| component.name == name)
+    };
+    let found: Vec<_> = host.plugins().iter().filter(wanted).collect();
+    if found.is_empty() {
+        let names: Vec<_> = [Kind::Strategy, Kind::Estimator, Kind::Proxy]
+            .into_iter()
+            .flat_map(|kind| host.names(kind))
+            .collect();
+        let remedy = heirloom_config::suggest::remedy(name, "there are", &names);
+        return Err(
+            Failure::usage(format!("there is no plugin or component `{name}`; hint: {remedy}")).into()
+        );
+    }
+    if context.json {
+        return output::json(&found.into_iter().map(to_json).collect::<Vec<_>>());
+    }
+    for plugin in found {
+        let (compiler, target) = plugin.built_with();
+        output::line(&format!("plugin      {} {}", plugin.id(), plugin.version()))?;
+        output::line(&format!("            {}", plugin.manifest().description))?;
+        output::line(&format!("file        {}", plugin.path().display()))?;
+        output::line(&format!("built       for {target} with {compiler}, interface {}", plugin.interface()))?;
+        output::line(&format!("fingerprint {}", plugin.fingerprint()))?;
+        for (component, schema) in plugin.components().filter(|(c, _)| plugin.id() == name || c.name == name)
+        {
+            output::line(&format!("\n{} `{}`: {}", component.kind, component.name, component.description))?;
+            if let Some(paper) = &component.paper {
+                output::line(&format!("source: {paper}"))?;
+            }
+            options(schema)?;
+        }
+    }
+    Ok(())
+}
+
+fn options(schema: &Json) -> miette::Result<()> {
+    let Some(properties) = schema["properties"].as_object().filter(|properties| !properties.is_empty())
+    else {
+        return output::line("it takes no options");
+    };
+    let required: Vec<_> =
+        schema["required"].as_array().into_iter().flatten().filter_map(Json::as_str).collect();
+    let mut table = Table::new(&["option", "type", "left out", "meaning"]);
+    for (name, property) in properties {
+        let otherwise = match property.get("default") {
+            Some(default) => default.to_string(),
+            None if required.contains(&name.as_str()) => "required".into(),
+            None => "none".into(),
+        };
+        let word = |key: &str| property[key].as_str().unwrap_or_default().to_owned();
+        table.row([name.clone(), word("type"), otherwise, word("description")]);
+    }
+    table.print()
+}

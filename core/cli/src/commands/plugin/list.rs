@@ -1,0 +1,38 @@
+//! `heirloom plugin list`
+
+use heirloom_plugin_host::Kind;
+use serde_json::json;
+
+use crate::catalogue::Plugins;
+use crate::context::Context;
+use crate::failure::OrFail;
+use crate::output::{self, Table};
+
+use super::to_json;
+
+pub(super) fn list(plugins: &Plugins, context: &Context) -> miette::Result<()> {
+    let host = plugins.host();
+    if context.json {
+        let found: Vec<_> = host.plugins().iter().map(to_json).collect();
+        let problems: Vec<_> = host.problems().iter().map(ToString::to_string).collect();
+        return output::json(
+            &json!({ "plugins": found, "problems": problems, "searched": plugins.searched() }),
+        );
+    }
+    let mut table = Table::new(&["kind", "name", "plugin", "version", "what"]);
+    for kind in [Kind::Strategy, Kind::Estimator, Kind::Proxy] {
+        for name in host.names(kind) {
+            let plugin = host.find(kind, name).or_fail()?;
+            let description = plugin.components().find(|(component, _)| component.name == name);
+            let description = description.map(|(component, _)| component.description.clone());
+            let cells = [kind.to_string(), name.into(), plugin.id().into(), plugin.version().into()];
+            table.row(cells.into_iter().chain(description));
+        }
+    }
+    table.print()?;
+    for problem in host.problems() {
+        tracing::warn!("{problem}");
+    }
+    output::line("\nlooked for in")?;
+    plugins.searched().iter().try_for_each(|path| output::line(&format!("  {}", path.display())))
+}

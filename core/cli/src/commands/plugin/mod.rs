@@ -1,0 +1,60 @@
+//! `heirloom plugin`
+
+mod info;
+mod list;
+
+use clap::{Args, Subcommand};
+use heirloom_plugin_host::Plugin as Found;
+use serde_json::{Value as Json, json};
+
+use crate::catalogue::Plugins;
+use crate::context::Context;
+use crate::failure::Exit;
+
+/// The plugins that were found
+#[derive(Debug, Args)]
+pub(crate) struct Plugin {
+    #[command(subcommand)]
+    command: PluginCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum PluginCommand {
+    /// List components, by kind and name, with the plugin that has each
+    List,
+    /// Show a component's description and options
+    #[command(after_help = "Example:\n  heirloom plugin info evolution")]
+    Info {
+        /// A component's name, or a plugin's id
+        name: String,
+    },
+}
+
+impl Plugin {
+    pub(crate) fn run(&self, context: &Context) -> miette::Result<Exit> {
+        let plugins = || Plugins::open(context, None);
+        match &self.command {
+            PluginCommand::List => list::list(&plugins()?, context)?,
+            PluginCommand::Info { name } => info::info(&plugins()?, name, context)?,
+        }
+        Ok(Exit::Done)
+    }
+}
+
+fn to_json(plugin: &Found) -> Json {
+    let components: Vec<_> = plugin
+        .components()
+        .map(|(component, schema)| json!({ "component": component, "options": schema }))
+        .collect();
+    let (rustc, target) = plugin.built_with();
+    json!({
+        "id": plugin.id(),
+        "version": plugin.version(),
+        "interface": plugin.interface(),
+        "path": plugin.path(),
+        "fingerprint": plugin.fingerprint(),
+        "rustc": rustc,
+        "target": target,
+        "components": components,
+    })
+}
