@@ -44,7 +44,7 @@ pub mod embed;
 pub use embed::Kind;
 
 mod manifest;
-pub use manifest::{ComponentManifest, Determinism, Manifest, ManifestError};
+pub use manifest::{Capability, ComponentManifest, Determinism, Manifest, ManifestError};
 
 pub mod schema;
 

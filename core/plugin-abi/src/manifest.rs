@@ -22,9 +22,34 @@ pub struct Manifest {
     /// Where its source is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub repository: Option<String>,
+    /// What its workers need beyond computing; an isolated plugin has none of the others.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub capabilities: Vec<Capability>,
     /// Its components.
     #[serde(rename = "component")]
     pub components: Vec<ComponentManifest>,
+}
+
+/// What a plugin may need from the system beyond memory, processors and what its options name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Capability {
+    /// To start processes.
+    Processes,
+    /// To open connections.
+    Network,
+    /// To read and write files anywhere, not only in its scratch folder and the run's.
+    Files,
+}
+
+impl std::fmt::Display for Capability {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Processes => "processes",
+            Self::Network => "network",
+            Self::Files => "files",
+        })
+    }
 }
 
 /// What an author says of one component.

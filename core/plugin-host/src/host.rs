@@ -1,18 +1,19 @@
 //! The plugin host: which plugins there are, and components of them by name.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use heirloom_model::{ComponentError, Components, Estimator, Problem, Proxy, Space, Strategy};
 use heirloom_plugin_abi::schema::{self, OptionProblem};
-use heirloom_plugin_abi::{Context, HostServices, Kind};
+use heirloom_plugin_abi::{Capability, Context, HostServices, Kind};
 use serde_json::Value as Json;
 
 use crate::checked::{CheckedEstimator, CheckedProxy, CheckedStrategy};
 use crate::error::HostError;
 use crate::identity::Identity;
+use crate::limits::WorkerLimits;
 use crate::local::Recipe;
 use crate::plugin::Plugin;
 
@@ -35,13 +36,16 @@ pub struct HostOptions {
     pub folder: PathBuf,
     /// The worker's program; by default `heirloom-plugin-worker` beside the host's own program.
     pub worker: Option<PathBuf>,
-    /// Seconds after which a call to an isolated component that has no limit of its own counts as hanging.
-    pub call_seconds: f64,
+    /// What isolated components may use, until [`PluginHost::set_limits`] says otherwise.
+    pub limits: WorkerLimits,
+    /// By plugin id, the capabilities that were granted when the plugin was installed. A plugin that is not named
+    /// here has all that its manifest asks for; none has more.
+    pub granted: BTreeMap<String, BTreeSet<Capability>>,
 }
 
 impl Default for HostOptions {
     fn default() -> Self {
-        Self { threads: 1, folder: PathBuf::new(), worker: None, call_seconds: 600.0 }
+        Self { threads: 1, folder: PathBuf::new(), worker: None, limits: WorkerLimits::default(), granted: BTreeMap::new() }
     }
 }
 
@@ -57,6 +61,7 @@ pub(crate) struct HostState {
     problems: Vec<HostError>,
     by_name: HashMap<(Kind, String), usize>,
     cancelled: AtomicBool,
+    limits: RwLock<WorkerLimits>,
 }
 
 impl PluginHost {
@@ -85,7 +90,8 @@ impl PluginHost {
         }
         let search_paths = search_paths.to_vec();
         let cancelled = AtomicBool::new(false);
-        Self(Arc::new(HostState { search_paths, options, plugins, problems, by_name, cancelled }))
+        let limits = RwLock::new(options.limits.clone());
+        Self(Arc::new(HostState { search_paths, options, plugins, problems, by_name, cancelled, limits }))
     }
 
     /// Where plugins are looked for when nothing else is said: the folders in `$HEIRLOOM_PLUGINS`, then `plugins/`
@@ -261,6 +267,11 @@ impl PluginHost {
         })
     }
 
+    /// Sets what the isolated components may use that are made from now on.
+    pub fn set_limits(&self, limits: WorkerLimits) {
+        *self.0.limits.write().unwrap_or_else(PoisonError::into_inner) = limits;
+    }
+
     /// Tells components that look at their context that the run ends.
     pub fn cancel(&self) {
         self.0.cancelled.store(true, Ordering::Relaxed);
@@ -286,6 +297,27 @@ impl PluginHost {
 }
 
 impl HostState {
+    /// What isolated components may use.
+    pub(crate) fn limits(&self) -> WorkerLimits {
+        self.limits.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The capabilities that a plugin has.
+    pub(crate) fn granted(&self, plugin: &Plugin) -> Vec<Capability> {
+        let granted = self.options.granted.get(plugin.id());
+        let wanted = plugin.manifest().capabilities.iter().copied();
+        wanted.filter(|capability| granted.is_none_or(|granted| granted.contains(capability))).collect()
+    }
+
+    /// The schema of a component's options; none where no plugin has it.
+    pub(crate) fn schema(&self, kind: Kind, name: &str) -> Option<&Json> {
+        let plugin = &self.plugins[*self.by_name.get(&(kind, name.to_owned()))?];
+        let mut components = plugin.components();
+        components
+            .find(|(component, _)| component.kind == kind && component.name == name)
+            .map(|(_, schema)| schema)
+    }
+
     /// The worker's program; where there is none, what to do about it.
     pub(crate) fn worker_program(&self) -> Result<PathBuf, String> {
         let file = format!("heirloom-plugin-worker{}", std::env::consts::EXE_SUFFIX);

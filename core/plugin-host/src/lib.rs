@@ -1,8 +1,11 @@
 #![doc = include_str!("../README.md")]
-#![allow(unsafe_code, reason = "starts worker processes, shares a socket with them, opens LibTorch")]
+#![allow(unsafe_code, reason = "starts and confines worker processes, shares a socket with them, opens LibTorch")]
 
 mod host;
 pub use host::{HostOptions, Isolation, PluginHost};
+
+mod limits;
+pub use limits::WorkerLimits;
 
 mod plugin;
 pub use plugin::Plugin;
@@ -11,7 +14,7 @@ mod error;
 pub use error::HostError;
 
 pub use heirloom_plugin_abi::schema::OptionProblem;
-pub use heirloom_plugin_abi::{ComponentManifest, Context, Determinism, Kind, Manifest};
+pub use heirloom_plugin_abi::{Capability, ComponentManifest, Context, Determinism, Kind, Manifest};
 
 mod identity;
 
@@ -23,6 +26,8 @@ pub use libtorch::OpenError;
 mod checked;
 
 mod local;
+
+mod confine;
 
 mod worker;
 pub use worker::serve;

@@ -41,11 +41,7 @@ pub enum OpenError {
 
 /// Opens LibTorch where the library at `plugin` depends on it and this process does not have it yet.
 pub(crate) fn open_for(plugin: &Path) -> Result<(), OpenError> {
-    // A plugin whose dependencies cannot be read does not load, which is told when that is tried.
-    let needed = dependencies(plugin).unwrap_or_default();
-    let needs_it =
-        needed.iter().any(|name| ["libtorch", "libc10."].iter().any(|start| name.starts_with(start)));
-    if !needs_it || is_open() {
+    if !needs_it(plugin) || is_open() {
         return Ok(());
     }
     let (libtorch, place) = heirloom_libtorch::find().map_err(|source| OpenError::NotFound { source })?;
@@ -55,6 +51,20 @@ pub(crate) fn open_for(plugin: &Path) -> Result<(), OpenError> {
     }
     open_cuda(&libtorch);
     Ok(())
+}
+
+/// LibTorch's folder, where the library at `plugin` depends on it and it is found.
+pub(crate) fn folder_for(plugin: &Path) -> Option<PathBuf> {
+    if !needs_it(plugin) {
+        return None;
+    }
+    heirloom_libtorch::find().ok().map(|(libtorch, _)| libtorch.folder().to_owned())
+}
+
+fn needs_it(plugin: &Path) -> bool {
+    // A plugin whose dependencies cannot be read does not load, which is told when that is tried.
+    let needed = dependencies(plugin).unwrap_or_default();
+    needed.iter().any(|name| ["libtorch", "libc10."].iter().any(|start| name.starts_with(start)))
 }
 
 /// Opens the part for NVIDIA's GPUs where there is a driver for one. No plugin depends on it: it enters itself into

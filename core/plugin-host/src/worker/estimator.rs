@@ -13,7 +13,8 @@ use heirloom_plugin_abi::{Wire, verdict_code};
 use crate::checked::RawEstimator;
 
 use super::frame::{Verb, frame_of};
-use super::process::{Fault, Launcher, Watch, Worker};
+use super::launch::Launcher;
+use super::process::{Fault, Watch, Worker};
 
 /// How much longer than its limit an evaluation may take to end by itself.
 const GRACE: Duration = Duration::from_millis(250);
@@ -42,6 +43,11 @@ impl IsolatedEstimator {
         requests: &[EvaluationRequest],
         reporter: &dyn Reporter,
     ) -> Result<Result<Results, ComponentError>, Fault> {
+        for folder in requests.iter().filter_map(|request| request.folder.as_deref()) {
+            if self.launcher.let_write(folder) {
+                self.idle.lock().unwrap_or_else(PoisonError::into_inner).clear();
+            }
+        }
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let started = || {
             let worker = self.launcher.start().map(|(worker, _)| worker);

@@ -60,14 +60,18 @@ impl Verb {
     ];
 }
 
-/// Sends a frame, in one write where the socket takes it.
-///
-/// `buffer` holds [`HEADER`] bytes of any content and then the body; it is filled in and sent as it is.
-pub(super) fn send(mut stream: impl Write, verb: Verb, buffer: &mut [u8]) -> io::Result<()> {
+/// Fills in the header of a frame: `buffer` holds [`HEADER`] bytes of any content and then the body.
+pub(super) fn seal(verb: Verb, buffer: &mut [u8]) -> io::Result<()> {
     let n = u32::try_from(buffer.len() - HEADER)
         .map_err(|_| io::Error::new(io::ErrorKind::InvalidInput, "a frame is larger than 4 GB"))?;
     buffer[..4].copy_from_slice(&n.to_le_bytes());
     buffer[4] = verb as u8;
+    Ok(())
+}
+
+/// Sends a frame, in one write where the socket takes it; `buffer` as [`seal`] takes it.
+pub(super) fn send(mut stream: impl Write, verb: Verb, buffer: &mut [u8]) -> io::Result<()> {
+    seal(verb, buffer)?;
     stream.write_all(buffer)
 }
 
@@ -94,11 +98,18 @@ pub(super) struct FrameReader<R> {
     /// The part of `buffer` that was received and not given out.
     received: std::ops::Range<usize>,
     last_body: std::ops::Range<usize>,
+    /// Whether a frame that comes piece by piece is an error of kind `WouldBlock` after each.
+    is_impatient: bool,
 }
 
 impl<R: Read> FrameReader<R> {
     pub(super) fn new(stream: R) -> Self {
-        Self { stream, buffer: vec![0; 1 << 14], received: 0..0, last_body: 0..0 }
+        Self { stream, buffer: vec![0; 1 << 14], received: 0..0, last_body: 0..0, is_impatient: false }
+    }
+
+    /// A reader whose caller can look at the clock however slowly a frame comes.
+    pub(super) fn impatient(stream: R) -> Self {
+        Self { is_impatient: true, ..Self::new(stream) }
     }
 
     pub(super) fn stream(&self) -> &R {
@@ -138,7 +149,12 @@ impl<R: Read> FrameReader<R> {
         while self.received.len() < n {
             match self.stream.read(&mut self.buffer[self.received.end..]) {
                 Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
-                Ok(n_read) => self.received.end += n_read,
+                Ok(n_read) => {
+                    self.received.end += n_read;
+                    if self.is_impatient && self.received.len() < n {
+                        return Err(io::ErrorKind::WouldBlock.into());
+                    }
+                }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }

@@ -2,13 +2,25 @@
 //!
 //! The same library that the host could load is loaded by `heirloom-plugin-worker`, one process a component. Both
 //! talk in frames over a socket that the worker inherits as its standard input: control in MessagePack, numbers in
-//! raw columns. What ends or blocks the worker is a fault of one call, and a new worker takes its place.
+//! raw columns. A worker is confined to its limits before any of the plugin's code runs. What ends or blocks the worker is a fault of one call, and a new worker takes its place.
 
 mod frame;
 
 mod message;
 
 mod process;
+
+mod launch;
+
+mod confined;
+
+mod session;
+
+mod scratch;
+
+mod environment;
+
+mod output;
 
 mod strategy;
 
@@ -30,7 +42,7 @@ use crate::error::HostError;
 use crate::host::HostState;
 use crate::local::Recipe;
 
-use process::Launcher;
+use launch::Launcher;
 use strategy::IsolatedStrategy;
 
 impl Recipe<'_> {

@@ -1,39 +1,25 @@
 //! The host's end of a worker process.
 
-use std::io;
-use std::os::fd::OwnedFd;
+use std::io::{self, Write as _};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::ExitStatusExt;
-use std::path::PathBuf;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::ExitStatus;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use heirloom_model::{ComponentError, ComponentErrorKind, FailureKind};
 use heirloom_plugin_abi::{EventWriter as _, ToTracing};
 
-use crate::error::HostError;
-use crate::host::HostState;
-use crate::local::Recipe;
-
-use super::frame::{FrameReader, Verb, new_frame, send};
-use super::message::{Create, LogEvent, WrittenError, read, write};
+use super::confined::{Confined, too_much_memory};
+use super::frame::{FrameReader, Verb, new_frame, seal};
+use super::message::{LogEvent, WrittenError, read};
+use super::output::Output;
 
 /// How often a waiting host looks at the clock and at the worker's memory.
 const TICK: Duration = Duration::from_millis(10);
 
 /// How long a worker may take to end after its socket has closed.
 const DEATH_LIMIT: Duration = Duration::from_secs(1);
-
-/// How long a worker may take to start and make its component.
-const START_LIMIT: Duration = Duration::from_secs(120);
-
-/// Starts workers of one component.
-pub(super) struct Launcher {
-    program: PathBuf,
-    create: Create,
-    /// Seconds after which a call without a limit of its own counts as hanging.
-    pub(super) call_limit: Duration,
-}
 
 /// Why a call has no answer.
 #[derive(Debug, Clone)]
@@ -65,58 +51,23 @@ pub(super) struct Watch<'a> {
 
 /// A running worker.
 pub(super) struct Worker {
-    child: Child,
+    process: Arc<Confined>,
     frames: FrameReader<UnixStream>,
-}
-
-impl Launcher {
-    pub(super) fn new(recipe: &Recipe<'_>, host: &HostState, subject: Vec<u8>) -> Result<Self, HostError> {
-        let plugin = recipe.plugin;
-        let program = host.worker_program().map_err(|hint| HostError::Worker {
-            plugin: plugin.id().into(),
-            version: plugin.version().into(),
-            reason: "its program was not found".into(),
-            hint,
-        })?;
-        let create = Create {
-            library: plugin.path().into(),
-            fingerprint: plugin.fingerprint().into(),
-            plugin: format!("{} {}", plugin.id(), plugin.version()),
-            kind: recipe.identity.kind,
-            name: recipe.identity.name.clone(),
-            options: recipe.options.to_string(),
-            subject,
-            threads: host.options.threads,
-            folder: host.options.folder.clone(),
-            search_paths: host.search_paths.clone(),
-            max_level: ToTracing::max_level(),
-        };
-        Ok(Self { program, create, call_limit: Duration::from_secs_f64(host.options.call_seconds) })
-    }
-
-    /// Starts a worker and has it make the component; returns what the component says of itself, as JSON.
-    pub(super) fn start(&self) -> Result<(Worker, Vec<u8>), ComponentError> {
-        let no_start = |error: io::Error| {
-            let program = self.program.display();
-            let message = format!("the worker `{program}` does not start: {error}");
-            ComponentError::new(ComponentErrorKind::Crashed, message)
-        };
-        let mut worker = Worker::spawn(&self.program).map_err(no_start)?;
-        let mut frame = new_frame();
-        write(&self.create, &mut frame)?;
-        let info = worker.call_simply(Verb::Create, &mut frame, START_LIMIT)?.to_vec();
-        Ok((worker, info))
-    }
+    output: Output,
+    /// Seconds of processor time that a call may take.
+    cpu_seconds: Option<f64>,
 }
 
 impl Worker {
-    fn spawn(program: &PathBuf) -> io::Result<Self> {
-        let (ours, theirs) = UnixStream::pair()?;
-        ours.set_read_timeout(Some(TICK))?;
-        // What a plugin prints must not mix with the host's own output.
-        let output = Stdio::from(std::os::fd::AsFd::as_fd(&io::stderr()).try_clone_to_owned()?);
-        let child = Command::new(program).stdin(OwnedFd::from(theirs)).stdout(output).spawn()?;
-        Ok(Self { child, frames: FrameReader::new(ours) })
+    pub(super) fn new(
+        process: Arc<Confined>,
+        socket: UnixStream,
+        output: Output,
+        cpu_seconds: Option<f64>,
+    ) -> io::Result<Self> {
+        socket.set_read_timeout(Some(TICK))?;
+        socket.set_write_timeout(Some(TICK))?;
+        Ok(Self { process, frames: FrameReader::impatient(socket), output, cpu_seconds })
     }
 
     /// A call in which the worker asks nothing.
@@ -143,18 +94,13 @@ impl Worker {
         frame: &mut [u8],
         watch: &mut Watch<'_>,
     ) -> Result<Result<&[u8], ComponentError>, Fault> {
-        let start = Instant::now();
-        if let Err(error) = send(self.frames.stream(), verb, frame) {
-            return Err(self.bury(&error));
-        }
+        let mut looks = Looks { start: Instant::now(), next: Instant::now() + TICK, cpu_at_start: None };
+        self.send(verb, frame, &mut looks, watch)?;
         loop {
             let verb = match self.frames.receive() {
                 Ok(verb) => verb,
-                Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => {
-                    if let Some(fault) = self.exceeded(start.elapsed(), watch) {
-                        self.kill();
-                        return Err(fault);
-                    }
+                Err(error) if is_wait(&error) => {
+                    self.look(&mut looks, watch)?;
                     continue;
                 }
                 Err(error) => return Err(self.bury(&error)),
@@ -177,33 +123,79 @@ impl Worker {
                         self.kill();
                         return Err(Fault { kind: FailureKind::Crashed, message: error.message });
                     }
-                    if let Err(error) = send(self.frames.stream(), Verb::Done, &mut frame) {
-                        return Err(self.bury(&error));
-                    }
+                    self.send(Verb::Done, &mut frame, &mut looks, watch)?;
                 }
+            }
+            // A worker that talks without end hangs as well.
+            self.look(&mut looks, watch)?;
+        }
+    }
+
+    /// Sends a frame, for as long as the call may take: a worker need not read what it is sent.
+    fn send(
+        &mut self,
+        verb: Verb,
+        frame: &mut [u8],
+        looks: &mut Looks,
+        watch: &mut Watch<'_>,
+    ) -> Result<(), Fault> {
+        let mut rest = match seal(verb, frame) {
+            Ok(()) => &*frame,
+            Err(error) => return Err(self.bury(&error)),
+        };
+        while !rest.is_empty() {
+            match self.frames.stream().write(rest) {
+                Ok(n) => rest = &rest[n..],
+                Err(error) if is_wait(&error) => self.look(looks, watch)?,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(self.bury(&error)),
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends a worker that is beyond a limit of its call, looking no more often than every [`TICK`].
+    fn look(&self, looks: &mut Looks, watch: &mut Watch<'_>) -> Result<(), Fault> {
+        let now = Instant::now();
+        if now < looks.next {
+            return Ok(());
+        }
+        looks.next = now + TICK;
+        match self.exceeded(looks, watch) {
+            None => Ok(()),
+            Some(fault) => {
+                self.kill();
+                Err(fault)
             }
         }
     }
 
     /// The limit that a call has run into.
-    fn exceeded(&self, elapsed: Duration, watch: &mut Watch<'_>) -> Option<Fault> {
-        if let Some(limit) = watch.limit.filter(|limit| elapsed > *limit) {
+    fn exceeded(&self, looks: &mut Looks, watch: &mut Watch<'_>) -> Option<Fault> {
+        let fault = |kind, message| Some(Fault { kind, message });
+        if let Some(limit) = watch.limit.filter(|limit| looks.start.elapsed() > *limit) {
             let message = format!(
                 "no answer for {:.1} s, its worker process was killed; hint: raise the limit, or look for what hangs",
                 limit.as_secs_f64()
             );
-            return Some(Fault { kind: FailureKind::TimedOut, message });
+            return fault(FailureKind::TimedOut, message);
         }
-        if let Some(limit) = watch.memory_bytes
-            && let Some(used) = resident_bytes(self.child.id()).filter(|used| *used > limit)
-        {
-            let message = format!(
-                "it held {} MB of memory where {} are allowed, its worker process was killed; hint: raise \
-                 `limits.memory_mb`, or exclude such configurations",
-                used / 1_000_000,
-                limit / 1_000_000
-            );
-            return Some(Fault { kind: FailureKind::OutOfMemory, message });
+        if watch.memory_bytes.is_some() || self.cpu_seconds.is_some() {
+            let usage = self.process.usage();
+            if let Some(limit) = watch.memory_bytes.filter(|limit| usage.memory_bytes > *limit) {
+                return fault(
+                    FailureKind::OutOfMemory,
+                    too_much_memory(usage.memory_bytes, limit, "limits"),
+                );
+            }
+            let used = usage.cpu_seconds - *looks.cpu_at_start.get_or_insert(usage.cpu_seconds);
+            if let Some(limit) = self.cpu_seconds.filter(|limit| used > *limit) {
+                let message = format!(
+                    "it took {used:.1} s of processor time for one call where {limit} are allowed, its worker process \
+                     was killed; hint: raise `isolation.cpu_seconds`, or look for what does not end"
+                );
+                return fault(FailureKind::TimedOut, message);
+            }
         }
         (watch.abandon)().then(|| {
             let message = "the run ends and the evaluation did not".into();
@@ -211,52 +203,71 @@ impl Worker {
         })
     }
 
-    fn kill(&mut self) {
-        // Both fail only where the process has ended already.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+    fn kill(&self) {
+        self.process.end();
     }
 
     /// What became of a worker that does not talk any more.
     fn bury(&mut self, error: &io::Error) -> Fault {
+        if let Some(fault) = self.process.excess() {
+            self.kill();
+            return fault;
+        }
         let ended = matches!(
             error.kind(),
             io::ErrorKind::UnexpectedEof | io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset
         );
         if !ended {
             self.kill();
-            let message = format!("its worker process sent what is no frame: {error}");
+            let message = format!(
+                "its worker process sent what is no frame: {error}; hint: report it to the plugin's author"
+            );
             return Fault { kind: FailureKind::Crashed, message };
         }
         // A plugin may have closed the socket and live on.
-        let deadline = Instant::now() + DEATH_LIMIT;
-        while let Ok(None) = self.child.try_wait()
-            && Instant::now() < deadline
-        {
-            std::thread::sleep(Duration::from_millis(1));
-        }
-        match self.child.try_wait() {
-            Ok(Some(status)) => describe(status),
-            _ => {
+        match self.process.ended_within(DEATH_LIMIT) {
+            Some(status) => describe(status, &self.output.tail()),
+            None => {
                 self.kill();
-                let message = "its worker process closed its line to the host".into();
-                Fault { kind: FailureKind::Crashed, message }
+                let message = "its worker process closed its line to the host; hint: report it to the plugin's author";
+                Fault { kind: FailureKind::Crashed, message: message.into() }
             }
         }
     }
 }
 
-impl Drop for Worker {
-    fn drop(&mut self) {
-        // It has no work and keeps nothing: there is nothing to wait for.
-        self.kill();
-    }
+/// When a call began and is looked at again.
+struct Looks {
+    start: Instant,
+    next: Instant,
+    /// Seconds of processor time that the worker had used when it was first looked at.
+    cpu_at_start: Option<f64>,
 }
 
+fn is_wait(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
+}
+
+/// What allocators say before they end a process that gets no more memory.
+const NO_MEMORY: [&str; 3] = ["memory allocation of ", "std::bad_alloc", "MemoryError"];
+
 /// How a worker ended, in words.
-fn describe(status: ExitStatus) -> Fault {
+fn describe(status: ExitStatus, printed: &str) -> Fault {
     let crashed = |message: String| Fault { kind: FailureKind::Crashed, message };
     match (status.signal(), status.code()) {
+        (Some(libc::SIGABRT), _) | (_, Some(1)) if NO_MEMORY.iter().any(|words| printed.contains(words)) => {
+            Fault {
+                kind: FailureKind::OutOfMemory,
+                message: "it asked for more memory than it may have and ended; hint: raise \
+                          `isolation.memory_mb`, or exclude such configurations"
+                    .into(),
+            }
+        }
+        (Some(libc::SIGXFSZ), _) => crashed(
+            "it wrote a file beyond the size that is allowed and was ended; hint: raise `isolation.scratch_mb`, \
+             or report it to the plugin's author"
+                .into(),
+        ),
         (Some(libc::SIGKILL), _) => Fault {
             kind: FailureKind::OutOfMemory,
             message:
@@ -276,13 +287,4 @@ fn describe(status: ExitStatus) -> Fault {
             code.unwrap_or_default()
         )),
     }
-}
-
-/// The memory that a process holds; `None` where the system does not say.
-fn resident_bytes(process: u32) -> Option<u64> {
-    let statm = std::fs::read_to_string(format!("/proc/{process}/statm")).ok()?;
-    let pages: u64 = statm.split_whitespace().nth(1)?.parse().ok()?;
-    // SAFETY: asks for a constant of the system.
-    let page_size = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
-    Some(pages * u64::try_from(page_size).ok()?)
 }

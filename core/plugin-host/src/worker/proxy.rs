@@ -8,7 +8,8 @@ use heirloom_plugin_abi::columns::{self, Scoring};
 use crate::checked::RawProxy;
 
 use super::frame::{Verb, frame_of};
-use super::process::{Launcher, Worker};
+use super::launch::Launcher;
+use super::process::Worker;
 
 pub(super) struct IsolatedProxy {
     launcher: Launcher,

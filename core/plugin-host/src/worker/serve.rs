@@ -4,7 +4,9 @@ use std::fs::File;
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
+use std::process::Command;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -19,6 +21,7 @@ use heirloom_plugin_abi::{
 };
 use serde_json::Value as Json;
 
+use crate::confine::Confinement;
 use crate::host::{HostOptions, Isolation, PluginHost};
 use crate::libtorch;
 
@@ -36,8 +39,21 @@ static LINK: OnceLock<Link> = OnceLock::new();
 
 /// Serves the host at the other end of the standard input. Returns when the host hangs up.
 ///
+/// The first argument is what the process may do ([`Confinement`]); arguments that follow are a program that takes the
+/// process over under the same limits, and with the same socket for its standard input.
+///
 /// To be called first thing in `main`, and once.
 pub fn serve() -> io::Result<()> {
+    let mut arguments = std::env::args_os().skip(1);
+    if let Some(confinement) = arguments.next() {
+        let confinement: Confinement = serde_json::from_slice(confinement.as_encoded_bytes())?;
+        let program = arguments.next();
+        confinement.enforce(program.is_some())?;
+        if let Some(program) = program {
+            close_from(3);
+            return Err(Command::new(program).args(arguments).exec());
+        }
+    }
     let socket = take_socket()?;
     keep_memory();
     let watched = socket.try_clone()?;
@@ -78,14 +94,23 @@ fn take_socket() -> io::Result<UnixStream> {
         if libc::dup2(0, SOCKET) < 0 || libc::fcntl(SOCKET, libc::F_SETFD, libc::FD_CLOEXEC) < 0 {
             return Err(io::Error::last_os_error());
         }
-        #[cfg(target_os = "linux")]
-        libc::close_range(SOCKET as u32 + 1, u32::MAX, 0);
+        close_from(SOCKET as u32 + 1);
         let nothing = File::open("/dev/null")?;
         if libc::dup2(nothing.as_raw_fd(), 0) < 0 {
             return Err(io::Error::last_os_error());
         }
         Ok(UnixStream::from(OwnedFd::from_raw_fd(SOCKET)))
     }
+}
+
+/// Closes what was inherited beyond the standard streams.
+fn close_from(first: u32) {
+    // SAFETY: nothing else runs yet, so nobody owns the descriptors that are closed.
+    #[cfg(target_os = "linux")]
+    unsafe {
+        libc::close_range(first, u32::MAX, 0);
+    }
+    let _ = first;
 }
 
 /// Keeps the memory of a large call for the next one: to give it back to the system and fault it in again costs a

@@ -13,7 +13,8 @@ use heirloom_plugin_abi::columns::{Ask, Knowledge, Observations, Proposals, Repo
 use heirloom_plugin_abi::{Wire, verdict_from_code};
 
 use super::frame::{Verb, frame_of, new_frame};
-use super::process::{Launcher, Watch, Worker};
+use super::launch::Launcher;
+use super::process::{Watch, Worker};
 
 pub(crate) struct IsolatedStrategy {
     launcher: Launcher,

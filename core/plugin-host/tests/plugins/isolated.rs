@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use heirloom_model::{
     ComponentErrorKind, EvaluationRequest, FailureKind, Limits, Proposal, Seed, Strategy, TrialId, Verdict,
 };
-use heirloom_plugin_host::{HostOptions, Isolation, PluginHost};
+use heirloom_plugin_host::{HostOptions, Isolation, PluginHost, WorkerLimits};
 use serde_json::{Value as Json, json};
 
 use crate::common::{
@@ -78,7 +78,8 @@ fn a_strategy_that_always_dies_is_an_error_that_says_how() {
 
 #[test]
 fn a_strategy_that_hangs_is_killed_at_the_limit_and_rebuilt() {
-    let options = HostOptions { call_seconds: 0.2, ..HostOptions::default() };
+    let limits = WorkerLimits { call_seconds: 0.2, ..WorkerLimits::default() };
+    let options = HostOptions { limits, ..HostOptions::default() };
     let host = PluginHost::open(&[faulty_library()], options);
     let table = json!({ "fault": "hang", "at": 1 });
     let mut isolated = host.strategy("faulty", &table, Isolation::Process, &problem()).unwrap();

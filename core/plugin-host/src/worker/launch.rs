@@ -1,0 +1,253 @@
+//! Starts workers of one component, each confined to what the plugin was granted.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::{Mutex, Once, PoisonError};
+use std::time::Duration;
+
+use heirloom_model::{ComponentError, ComponentErrorKind};
+use heirloom_plugin_abi::{Capability, ToTracing};
+use serde_json::Value as Json;
+
+use crate::confine::{self, Confinement};
+use crate::error::HostError;
+use crate::host::HostState;
+use crate::libtorch;
+use crate::limits::WorkerLimits;
+use crate::local::Recipe;
+
+use super::confined::{Bounds, Confined};
+use super::environment;
+use super::frame::{Verb, new_frame};
+use super::message::{Create, write};
+use super::output::Output;
+use super::process::Worker;
+use super::scratch::Scratch;
+
+/// How long a worker may take to start and make its component.
+const START_LIMIT: Duration = Duration::from_secs(120);
+
+/// Starts workers of one component.
+pub(super) struct Launcher {
+    program: PathBuf,
+    create: Create,
+    /// Seconds after which a call without a limit of its own counts as hanging.
+    pub(super) call_limit: Duration,
+    limits: WorkerLimits,
+    granted: Vec<Capability>,
+    /// Where LibTorch is, for plugins that compute with it.
+    libtorch: Option<PathBuf>,
+    /// Files and folders that its workers may read.
+    readable: Vec<PathBuf>,
+    /// Folders of the run that they may write.
+    writable: Mutex<Vec<PathBuf>>,
+    /// Of these the ones that were made for them, outer before inner.
+    made: Mutex<Vec<PathBuf>>,
+}
+
+impl Launcher {
+    pub(super) fn new(recipe: &Recipe<'_>, host: &HostState, subject: Vec<u8>) -> Result<Self, HostError> {
+        say_what_is_missing();
+        let plugin = recipe.plugin;
+        let program = host.worker_program().map_err(|hint| HostError::Worker {
+            plugin: plugin.id().into(),
+            version: plugin.version().into(),
+            reason: "its program was not found".into(),
+            hint,
+        })?;
+        let create = Create {
+            library: plugin.path().into(),
+            fingerprint: plugin.fingerprint().into(),
+            plugin: format!("{} {}", plugin.id(), plugin.version()),
+            kind: recipe.identity.kind,
+            name: recipe.identity.name.clone(),
+            options: recipe.options.to_string(),
+            subject,
+            threads: host.options.threads,
+            folder: host.options.folder.clone(),
+            search_paths: host.search_paths.clone(),
+            max_level: ToTracing::max_level(),
+        };
+        let limits = host.limits();
+        let libtorch = libtorch::folder_for(plugin.path());
+        let mut readable = limits.readable.clone();
+        readable.extend(host.search_paths.iter().cloned().chain([plugin.path().into()]).flat_map(of_library));
+        readable.extend(of_program(&program));
+        readable.extend(libtorch.iter().flat_map(|folder| of_libtorch(folder)));
+        let schema = host.schema(recipe.identity.kind, &recipe.identity.name).unwrap_or(&Json::Null);
+        named_paths(host, schema, recipe.options, &mut readable);
+        Ok(Self {
+            program,
+            create,
+            call_limit: Duration::try_from_secs_f64(limits.call_seconds).unwrap_or(Duration::MAX),
+            limits,
+            granted: host.granted(plugin),
+            libtorch,
+            readable,
+            writable: Mutex::default(),
+            made: Mutex::default(),
+        })
+    }
+
+    /// Starts a worker and has it make the component; returns what the component says of itself, as JSON.
+    pub(super) fn start(&self) -> Result<(Worker, Vec<u8>), ComponentError> {
+        let mut worker = self.spawn().map_err(|error| {
+            let program = self.program.display();
+            let message = format!("the worker `{program}` does not start: {error}");
+            ComponentError::new(ComponentErrorKind::Crashed, message)
+        })?;
+        let mut frame = new_frame();
+        write(&self.create, &mut frame)?;
+        let info = worker.call_simply(Verb::Create, &mut frame, START_LIMIT)?.to_vec();
+        Ok((worker, info))
+    }
+
+    /// Lets workers write `folder` of the run, which is made where it is not there. Returns whether those that were
+    /// started before cannot.
+    pub(super) fn let_write(&self, folder: &Path) -> bool {
+        let mut writable = self.writable.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.has(Capability::Files) || writable.iter().any(|other| folder.starts_with(other)) {
+            return false;
+        }
+        let absent: Vec<_> = folder.ancestors().take_while(|folder| !folder.exists()).map(Into::into).collect();
+        // Where it cannot be made the plugin finds out and says so.
+        if std::fs::create_dir_all(folder).is_ok() {
+            self.made.lock().unwrap_or_else(PoisonError::into_inner).extend(absent.into_iter().rev());
+        }
+        writable.push(folder.to_owned());
+        true
+    }
+
+    fn has(&self, capability: Capability) -> bool {
+        self.granted.contains(&capability)
+    }
+
+    fn spawn(&self) -> io::Result<Worker> {
+        let scratch = Scratch::new()?;
+        let mut writable = self.writable.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        writable.push(scratch.path().into());
+        let confinement = Confinement {
+            memory_bytes: self.limits.memory_bytes,
+            open_files: self.limits.open_files,
+            file_bytes: self.limits.scratch_bytes,
+            capabilities: self.granted.clone(),
+            readable: self.readable.clone(),
+            writable,
+        };
+        let bounds = Bounds {
+            memory_bytes: self.limits.memory_bytes,
+            processes: self.limits.processes,
+            scratch_bytes: self.limits.scratch_bytes,
+            starts_processes: self.has(Capability::Processes) || !confine::holds_processes(),
+        };
+        let (ours, theirs) = UnixStream::pair()?;
+        // What a plugin prints must not mix with the host's own output.
+        let (output, printed) = Output::new(&self.create.plugin)?;
+        let files = self.has(Capability::Files);
+        let mut command = Command::new(&self.program);
+        command
+            .arg(serde_json::to_string(&confinement)?)
+            .env_clear()
+            .envs(environment::variables(&self.limits.environment, scratch.path(), files))
+            .envs(self.libtorch.iter().map(|folder| ("LIBTORCH", folder)))
+            .stdin(OwnedFd::from(theirs))
+            .stdout(printed.try_clone()?)
+            .stderr(printed);
+        if !files {
+            command.current_dir(scratch.path());
+        }
+        let child = command.spawn()?;
+        // The host's copies of what the worker holds: its end is seen when the worker's are closed.
+        drop(command);
+        Worker::new(Confined::new(child, scratch, bounds), ours, output, self.limits.cpu_seconds)
+    }
+}
+
+impl Drop for Launcher {
+    fn drop(&mut self) {
+        let made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        for folder in made.iter().rev() {
+            // Those that hold nothing: the others stay.
+            let _ = std::fs::remove_dir(folder);
+        }
+    }
+}
+
+/// Says once in a process what this system cannot hold workers to.
+fn say_what_is_missing() {
+    static SAID: Once = Once::new();
+    SAID.call_once(|| {
+        for missing in confine::missing() {
+            tracing::warn!("isolation is weaker on this system: {missing}");
+        }
+    });
+}
+
+/// A plugin's library, or a folder of plugins: for a library its folder, where its own libraries may lie.
+fn of_library(path: PathBuf) -> Vec<PathBuf> {
+    let folder = if path.is_dir() { path.as_path() } else { path.parent().unwrap_or(&path) };
+    // A library that lies about in the user's home does not open the home.
+    let home = std::env::var_os("HOME").map(PathBuf::from);
+    let holds_home = home.as_deref().is_some_and(|home| home.starts_with(folder));
+    if holds_home { vec![path] } else { vec![folder.to_owned()] }
+}
+
+/// A program's folder, or, where that is a `bin`, the installation around it; also where links lead.
+fn of_program(program: &Path) -> Vec<PathBuf> {
+    let mut folders = Vec::new();
+    for program in [Some(program.to_owned()), program.canonicalize().ok()].into_iter().flatten() {
+        let Some(folder) = program.parent() else { continue };
+        let is_bin = folder.file_name().is_some_and(|name| name == "bin");
+        let folder = if is_bin { folder.parent().unwrap_or(folder) } else { folder };
+        folders.extend(of_library(folder.to_owned()));
+    }
+    folders
+}
+
+/// LibTorch's folder, also where links lead. The packages for Python keep NVIDIA's libraries beside it.
+fn of_libtorch(folder: &Path) -> Vec<PathBuf> {
+    let mut folders = vec![folder.to_owned()];
+    let beside = |folder: &Path| {
+        let outer = folder.parent()?;
+        let is_packages = outer.file_name().is_some_and(|name| name == "site-packages" || name == "dist-packages");
+        is_packages.then(|| outer.to_owned())
+    };
+    folders.extend(beside(folder));
+    for entry in std::fs::read_dir(folder.join("lib")).into_iter().flatten().flatten() {
+        if entry.file_type().is_ok_and(|kind| kind.is_symlink())
+            && let Ok(target) = entry.path().canonicalize()
+            && let Some(outer) = target.parent()
+            && !folders.iter().any(|folder| folder == outer)
+        {
+            folders.push(outer.to_owned());
+        }
+    }
+    folders
+}
+
+/// The files and folders that a user's options name. What a plugin put there itself, as a default, does not count.
+fn named_paths(host: &HostState, schema: &Json, value: &Json, paths: &mut Vec<PathBuf>) {
+    match value {
+        Json::String(text) if schema["format"] == "path" => {
+            let path = Path::new(text);
+            let is_default = schema["default"].as_str().is_some_and(|default| path.ends_with(default));
+            if path.is_absolute() && !is_default {
+                paths.push(path.to_owned());
+            }
+        }
+        Json::Array(items) => items.iter().for_each(|item| named_paths(host, &schema["items"], item, paths)),
+        Json::Object(object) => {
+            let nested = (schema["component"] == "strategy").then(|| object.get("name")?.as_str()).flatten();
+            let nested = nested.and_then(|name| host.schema(heirloom_plugin_abi::Kind::Strategy, name));
+            let schema = nested.unwrap_or(schema);
+            for (key, value) in object {
+                let property = schema["properties"].get(key).unwrap_or(&schema["additionalProperties"]);
+                named_paths(host, property, value, paths);
+            }
+        }
+        _ => {}
+    }
+}
