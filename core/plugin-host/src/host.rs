@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError, RwLock};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use heirloom_model::{ComponentError, Components, Estimator, Problem, Proxy, Space, Strategy};
 use heirloom_plugin_abi::schema::{self, OptionProblem};
@@ -45,7 +45,13 @@ pub struct HostOptions {
 
 impl Default for HostOptions {
     fn default() -> Self {
-        Self { threads: 1, folder: PathBuf::new(), worker: None, limits: WorkerLimits::default(), granted: BTreeMap::new() }
+        Self {
+            threads: 1,
+            folder: PathBuf::new(),
+            worker: None,
+            limits: WorkerLimits::default(),
+            granted: BTreeMap::new(),
+        }
     }
 }
 

@@ -1,5 +1,8 @@
 #![doc = include_str!("../README.md")]
-#![allow(unsafe_code, reason = "starts and confines worker processes, shares a socket with them, opens LibTorch")]
+#![allow(
+    unsafe_code,
+    reason = "starts and confines worker processes, shares a socket with them, opens LibTorch"
+)]
 
 mod host;
 pub use host::{HostOptions, Isolation, PluginHost};

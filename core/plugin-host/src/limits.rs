@@ -44,6 +44,7 @@ impl Default for WorkerLimits {
 /// Bytes of memory in this machine; `None` where the system does not say.
 fn machine_memory() -> Option<u64> {
     // SAFETY: asks for constants of the system.
-    let (pages, page_size) = unsafe { (libc::sysconf(libc::_SC_PHYS_PAGES), libc::sysconf(libc::_SC_PAGESIZE)) };
+    let (pages, page_size) =
+        unsafe { (libc::sysconf(libc::_SC_PHYS_PAGES), libc::sysconf(libc::_SC_PAGESIZE)) };
     u64::try_from(pages).ok()?.checked_mul(u64::try_from(page_size).ok()?)
 }

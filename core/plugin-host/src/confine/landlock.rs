@@ -101,7 +101,8 @@ struct PathBeneath {
 pub(super) fn version() -> i64 {
     let none = std::ptr::null::<RulesetAttributes>();
     // SAFETY: asks for a number; no structure is read.
-    let version = unsafe { libc::syscall(libc::SYS_landlock_create_ruleset, none, 0_usize, CREATE_RULESET_VERSION) };
+    let version =
+        unsafe { libc::syscall(libc::SYS_landlock_create_ruleset, none, 0_usize, CREATE_RULESET_VERSION) };
     version.max(0)
 }
 

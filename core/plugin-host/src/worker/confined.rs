@@ -116,9 +116,6 @@ impl Confined {
     fn beyond(&self, usage: Usage) -> Option<Fault> {
         let Bounds { memory_bytes, processes, scratch_bytes, .. } = self.bounds;
         let fault = |kind, message| Some(Fault { kind, message });
-        if usage.memory_bytes > memory_bytes {
-            return fault(FailureKind::OutOfMemory, too_much_memory(usage.memory_bytes, memory_bytes, "isolation"));
-        }
         if usage.processes > processes {
             let message = format!(
                 "it ran {} processes where {processes} are allowed, all of them were killed; hint: raise \
@@ -127,7 +124,14 @@ impl Confined {
             );
             return fault(FailureKind::Crashed, message);
         }
-        let used = self.scratch.size(scratch_bytes);
+        if usage.memory_bytes > memory_bytes {
+            return fault(
+                FailureKind::OutOfMemory,
+                too_much_memory(usage.memory_bytes, memory_bytes, "isolation"),
+            );
+        }
+        let nameless = session::nameless_bytes(self.id, self.bounds.starts_processes);
+        let used = self.scratch.size(scratch_bytes).saturating_add(nameless);
         if used > scratch_bytes {
             let message = format!(
                 "it filled its scratch folder beyond the {} MB that are allowed, its worker process was killed; \

@@ -112,7 +112,8 @@ impl Launcher {
         if self.has(Capability::Files) || writable.iter().any(|other| folder.starts_with(other)) {
             return false;
         }
-        let absent: Vec<_> = folder.ancestors().take_while(|folder| !folder.exists()).map(Into::into).collect();
+        let absent: Vec<_> =
+            folder.ancestors().take_while(|folder| !folder.exists()).map(Into::into).collect();
         // Where it cannot be made the plugin finds out and says so.
         if std::fs::create_dir_all(folder).is_ok() {
             self.made.lock().unwrap_or_else(PoisonError::into_inner).extend(absent.into_iter().rev());
@@ -212,7 +213,8 @@ fn of_libtorch(folder: &Path) -> Vec<PathBuf> {
     let mut folders = vec![folder.to_owned()];
     let beside = |folder: &Path| {
         let outer = folder.parent()?;
-        let is_packages = outer.file_name().is_some_and(|name| name == "site-packages" || name == "dist-packages");
+        let is_packages =
+            outer.file_name().is_some_and(|name| name == "site-packages" || name == "dist-packages");
         is_packages.then(|| outer.to_owned())
     };
     folders.extend(beside(folder));

@@ -68,7 +68,9 @@ fn pass_on(mut reader: PipeReader, tail: &Mutex<VecDeque<u8>>, plugin: &str) {
             let _ = io::stderr().write_all(&buffer[..n]);
             n_passed += n;
             if n_passed >= MAX_PASSED_BYTES {
-                tracing::warn!("plugin `{plugin}` has printed {MAX_PASSED_BYTES} bytes; the rest is left out");
+                tracing::warn!(
+                    "plugin `{plugin}` has printed {MAX_PASSED_BYTES} bytes; the rest is left out"
+                );
             }
         }
     }

@@ -183,10 +183,7 @@ impl Worker {
         if watch.memory_bytes.is_some() || self.cpu_seconds.is_some() {
             let usage = self.process.usage();
             if let Some(limit) = watch.memory_bytes.filter(|limit| usage.memory_bytes > *limit) {
-                return fault(
-                    FailureKind::OutOfMemory,
-                    too_much_memory(usage.memory_bytes, limit, "limits"),
-                );
+                return fault(FailureKind::OutOfMemory, too_much_memory(usage.memory_bytes, limit, "limits"));
             }
             let used = usage.cpu_seconds - *looks.cpu_at_start.get_or_insert(usage.cpu_seconds);
             if let Some(limit) = self.cpu_seconds.filter(|limit| used > *limit) {
@@ -229,7 +226,8 @@ impl Worker {
             Some(status) => describe(status, &self.output.tail()),
             None => {
                 self.kill();
-                let message = "its worker process closed its line to the host; hint: report it to the plugin's author";
+                let message =
+                    "its worker process closed its line to the host; hint: report it to the plugin's author";
                 Fault { kind: FailureKind::Crashed, message: message.into() }
             }
         }

@@ -125,13 +125,20 @@ fn keep_memory() {
     }
 }
 
+/// How often the socket is looked at anew, should the plugin have closed it: until then the system keeps it open.
+const LOOK_MILLISECONDS: i32 = 500;
+
 /// Ends the process when the host is gone, even in the middle of a call.
 ///
 /// Linux's `PR_SET_PDEATHSIG` would do so too early: it fires when the host's thread ends that started the worker.
 fn end_with_host(socket: &UnixStream) {
     let mut watched = libc::pollfd { fd: socket.as_raw_fd(), events: 0, revents: 0 };
-    // SAFETY: one valid entry; the socket is open for as long as it is borrowed.
-    while unsafe { libc::poll(&raw mut watched, 1, -1) } < 0 {}
+    // SAFETY: one valid entry.
+    while unsafe { libc::poll(&raw mut watched, 1, LOOK_MILLISECONDS) } <= 0 {}
+    // The plugin has closed it. That reaches the host now that nothing here holds the socket any more.
+    while watched.revents & libc::POLLNVAL != 0 {
+        std::thread::park();
+    }
     // A host that hangs up in order has let the worker answer before: there is nothing to wait for.
     // SAFETY: ends the process at once; destructors of a plugin that may hang are what must not run.
     unsafe { libc::_exit(0) }

@@ -3,6 +3,8 @@
 //! A worker begins a session of its own, which none of its descendants can leave: even those whose parents have
 //! ended are found by the session's number.
 
+use std::os::unix::fs::MetadataExt as _;
+
 /// What processes use.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub(super) struct Usage {
@@ -49,6 +51,18 @@ pub(super) fn usage_of_process(process: u32) -> Option<Usage> {
 /// What all processes of a session use.
 pub(super) fn usage_of_session(session: u32) -> Usage {
     total(&members(session).into_iter().map(|(_, entry)| entry).collect::<Vec<_>>())
+}
+
+/// Bytes of the files that a process, or all of a session, has open and that have no name: nobody finds them by
+/// looking into folders.
+pub(super) fn nameless_bytes(leader: u32, all: bool) -> u64 {
+    let processes =
+        if all { members(leader).into_iter().map(|(process, _)| process).collect() } else { vec![leader] };
+    let files = processes
+        .iter()
+        .flat_map(|process| std::fs::read_dir(format!("/proc/{process}/fd")).into_iter().flatten().flatten());
+    let data = files.filter_map(|file| std::fs::metadata(file.path()).ok());
+    data.filter(|data| data.is_file() && data.nlink() == 0).map(|data| data.blocks() * 512).sum()
 }
 
 fn total(entries: &[Entry]) -> Usage {

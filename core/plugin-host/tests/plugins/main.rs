@@ -5,6 +5,8 @@
 
 mod common;
 
+mod hostile;
+
 mod in_process;
 
 mod isolated;
