@@ -23,6 +23,9 @@ mod messages;
 // The commands beside `search`: what they print for programs.
 mod commands;
 
+// A plugin by somebody who has never seen this project.
+mod stranger;
+
 // Trained networks for their users.
 mod export;
 

@@ -97,6 +97,32 @@ pub struct Embedded {
     pub fingerprint: String,
 }
 
+/// What a host can read of a section's bytes whatever the interface level: enough to say why it cannot use the rest.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Card {
+    /// The plugin's id.
+    pub id: String,
+    /// Its version.
+    pub version: String,
+    /// The interface level it was built for.
+    pub interface: u32,
+}
+
+/// Reads a section's [`Card`]; `None` where not even that can be read.
+pub fn card(bytes: &[u8]) -> Option<Card> {
+    let (record, rest) = text(bytes.strip_prefix(MAGIC)?)?;
+    let record: Json = serde_json::from_str(record).ok()?;
+    let manifest: toml::Table = text(rest)?.0.parse().ok()?;
+    let said = |key: &str| manifest.get(key).and_then(toml::Value::as_str);
+    let level = manifest.get("interface").and_then(toml::Value::as_integer);
+    let level = level.and_then(|level| u64::try_from(level).ok()).or_else(|| record["interface"].as_u64());
+    Some(Card {
+        id: said("id")?.to_owned(),
+        version: said("version").or_else(|| record["version"].as_str())?.to_owned(),
+        interface: u32::try_from(level?).ok()?,
+    })
+}
+
 /// Reads a section's bytes.
 pub fn parse(bytes: &[u8]) -> Result<Embedded, DamagedRecord> {
     let damaged = |problem: &str| DamagedRecord { problem: problem.into() };

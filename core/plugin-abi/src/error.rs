@@ -45,3 +45,16 @@ impl From<AbiError> for ComponentError {
 pub(crate) fn from_abi<T>(result: AbiResult<T>) -> Result<T, ComponentError> {
     result.into_result().map_err(Into::into)
 }
+
+#[cfg(test)]
+impl AbiError {
+    /// The number that stands for the kind.
+    pub(crate) fn code(&self) -> u8 {
+        self.kind
+    }
+}
+
+#[cfg(test)]
+crate::layout::crossing! {
+    AbiError { kind, message }
+}

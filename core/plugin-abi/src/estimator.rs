@@ -180,3 +180,11 @@ unsafe extern "C" fn ask_reporter(reporter: *const c_void) -> AbiResult<bool> {
     // SAFETY: as in `report_to_reporter`.
     guard(|| Ok(unsafe { *reporter.cast::<&dyn Reporter>() }.cancelled()))
 }
+
+#[cfg(test)]
+crate::layout::crossing! {
+    EstimatorExtension { create }
+    EstimatorObject { handle, vtable }
+    EstimatorVtable { info, evaluate, drop }
+    ReporterObject { reporter, report, cancelled }
+}

@@ -132,3 +132,8 @@ fn panicked(payload: Box<dyn Any + Send>) -> ComponentError {
     let place = place.map(|place| format!(" at {place}")).unwrap_or_default();
     ComponentError::new(ComponentErrorKind::Panicked, format!("panicked{place}: {text}"))
 }
+
+#[cfg(test)]
+crate::layout::crossing! {
+    Handle { 0 }
+}

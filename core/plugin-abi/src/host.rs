@@ -186,3 +186,9 @@ unsafe extern "C" fn drop_host(handle: Handle) -> AbiResult<()> {
     // SAFETY: `HostObject::drop` is the only caller, once.
     unsafe { drop_guarded::<Shared>(handle) }
 }
+
+#[cfg(test)]
+crate::layout::crossing! {
+    HostObject { handle, vtable, threads, folder }
+    HostVtable { strategy, cancelled, drop }
+}

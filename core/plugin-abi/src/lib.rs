@@ -3,7 +3,9 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod root;
-pub use root::{Extension, INTERFACE_LEVEL, LoadError, LoadedLibrary, Root, RootRef, header};
+pub use root::{
+    Extension, INTERFACE_LEVEL, LoadError, LoadedLibrary, OLDEST_INTERFACE_LEVEL, Root, RootRef, header,
+};
 
 mod strategy;
 pub use strategy::{STRATEGY_EXTENSION, StrategyExtension, StrategyObject, StrategyVtable};
@@ -47,6 +49,9 @@ mod manifest;
 pub use manifest::{Capability, ComponentManifest, Determinism, Manifest, ManifestError};
 
 pub mod schema;
+
+#[cfg(test)]
+mod layout;
 
 /// The type of the symbol that a library exports: see [`header`].
 pub use abi_stable::library::LibHeader;

@@ -139,3 +139,8 @@ impl Visit for Text {
         };
     }
 }
+
+#[cfg(test)]
+crate::layout::crossing! {
+    LogSink { enabled, write, plugin }
+}

@@ -27,7 +27,7 @@ pub fn write_problem(problem: &Problem) -> Result<Vec<u8>, ComponentError> {
 
 /// The problem in the bytes.
 pub fn read_problem(bytes: &[u8]) -> Result<Problem, ComponentError> {
-    let WrittenProblem { space, fidelities, objectives } = read(bytes)?;
+    let WrittenProblem { space, fidelities, objectives } = read_subject(bytes)?;
     Ok(Problem { space: compile(space)?, fidelities, objectives })
 }
 
@@ -38,12 +38,23 @@ pub fn write_space(space: Option<&Space>) -> Result<Vec<u8>, ComponentError> {
 
 /// The space in the bytes.
 pub fn read_space(bytes: &[u8]) -> Result<Option<Arc<Space>>, ComponentError> {
-    if bytes.is_empty() { Ok(None) } else { compile(read(bytes)?).map(Some) }
+    if bytes.is_empty() { Ok(None) } else { compile(read_subject(bytes)?).map(Some) }
 }
 
 /// The JSON in the bytes.
 pub(crate) fn read_json(bytes: &[u8]) -> Result<Json, ComponentError> {
     read(bytes)
+}
+
+/// What a component is made for. A newer host may describe it in words that were not there when the component's side
+/// was built.
+fn read_subject<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, ComponentError> {
+    serde_json::from_slice(bytes).map_err(|error| {
+        ComponentError::unsupported(format!(
+            "it does not understand how this host describes the search space: {error}; hint: build the plugin again with \
+             this host's `heirloom-plugin`, or install a newer version of it"
+        ))
+    })
 }
 
 fn compile(spec: SpaceSpec) -> Result<Arc<Space>, ComponentError> {

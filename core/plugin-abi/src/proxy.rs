@@ -121,3 +121,10 @@ unsafe extern "C" fn drop_proxy(handle: Handle) -> AbiResult<()> {
     // SAFETY: see above; `ProxyObject::drop` is the only caller, once.
     unsafe { drop_guarded::<Exported>(handle) }
 }
+
+#[cfg(test)]
+crate::layout::crossing! {
+    ProxyExtension { create }
+    ProxyObject { handle, vtable }
+    ProxyVtable { info, score, drop }
+}

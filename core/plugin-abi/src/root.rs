@@ -13,6 +13,7 @@ use abi_stable::sabi_types::VersionStrings;
 use abi_stable::std_types::{ROption, RStr};
 use abi_stable::type_layout::TypeLayout;
 use heirloom_model::ComponentError;
+use std::collections::BTreeSet;
 use std::path::Path;
 use thiserror::Error;
 
@@ -26,6 +27,12 @@ use crate::strategy::{STRATEGY_EXTENSION, StrategyExtension};
 /// The interface level that this crate speaks: it rises when a host can no longer load the plugins of the level
 /// before, which the frozen root module makes a rare event.
 pub const INTERFACE_LEVEL: u32 = 1;
+
+/// The oldest interface level whose plugins this crate still loads.
+pub const OLDEST_INTERFACE_LEVEL: u32 = 1;
+
+/// The highest version that is looked for when a message says which ones a library has.
+const HIGHEST_VERSION: u32 = 9;
 
 /// The exported root module.
 #[repr(C)]
@@ -119,10 +126,12 @@ pub enum LoadError {
         mismatch: String,
     },
     /// It does not have the extension that is wanted.
-    #[error("it has no extension `{wanted}`; hint: build it again with this host's `heirloom-plugin`")]
+    #[error("it has {}, this host speaks {}; hint: {}", list(.has), list(.wanted), remedy(.wanted, .has))]
     NoExtension {
-        /// The extension's id.
-        wanted: String,
+        /// The ids of the extensions that would do, the newest first.
+        wanted: Vec<String>,
+        /// The ids of the same extension in other versions, as the library has them.
+        has: Vec<String>,
     },
     /// Its own start failed.
     #[error("it failed to start: {reason}")]
@@ -181,10 +190,31 @@ impl LoadedLibrary {
         self.extension(PROXY_EXTENSION)
     }
 
+    /// The first of `ids`, the newest first, that the library has too: versions of one extension, each of which this
+    /// side can speak.
+    pub fn newest<'a>(&self, ids: &[&'a str]) -> Result<&'a str, LoadError> {
+        let mut ids_of_both = ids.iter().copied().filter(|id| self.has(id));
+        ids_of_both.next().ok_or_else(|| {
+            let names: BTreeSet<_> =
+                ids.iter().filter_map(|id| id.split_once('/')).map(|(name, _)| name).collect();
+            let versions =
+                names.iter().flat_map(|name| (1..=HIGHEST_VERSION).map(move |n| format!("{name}/{n}")));
+            LoadError::NoExtension {
+                wanted: ids.iter().map(|id| (*id).to_owned()).collect(),
+                has: versions.filter(|id| self.has(id)).collect(),
+            }
+        })
+    }
+
+    fn has(&self, id: &str) -> bool {
+        self.0.get_extension()(id.into()).is_some()
+    }
+
     /// The functions of an extension, after the layout was checked both ways.
-    fn extension<T: StableAbi>(&self, id: &str) -> Result<&'static T, LoadError> {
+    pub fn extension<T: StableAbi>(&self, id: &str) -> Result<&'static T, LoadError> {
+        let id = self.newest(&[id])?;
         match self.0.get_extension()(id.into()) {
-            ROption::RNone => Err(LoadError::NoExtension { wanted: id.into() }),
+            ROption::RNone => Err(LoadError::NoExtension { wanted: vec![id.into()], has: Vec::new() }),
             ROption::RSome(extension) => extension
                 .cast()
                 .map_err(|mismatch| LoadError::Layout { what: format!("extension `{id}`"), mismatch }),
@@ -211,6 +241,24 @@ impl LoadError {
     }
 }
 
+fn list(ids: &[String]) -> String {
+    match ids {
+        [] => "no such extension".into(),
+        ids => ids.iter().map(|id| format!("`{id}`")).collect::<Vec<_>>().join(" and "),
+    }
+}
+
+/// What to do where two sides share no version: the older one is to be renewed.
+fn remedy(wanted: &[String], has: &[String]) -> &'static str {
+    let version = |id: &String| id.split_once('/').and_then(|(_, version)| version.parse::<u32>().ok());
+    let newest = |ids: &[String]| ids.iter().filter_map(version).max();
+    if newest(has) > newest(wanted) {
+        "update Heirloom, or install an older version of the plugin"
+    } else {
+        "build it again with this host's `heirloom-plugin`, or install a newer version of the plugin"
+    }
+}
+
 /// The end of a mismatch report, in one line. The report runs to hundreds of lines, from the outermost type to the
 /// innermost; only the last block says what differs.
 fn last_block(report: &str) -> String {
@@ -218,4 +266,10 @@ fn last_block(report: &str) -> String {
     let last = blocks.last().unwrap_or_default();
     let lines: Vec<_> = last.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
     lines.join(" ")
+}
+
+#[cfg(test)]
+crate::layout::crossing! {
+    Root { interface, fingerprint, manifest, init, get_extension, deinit }
+    Extension { layout, functions }
 }

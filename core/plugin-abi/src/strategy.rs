@@ -205,3 +205,10 @@ unsafe extern "C" fn drop_strategy(handle: Handle) -> AbiResult<()> {
     // SAFETY: see above; `StrategyObject::drop` is the only caller, once.
     unsafe { drop_guarded::<Exported>(handle) }
 }
+
+#[cfg(test)]
+crate::layout::crossing! {
+    StrategyExtension { create }
+    StrategyObject { handle, vtable }
+    StrategyVtable { ask, tell, judge, inform, recommend, save, restore, drop }
+}

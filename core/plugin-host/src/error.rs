@@ -38,7 +38,10 @@ pub enum HostError {
         path: PathBuf,
     },
     /// The record or the manifest inside a library is wrong.
-    #[error("`{path}` is no plugin that can be used: {problem}; hint: ask its author for another build")]
+    #[error(
+        "`{path}` is no plugin that can be used: {problem}; hint: ask its author for another build, or update Heirloom if \
+         it was made for a newer one"
+    )]
     BadManifest {
         /// The file.
         path: PathBuf,
@@ -47,8 +50,8 @@ pub enum HostError {
     },
     /// A plugin was built for another interface level.
     #[error(
-        "plugin `{plugin}` {version} was built for interface level {found}, this host speaks {expected}; hint: \
-         build it with `heirloom-plugin` of this host's version, or install a build for it"
+        "plugin `{plugin}` {version} was built for interface level {found}, this host speaks {}; hint: {}",
+        levels(*.oldest, *.newest), interface_remedy(*.found, *.newest)
     )]
     Interface {
         /// The plugin.
@@ -57,8 +60,10 @@ pub enum HostError {
         version: String,
         /// The plugin's interface level.
         found: u32,
-        /// The host's.
-        expected: u32,
+        /// The oldest that the host speaks.
+        oldest: u32,
+        /// The newest that the host speaks.
+        newest: u32,
     },
     /// A plugin was built for another kind of machine.
     #[error(
@@ -147,6 +152,19 @@ pub enum HostError {
         /// What to do.
         hint: String,
     },
+}
+
+fn levels(oldest: u32, newest: u32) -> String {
+    if oldest == newest { format!("level {newest}") } else { format!("levels {oldest} to {newest}") }
+}
+
+/// The older side is to be renewed.
+fn interface_remedy(found: u32, newest: u32) -> &'static str {
+    if found > newest {
+        "update Heirloom, or install an older version of the plugin"
+    } else {
+        "build it again with this host's `heirloom-plugin`, or install a newer version of the plugin"
+    }
 }
 
 fn join(problems: &[OptionProblem]) -> String {

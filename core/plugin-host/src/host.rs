@@ -139,7 +139,18 @@ impl PluginHost {
     }
 
     fn hint(&self, kind: Kind, name: &str) -> String {
-        let names = self.names(kind);
+        let hint = self.hint_among(&self.names(kind), name);
+        let other_level = |problem: &&HostError| matches!(problem, HostError::Interface { .. });
+        match self.problems().iter().find(other_level) {
+            Some(problem) => {
+                let problem = problem.to_string().replace("; hint: ", ": ");
+                format!("{hint}; and one plugin was left out: {problem}")
+            }
+            None => hint,
+        }
+    }
+
+    fn hint_among(&self, names: &[&str], name: &str) -> String {
         match schema::nearest(name, names.iter().copied()) {
             Some(near) => format!("did you mean `{near}`?"),
             None if names.is_empty() => {

@@ -1,5 +1,6 @@
 //! Reads what a library says of itself, without loading it: no code of the library runs.
 
+use std::fmt::Display;
 use std::fs::File;
 use std::path::Path;
 
@@ -8,6 +9,7 @@ use heirloom_plugin_abi::embed::{self, Embedded, Record, SECTION};
 use object::{Object, ObjectSection, ReadCache};
 
 use crate::error::HostError;
+use crate::plugin::speaks;
 
 /// A library's record and manifest.
 #[derive(Debug, Clone)]
@@ -20,9 +22,12 @@ pub(crate) struct Described {
 
 /// Reads the record and the manifest of the library at `path`, and checks that they agree.
 pub(crate) fn describe(path: &Path) -> Result<Described, HostError> {
-    let Embedded { mut record, manifest, fingerprint } = read_record(path)?;
+    let section = read_section(path)?;
+    let unreadable = |problem: &dyn Display| unreadable(path, &section, problem);
+    let Embedded { mut record, manifest, fingerprint } =
+        embed::parse(&section).map_err(|error| unreadable(&error))?;
+    let manifest = Manifest::parse(&manifest).map_err(|error| unreadable(&error))?;
     let bad = |problem: String| HostError::BadManifest { path: path.into(), problem };
-    let manifest = Manifest::parse(&manifest).map_err(|error| bad(error.to_string()))?;
     record.interface = manifest.interface.unwrap_or(record.interface);
     for component in &record.components {
         if !manifest
@@ -61,16 +66,21 @@ pub(crate) fn dependencies(path: &Path) -> Result<Vec<String>, HostError> {
     Ok(names)
 }
 
-fn read_record(path: &Path) -> Result<Embedded, HostError> {
+fn read_section(path: &Path) -> Result<Vec<u8>, HostError> {
     // A library may be large; the cache reads the headers and the one section.
     let cache = ReadCache::new(open(path)?);
     let damaged = |error| damaged(path, &error);
     let library = object::File::parse(&cache).map_err(damaged)?;
     let section =
         library.section_by_name(SECTION).ok_or_else(|| HostError::NotAPlugin { path: path.into() })?;
-    let bytes = section.data().map_err(damaged)?;
-    embed::parse(bytes)
-        .map_err(|error| HostError::BadManifest { path: path.into(), problem: error.to_string() })
+    Ok(section.data().map_err(damaged)?.to_vec())
+}
+
+/// A record that cannot be read is damaged, or of a level that this host does not know the words of.
+fn unreadable(path: &Path, section: &[u8], problem: &dyn Display) -> HostError {
+    let card = embed::card(section);
+    let other_level = card.and_then(|card| speaks(&card.id, &card.version, card.interface).err());
+    other_level.unwrap_or_else(|| HostError::BadManifest { path: path.into(), problem: problem.to_string() })
 }
 
 fn open(path: &Path) -> Result<File, HostError> {

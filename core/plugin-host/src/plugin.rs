@@ -5,7 +5,8 @@ use std::sync::OnceLock;
 
 use heirloom_plugin_abi::embed::TARGET;
 use heirloom_plugin_abi::{
-    ComponentManifest, INTERFACE_LEVEL, LoadError, LoadedLibrary, LogSink, Manifest, ToTracing,
+    ComponentManifest, INTERFACE_LEVEL, LoadError, LoadedLibrary, LogSink, Manifest, OLDEST_INTERFACE_LEVEL,
+    ToTracing,
 };
 use serde_json::Value as Json;
 
@@ -76,10 +77,7 @@ impl Plugin {
     pub fn check(&self) -> Result<(), HostError> {
         let (plugin, version) = (self.id().to_owned(), self.version().to_owned());
         let record = &self.described.record;
-        if record.interface != INTERFACE_LEVEL {
-            let (found, expected) = (record.interface, INTERFACE_LEVEL);
-            return Err(HostError::Interface { plugin, version, found, expected });
-        }
+        speaks(&plugin, &version, record.interface)?;
         if record.target != TARGET {
             let (found, expected) = (record.target.clone(), TARGET.to_owned());
             return Err(HostError::Target { plugin, version, found, expected });
@@ -118,6 +116,15 @@ impl Plugin {
             reason: error.to_string(),
         }
     }
+}
+
+/// Refuses a plugin of an interface level that this host does not speak.
+pub(crate) fn speaks(plugin: &str, version: &str, found: u32) -> Result<(), HostError> {
+    let (oldest, newest) = (OLDEST_INTERFACE_LEVEL, INTERFACE_LEVEL);
+    if (oldest..=newest).contains(&found) {
+        return Ok(());
+    }
+    Err(HostError::Interface { plugin: plugin.into(), version: version.into(), found, oldest, newest })
 }
 
 impl std::fmt::Debug for Plugin {

@@ -2,6 +2,7 @@
 
 mod info;
 mod list;
+mod new;
 
 use clap::{Args, Subcommand};
 use heirloom_plugin_host::Plugin as Found;
@@ -28,6 +29,8 @@ enum PluginCommand {
         /// A component's name, or a plugin's id
         name: String,
     },
+    /// Make a new plugin: a folder that builds, passes its tests and can be searched with
+    New(new::New),
 }
 
 impl Plugin {
@@ -36,6 +39,7 @@ impl Plugin {
         match &self.command {
             PluginCommand::List => list::list(&plugins()?, context)?,
             PluginCommand::Info { name } => info::info(&plugins()?, name, context)?,
+            PluginCommand::New(command) => command.run(context)?,
         }
         Ok(Exit::Done)
     }

@@ -1,0 +1,68 @@
+//! The files of the templates, part of the program.
+
+use heirloom_plugin_abi::Kind;
+
+use crate::Language;
+
+/// A file of a template: its path in the new folder, and its text with places to fill.
+pub(crate) type Source = (&'static str, &'static str);
+
+macro_rules! files {
+    ($($path:literal from $source:literal),+ $(,)?) => {
+        &[$(($path, include_str!(concat!("../templates/", $source)))),+]
+    };
+}
+
+/// Instructions for use, which every README of a Rust plugin ends with.
+pub(crate) const RUST_USE: &str = include_str!("../templates/rust/common/use.md");
+
+const RUST: &[Source] = files![
+    "Cargo.toml" from "rust/common/crate.toml",
+    ".gitignore" from "rust/common/gitignore",
+    ".github/workflows/test.yml" from "rust/common/ci.yml",
+];
+
+const RUST_STRATEGY: &[Source] = files![
+    "plugin.toml" from "rust/strategy/plugin.toml",
+    "README.md" from "rust/strategy/README.md",
+    "src/lib.rs" from "rust/strategy/lib.rs",
+    "src/search.rs" from "rust/strategy/search.rs",
+    "tests/conformance.rs" from "rust/strategy/conformance.rs",
+    "tests/convergence.rs" from "rust/strategy/convergence.rs",
+    "search/run.toml" from "search/strategy.toml",
+    "search/table.toml" from "search/table.toml",
+    "search/measurements.csv" from "search/measurements.csv",
+];
+
+const RUST_ESTIMATOR: &[Source] = files![
+    "plugin.toml" from "rust/estimator/plugin.toml",
+    "README.md" from "rust/estimator/README.md",
+    "src/lib.rs" from "rust/estimator/lib.rs",
+    "src/training.rs" from "rust/estimator/training.rs",
+    "tests/common/mod.rs" from "rust/estimator/common.rs",
+    "tests/conformance.rs" from "rust/estimator/conformance.rs",
+    "tests/measurement.rs" from "rust/estimator/measurement.rs",
+    "search/run.toml" from "search/estimator.toml",
+];
+
+const RUST_PROXY: &[Source] = files![
+    "plugin.toml" from "rust/proxy/plugin.toml",
+    "README.md" from "rust/proxy/README.md",
+    "src/lib.rs" from "rust/proxy/lib.rs",
+    "src/score.rs" from "rust/proxy/score.rs",
+    "tests/common/mod.rs" from "rust/proxy/common.rs",
+    "tests/conformance.rs" from "rust/proxy/conformance.rs",
+    "tests/ranking.rs" from "rust/proxy/ranking.rs",
+    "search/run.toml" from "search/proxy.toml",
+    "search/table.toml" from "search/table.toml",
+    "search/measurements.csv" from "search/measurements.csv",
+];
+
+/// The sets of files that make a plugin; `None` where there is no template.
+pub(crate) fn sets(language: Language, kind: Kind) -> Option<&'static [&'static [Source]]> {
+    match (language, kind) {
+        (Language::Rust, Kind::Strategy) => Some(&[RUST, RUST_STRATEGY]),
+        (Language::Rust, Kind::Estimator) => Some(&[RUST, RUST_ESTIMATOR]),
+        (Language::Rust, Kind::Proxy) => Some(&[RUST, RUST_PROXY]),
+    }
+}
