@@ -96,7 +96,9 @@ impl Plugins {
     pub(crate) fn lock(&self, config: &RunConfig) -> String {
         let entry = |plugin: &Plugin| {
             let (compiler, target) = plugin.built_with();
-            let bytes = std::fs::read(plugin.path()).unwrap_or_default();
+            // Of a folder of source its hash stands for the files.
+            let bytes =
+                std::fs::read(plugin.path()).unwrap_or_else(|_| plugin.fingerprint().as_bytes().to_vec());
             let hash: String = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
             format!(
                 "[[plugin]]\nid = {:?}\nversion = {:?}\ninterface = {}\ntarget = {target:?}\nrustc = {compiler:?}\n\

@@ -180,6 +180,14 @@ columns! {
         pub configurations: RVec<f64>,
     }
 
+    /// Configurations that may be none of the space.
+    pub struct Candidates {
+        /// How many.
+        pub n: u64,
+        /// `[n × d]`.
+        pub configurations: RVec<f64>,
+    }
+
     /// Texts, one after another.
     pub struct Texts {
         /// All texts, UTF-8 but for paths.

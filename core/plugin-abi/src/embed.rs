@@ -24,6 +24,9 @@ pub const SECTION: &str = if cfg!(target_os = "macos") { "__heirloom" } else { "
 /// The target that this crate was built for.
 pub const TARGET: &str = env!("HEIRLOOM_TARGET");
 
+/// The target of what runs everywhere, such as Python source.
+pub const ANY_TARGET: &str = "any";
+
 /// The kinds of components.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

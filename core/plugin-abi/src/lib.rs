@@ -46,7 +46,12 @@ pub mod embed;
 pub use embed::Kind;
 
 mod manifest;
-pub use manifest::{Capability, ComponentManifest, Determinism, Manifest, ManifestError};
+pub use manifest::{Capability, ComponentManifest, Determinism, Language, Manifest, ManifestError};
+
+mod declared;
+
+mod described;
+pub use described::{describe_problem, describe_space};
 
 pub mod schema;
 

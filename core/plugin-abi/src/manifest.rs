@@ -1,6 +1,9 @@
 //! `plugin.toml`: what an author says of a plugin.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
 use thiserror::Error;
 
 use crate::embed::Kind;
@@ -13,6 +16,12 @@ pub struct Manifest {
     pub id: String,
     /// One sentence for lists.
     pub description: String,
+    /// What it is written in.
+    #[serde(default, skip_serializing_if = "Language::is_rust")]
+    pub language: Language,
+    /// Python: the module that the worker imports, from the plugin's folder.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub module: Option<String>,
     /// Its version; that of its crate where it is left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
@@ -71,6 +80,59 @@ pub struct ComponentManifest {
     /// Where the method was published.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub paper: Option<String>,
+    /// Languages without the SDK's derive: each option's JSON schema, with `required = true` where it must be given.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub options: BTreeMap<String, Json>,
+}
+
+/// What a plugin is written in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Language {
+    /// A library made with the SDK.
+    #[default]
+    Rust,
+    /// A library with the C interface: C, C++ and what can call it.
+    C,
+    /// A folder with a module, which a Python of the user's runs as a worker.
+    Python,
+}
+
+impl Language {
+    /// The language's name in manifests and messages.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Rust => "rust",
+            Self::C => "c",
+            Self::Python => "python",
+        }
+    }
+
+    /// The language that the text of a `plugin.toml` names, also where the rest of it is wrong.
+    pub fn of_text(text: &str) -> Option<Self> {
+        #[derive(Deserialize)]
+        struct Named {
+            #[serde(default)]
+            language: Language,
+        }
+        match toml::from_str::<Named>(text) {
+            Ok(named) => Some(named.language),
+            Err(_) => [Self::Python, Self::C].into_iter().find(|language| {
+                let name = format!("\"{language}\"");
+                text.lines().any(|line| line.trim_start().starts_with("language") && line.contains(&name))
+            }),
+        }
+    }
+
+    fn is_rust(&self) -> bool {
+        *self == Self::Rust
+    }
+}
+
+impl std::fmt::Display for Language {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
 }
 
 /// When the same seed and the same inputs give the same results.
@@ -90,7 +152,7 @@ pub enum Determinism {
 #[derive(Debug, Error)]
 #[error("its `plugin.toml` is wrong: {problem}")]
 pub struct ManifestError {
-    problem: String,
+    pub(crate) problem: String,
 }
 
 impl Manifest {

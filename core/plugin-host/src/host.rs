@@ -16,6 +16,7 @@ use crate::identity::Identity;
 use crate::limits::WorkerLimits;
 use crate::local::Recipe;
 use crate::plugin::Plugin;
+use crate::source_folder;
 
 /// Where a component runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -71,13 +72,14 @@ pub(crate) struct HostState {
 }
 
 impl PluginHost {
-    /// Reads the records of all plugins in `search_paths`, each a folder or a library, without loading any.
+    /// Reads the records of all plugins in `search_paths`, each a library, a folder of source, or a folder of such,
+    /// without loading any.
     ///
     /// Where two plugins have a component of the same name, the earlier path wins; within a folder the newer file.
     /// What is wrong with single files is in [`problems`](Self::problems).
     pub fn open(search_paths: &[PathBuf], options: HostOptions) -> Self {
         let (mut plugins, mut problems) = (Vec::<Plugin>::new(), Vec::new());
-        for (path, named) in search_paths.iter().flat_map(|path| libraries(path)) {
+        for (path, named) in search_paths.iter().flat_map(|path| found_at(path)) {
             match Plugin::read(&path) {
                 Ok(plugin) => {
                     problems.extend(plugin.check().err());
@@ -239,7 +241,7 @@ impl PluginHost {
     ) -> Result<Box<dyn Strategy>, HostError> {
         self.make(Kind::Strategy, name, options, |recipe| {
             let who = recipe.identity.clone();
-            Ok(match isolation {
+            Ok(match recipe.place(isolation) {
                 Isolation::None => CheckedStrategy::boxed(recipe.strategy(problem)?, who),
                 Isolation::Process => {
                     CheckedStrategy::boxed(recipe.isolated_strategy(&self.0, problem)?, who)
@@ -257,7 +259,7 @@ impl PluginHost {
         space: Option<&Arc<Space>>,
     ) -> Result<Arc<dyn Estimator>, HostError> {
         self.make(Kind::Estimator, name, options, |recipe| {
-            let (inner, info) = match isolation {
+            let (inner, info) = match recipe.place(isolation) {
                 Isolation::None => recipe.estimator(space.cloned())?,
                 Isolation::Process => recipe.isolated_estimator(&self.0, space.cloned())?,
             };
@@ -275,7 +277,7 @@ impl PluginHost {
         problem: &Problem,
     ) -> Result<Arc<dyn Proxy>, HostError> {
         self.make(Kind::Proxy, name, options, |recipe| {
-            let (inner, info) = match isolation {
+            let (inner, info) = match recipe.place(isolation) {
                 Isolation::None => recipe.proxy(problem)?,
                 Isolation::Process => recipe.isolated_proxy(&self.0, problem)?,
             };
@@ -369,18 +371,19 @@ impl HostServices for PluginHost {
     }
 }
 
-/// The libraries at a search path, the newest first, each with whether the path names it itself.
-fn libraries(path: &Path) -> Vec<(PathBuf, bool)> {
-    if path.is_file() {
+/// The libraries and folders of source at a search path, the newest first, each with whether the path names it itself.
+fn found_at(path: &Path) -> Vec<(PathBuf, bool)> {
+    if path.is_file() || source_folder::is_one(path) {
         return vec![(path.to_owned(), true)];
     }
     let entries = std::fs::read_dir(path).into_iter().flatten().flatten();
-    let is_library = |path: &PathBuf| {
+    let is_plugin = |path: &PathBuf| {
         path.extension().is_some_and(|extension| extension == std::env::consts::DLL_EXTENSION)
+            || source_folder::is_one(path)
     };
     let mut files: Vec<_> = entries
         .map(|entry| entry.path())
-        .filter(is_library)
+        .filter(is_plugin)
         .map(|path| (std::fs::metadata(&path).and_then(|data| data.modified()).ok(), path))
         .collect();
     files.sort_by(|a, b| b.cmp(a));

@@ -17,11 +17,17 @@ mod error;
 pub use error::HostError;
 
 pub use heirloom_plugin_abi::schema::OptionProblem;
-pub use heirloom_plugin_abi::{Capability, ComponentManifest, Context, Determinism, Kind, Manifest};
+pub use heirloom_plugin_abi::{
+    Capability, ComponentManifest, Context, Determinism, Kind, Language, Manifest,
+};
 
 mod identity;
 
 mod library_file;
+
+mod source_folder;
+
+mod python;
 
 mod libtorch;
 pub use libtorch::OpenError;

@@ -15,6 +15,7 @@ use serde_json::Value as Json;
 
 use crate::checked::{RawEstimator, RawProxy};
 use crate::error::HostError;
+use crate::host::Isolation;
 use crate::identity::Identity;
 use crate::plugin::Plugin;
 
@@ -27,6 +28,11 @@ pub(crate) struct Recipe<'a> {
 }
 
 impl Recipe<'_> {
+    /// Where the component runs: in the host only where it is wanted there and can be loaded.
+    pub(crate) fn place(&self, wanted: Isolation) -> Isolation {
+        if self.plugin.is_library() { wanted } else { Isolation::Process }
+    }
+
     pub(crate) fn explain(&self, error: ComponentError) -> HostError {
         HostError::Component { source: self.identity.explain("being made", error) }
     }

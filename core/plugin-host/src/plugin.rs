@@ -1,20 +1,20 @@
-//! One plugin library that was found.
+//! One plugin that was found: a library, or a folder of source.
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use heirloom_plugin_abi::embed::TARGET;
+use heirloom_plugin_abi::embed::{ANY_TARGET, TARGET};
 use heirloom_plugin_abi::{
-    ComponentManifest, INTERFACE_LEVEL, LoadError, LoadedLibrary, LogSink, Manifest, OLDEST_INTERFACE_LEVEL,
-    ToTracing,
+    ComponentManifest, INTERFACE_LEVEL, Language, LoadError, LoadedLibrary, LogSink, Manifest,
+    OLDEST_INTERFACE_LEVEL, ToTracing,
 };
 use serde_json::Value as Json;
 
 use crate::error::HostError;
 use crate::library_file::{Described, describe};
-use crate::libtorch;
+use crate::{libtorch, source_folder};
 
-/// A plugin library whose record was read.
+/// A plugin whose record was read.
 pub struct Plugin {
     path: PathBuf,
     described: Described,
@@ -23,12 +23,25 @@ pub struct Plugin {
 }
 
 impl Plugin {
-    /// Reads the record of the library at `path`.
+    /// Reads the record of the library or the folder of source at `path`.
     pub(crate) fn read(path: &Path) -> Result<Self, HostError> {
-        Ok(Self { path: path.into(), described: describe(path)?, library: OnceLock::new() })
+        let described = if path.is_dir() { source_folder::describe(path)? } else { describe(path)? };
+        // A worker has a folder of its own to start from.
+        let path = std::path::absolute(path).unwrap_or_else(|_| path.into());
+        Ok(Self { path, described, library: OnceLock::new() })
     }
 
-    /// The library's file.
+    /// What it is written in.
+    pub fn language(&self) -> Language {
+        self.described.manifest.language
+    }
+
+    /// Whether it is a library, which a process can load; a folder of source always runs in a worker.
+    pub fn is_library(&self) -> bool {
+        self.language() != Language::Python
+    }
+
+    /// The library's file, or the folder of source.
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -78,7 +91,7 @@ impl Plugin {
         let (plugin, version) = (self.id().to_owned(), self.version().to_owned());
         let record = &self.described.record;
         speaks(&plugin, &version, record.interface)?;
-        if record.target != TARGET {
+        if record.target != TARGET && record.target != ANY_TARGET {
             let (found, expected) = (record.target.clone(), TARGET.to_owned());
             return Err(HostError::Target { plugin, version, found, expected });
         }

@@ -3,7 +3,7 @@
 use abi_stable::std_types::RVec;
 use heirloom_model::{Configuration, Seed};
 
-use super::{Result, Scoring, configurations_from_column, configurations_to_column};
+use super::{Candidates, Result, Scoring, configurations_from_column, configurations_to_column};
 use crate::wire::{Wire, malformed};
 
 impl Scoring {
@@ -16,6 +16,13 @@ impl Scoring {
     /// The configurations to score, and the seed.
     pub fn to_model(&self) -> Result<(Vec<Configuration>, Seed)> {
         Ok((configurations_from_column(&self.configurations, self.n as usize)?, Seed(self.seed)))
+    }
+}
+
+impl Candidates {
+    /// The configurations.
+    pub fn to_model(&self) -> Result<Vec<Configuration>> {
+        configurations_from_column(&self.configurations, self.n as usize)
     }
 }
 

@@ -189,5 +189,9 @@ pub(crate) fn configurations_to_column(configurations: &[Configuration]) -> Resu
 /// Configurations from `[n × d]`.
 pub(crate) fn configurations_from_column(column: &[f64], n: usize) -> Result<Vec<Configuration>> {
     let rows = Rows::new(column, n)?;
+    // Rows without values could be any number, and a lie would cost all memory.
+    if rows.are_empty() && n > 0 {
+        return Err(malformed("configurations have no values"));
+    }
     Ok((0..n).map(|index| rows.configuration(index)).collect())
 }

@@ -38,10 +38,13 @@ pub(super) enum Verb {
     Cancelled = 35,
     /// Worker, at any time: an event for the log ([`LogEvent`](super::message::LogEvent)). Not answered.
     Log = 36,
+    /// Worker, within a call: configurations that may be none of the space
+    /// ([`Candidates`](heirloom_plugin_abi::columns::Candidates)); answered by a byte for each, 0 or 1.
+    Allowed = 37,
 }
 
 impl Verb {
-    const ALL: [Self; 15] = [
+    const ALL: [Self; 16] = [
         Self::Create,
         Self::Ask,
         Self::Tell,
@@ -57,6 +60,7 @@ impl Verb {
         Self::Report,
         Self::Cancelled,
         Self::Log,
+        Self::Allowed,
     ];
 }
 

@@ -5,10 +5,10 @@ use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::{Mutex, Once, PoisonError};
+use std::sync::{Arc, Mutex, Once, PoisonError};
 use std::time::Duration;
 
-use heirloom_model::{ComponentError, ComponentErrorKind};
+use heirloom_model::{ComponentError, ComponentErrorKind, Space};
 use heirloom_plugin_abi::{Capability, ToTracing};
 use serde_json::Value as Json;
 
@@ -18,6 +18,7 @@ use crate::host::HostState;
 use crate::libtorch;
 use crate::limits::WorkerLimits;
 use crate::local::Recipe;
+use crate::python::{self, Python};
 
 use super::confined::{Bounds, Confined};
 use super::environment;
@@ -33,7 +34,11 @@ const START_LIMIT: Duration = Duration::from_secs(120);
 /// Starts workers of one component.
 pub(super) struct Launcher {
     program: PathBuf,
+    /// What the program becomes, for a plugin that is a folder of source.
+    python: Option<Python>,
     create: Create,
+    /// The space whose configurations a worker may ask about.
+    space: Option<Arc<Space>>,
     /// Seconds after which a call without a limit of its own counts as hanging.
     pub(super) call_limit: Duration,
     limits: WorkerLimits,
@@ -49,18 +54,28 @@ pub(super) struct Launcher {
 }
 
 impl Launcher {
-    pub(super) fn new(recipe: &Recipe<'_>, host: &HostState, subject: Vec<u8>) -> Result<Self, HostError> {
+    pub(super) fn new(
+        recipe: &Recipe<'_>,
+        host: &HostState,
+        subject: Vec<u8>,
+        space: Option<Arc<Space>>,
+    ) -> Result<Self, HostError> {
         say_what_is_missing();
         let plugin = recipe.plugin;
-        let program = host.worker_program().map_err(|hint| HostError::Worker {
+        let no_program = |reason: String, hint: String| HostError::Worker {
             plugin: plugin.id().into(),
             version: plugin.version().into(),
-            reason: "its program was not found".into(),
+            reason,
             hint,
-        })?;
+        };
+        let program =
+            host.worker_program().map_err(|hint| no_program("its program was not found".into(), hint))?;
+        let python = (!plugin.is_library()).then(|| python::of_plugin(plugin.path())).transpose();
+        let python = python.map_err(|none| no_program(none.reason, none.hint))?;
         let create = Create {
             library: plugin.path().into(),
             fingerprint: plugin.fingerprint().into(),
+            module: plugin.manifest().module.clone(),
             plugin: format!("{} {}", plugin.id(), plugin.version()),
             kind: recipe.identity.kind,
             name: recipe.identity.name.clone(),
@@ -76,12 +91,18 @@ impl Launcher {
         let mut readable = limits.readable.clone();
         readable.extend(host.search_paths.iter().cloned().chain([plugin.path().into()]).flat_map(of_library));
         readable.extend(of_program(&program));
+        if let Some(python) = &python {
+            readable.extend(of_program(&python.path));
+            readable.extend(python.folders.iter().cloned());
+        }
         readable.extend(libtorch.iter().flat_map(|folder| of_libtorch(folder)));
         let schema = host.schema(recipe.identity.kind, &recipe.identity.name).unwrap_or(&Json::Null);
         named_paths(host, schema, recipe.options, &mut readable);
         Ok(Self {
             program,
+            python,
             create,
+            space,
             call_limit: Duration::try_from_secs_f64(limits.call_seconds).unwrap_or(Duration::MAX),
             limits,
             granted: host.granted(plugin),
@@ -151,8 +172,10 @@ impl Launcher {
         let mut command = Command::new(&self.program);
         command
             .arg(serde_json::to_string(&confinement)?)
+            .args(self.python.iter().flat_map(Python::command))
             .env_clear()
             .envs(environment::variables(&self.limits.environment, scratch.path(), files))
+            .envs(self.python.iter().flat_map(|python| python.variables.iter().cloned()))
             .envs(self.libtorch.iter().map(|folder| ("LIBTORCH", folder)))
             .stdin(OwnedFd::from(theirs))
             .stdout(printed.try_clone()?)
@@ -163,7 +186,13 @@ impl Launcher {
         let child = command.spawn()?;
         // The host's copies of what the worker holds: its end is seen when the worker's are closed.
         drop(command);
-        Worker::new(Confined::new(child, scratch, bounds), ours, output, self.limits.cpu_seconds)
+        Worker::new(
+            Confined::new(child, scratch, bounds),
+            ours,
+            output,
+            self.limits.cpu_seconds,
+            self.space.clone(),
+        )
     }
 }
 

@@ -10,17 +10,19 @@ use serde::{Deserialize, Serialize};
 /// Everything a worker needs to make its component.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Create {
-    /// The library, which the host has checked as far as that goes without loading.
+    /// The library, which the host has checked as far as that goes without loading; or the folder of source.
     pub(super) library: PathBuf,
     /// What the loaded library must say its fingerprint is.
     pub(super) fingerprint: String,
+    /// Source: the module to import.
+    pub(super) module: Option<String>,
     /// The plugin's id and version, for the log.
     pub(super) plugin: String,
     pub(super) kind: Kind,
     pub(super) name: String,
     /// JSON.
     pub(super) options: String,
-    /// The problem, or the space, as the boundary writes it.
+    /// The problem, or the space, as the boundary writes it; for source, as other languages see it.
     pub(super) subject: Vec<u8>,
     pub(super) threads: usize,
     pub(super) folder: PathBuf,

@@ -7,8 +7,9 @@ use std::process::ExitStatus;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use heirloom_model::{ComponentError, ComponentErrorKind, FailureKind};
-use heirloom_plugin_abi::{EventWriter as _, ToTracing};
+use heirloom_model::{ComponentError, ComponentErrorKind, FailureKind, Space};
+use heirloom_plugin_abi::columns::Candidates;
+use heirloom_plugin_abi::{EventWriter as _, ToTracing, Wire as _};
 
 use super::confined::{Confined, too_much_memory};
 use super::frame::{FrameReader, Verb, new_frame, seal};
@@ -56,6 +57,8 @@ pub(super) struct Worker {
     output: Output,
     /// Seconds of processor time that a call may take.
     cpu_seconds: Option<f64>,
+    /// The space whose configurations the worker may ask about.
+    space: Option<Arc<Space>>,
 }
 
 impl Worker {
@@ -64,10 +67,11 @@ impl Worker {
         socket: UnixStream,
         output: Output,
         cpu_seconds: Option<f64>,
+        space: Option<Arc<Space>>,
     ) -> io::Result<Self> {
         socket.set_read_timeout(Some(TICK))?;
         socket.set_write_timeout(Some(TICK))?;
-        Ok(Self { process, frames: FrameReader::impatient(socket), output, cpu_seconds })
+        Ok(Self { process, frames: FrameReader::impatient(socket), output, cpu_seconds, space })
     }
 
     /// A call in which the worker asks nothing.
@@ -118,7 +122,11 @@ impl Worker {
                 }
                 question => {
                     let mut frame = new_frame();
-                    let answered = (watch.answer)(question, self.frames.last_body(), &mut frame);
+                    let body = self.frames.last_body();
+                    let answered = match question {
+                        Verb::Allowed => say_allowed(self.space.as_deref(), body, &mut frame),
+                        question => (watch.answer)(question, body, &mut frame),
+                    };
                     if let Err(error) = answered {
                         self.kill();
                         return Err(Fault { kind: FailureKind::Crashed, message: error.message });
@@ -248,6 +256,14 @@ fn is_wait(error: &io::Error) -> bool {
 
 /// What allocators say before they end a process that gets no more memory.
 const NO_MEMORY: [&str; 3] = ["memory allocation of ", "std::bad_alloc", "MemoryError"];
+
+/// Says of each configuration whether it is a point of the space.
+fn say_allowed(space: Option<&Space>, body: &[u8], frame: &mut Vec<u8>) -> Result<(), ComponentError> {
+    let configurations = Candidates::read_all(body)?.to_model()?;
+    let allowed = |configuration| space.is_some_and(|space| space.check(configuration).is_ok());
+    frame.extend(configurations.iter().map(|configuration| u8::from(allowed(configuration))));
+    Ok(())
+}
 
 /// How a worker ended, in words.
 fn describe(status: ExitStatus, printed: &str) -> Fault {
