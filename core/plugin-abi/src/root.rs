@@ -193,7 +193,7 @@ impl LoadedLibrary {
     /// The first of `ids`, the newest first, that the library has too: versions of one extension, each of which this
     /// side can speak.
     pub fn newest<'a>(&self, ids: &[&'a str]) -> Result<&'a str, LoadError> {
-        let mut ids_of_both = ids.iter().copied().filter(|id| self.has(id));
+        let mut ids_of_both = ids.iter().copied().filter(|id| self.offers(id));
         ids_of_both.next().ok_or_else(|| {
             let names: BTreeSet<_> =
                 ids.iter().filter_map(|id| id.split_once('/')).map(|(name, _)| name).collect();
@@ -201,12 +201,13 @@ impl LoadedLibrary {
                 names.iter().flat_map(|name| (1..=HIGHEST_VERSION).map(move |n| format!("{name}/{n}")));
             LoadError::NoExtension {
                 wanted: ids.iter().map(|id| (*id).to_owned()).collect(),
-                has: versions.filter(|id| self.has(id)).collect(),
+                has: versions.filter(|id| self.offers(id)).collect(),
             }
         })
     }
 
-    fn has(&self, id: &str) -> bool {
+    /// Whether the library says that it has an extension of this id, whatever its layout.
+    pub fn offers(&self, id: &str) -> bool {
         self.0.get_extension()(id.into()).is_some()
     }
 

@@ -1,15 +1,19 @@
 //! What every estimator must keep to.
 
-use std::sync::Mutex;
+use std::sync::{Mutex, OnceLock};
+use std::time::Instant;
 
 use heirloom_model::{
     ComponentError, Configuration, CurvePoint, Estimator, EstimatorInfo, EvaluationRequest, Failure,
-    FailureKind, Outcome, Reporter, TrialId, Verdict,
+    FailureKind, Fidelity, Outcome, Reporter, TrialId, Verdict,
 };
 use serde::{Deserialize, Serialize};
 
 use crate::session::failed;
-use crate::{Subject, Trouble};
+use crate::{Subject, Suite, Trouble};
+
+/// How long an evaluation may go on after it was cancelled. A step of a training is within it.
+const MAX_CANCEL_SECONDS: f64 = 2.0;
 
 /// What an estimator is checked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -28,23 +32,38 @@ pub enum EstimatorCheck {
     Stop,
     /// Cancellation is obeyed.
     Cancel,
+    /// Cancellation is obeyed soon.
+    CancelLatency,
+    /// Failures say what happened.
+    FailureKinds,
     /// Wrong input is a failed trial.
     Rejects,
+    /// Trials it never saw.
+    Relatives,
     /// Calls may overlap.
     Parallel,
+    /// A batch is many single requests.
+    Batch,
+    /// Same request, same result.
+    Deterministic,
 }
 
 impl EstimatorCheck {
     /// All checks, in the order in which they are made.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 13] = [
         Self::Info,
         Self::Count,
         Self::Finite,
         Self::CurveOrder,
         Self::Stop,
         Self::Cancel,
+        Self::CancelLatency,
+        Self::FailureKinds,
         Self::Rejects,
+        Self::Relatives,
         Self::Parallel,
+        Self::Batch,
+        Self::Deterministic,
     ];
 
     /// The check's name in reports.
@@ -56,8 +75,13 @@ impl EstimatorCheck {
             Self::CurveOrder => "curve-order",
             Self::Stop => "stop",
             Self::Cancel => "cancel",
+            Self::CancelLatency => "cancel-latency",
+            Self::FailureKinds => "failure-kinds",
             Self::Rejects => "rejects",
+            Self::Relatives => "relatives",
             Self::Parallel => "parallel",
+            Self::Batch => "batch",
+            Self::Deterministic => "deterministic",
         }
     }
 
@@ -65,13 +89,11 @@ impl EstimatorCheck {
     pub fn demand(self) -> &'static str {
         match self {
             Self::Info => {
-                "at least one objective, names that differ, fidelity ranges that are finite and not reversed, levels \
-                 that ascend"
+                "at least one objective, names that differ, fidelity ranges that are finite and not reversed, levels that ascend"
             }
             Self::Count => "one result for each request, and none for no requests",
             Self::Finite => {
-                "an outcome has one finite number an objective, here and along its curve, and a cost of 0 or more; \
-                 whatever else happened is a failure"
+                "an outcome has one finite number an objective, here and along its curve, and a cost of 0 or more; whatever else happened is a failure"
             }
             Self::CurveOrder => "the steps of a curve ascend, in the outcome and as they are reported",
             Self::Stop => {
@@ -80,8 +102,21 @@ impl EstimatorCheck {
             Self::Cancel => {
                 "a cancelled evaluation gives an outcome or the failure `cancelled`, no other failure"
             }
+            Self::CancelLatency => "an evaluation that is cancelled in its middle ends within two seconds",
+            Self::FailureKinds => {
+                "a failure has a message and a cost of 0 or more; it is `cancelled` when the run ends alone, and never `filtered`, which proxies do"
+            }
             Self::Rejects => "a configuration of the wrong length is a failed trial, not a panic or a number",
+            Self::Relatives => {
+                "a request that inherits from or continues a trial whose files are not there gives a result or a failure, not a panic"
+            }
             Self::Parallel => "four threads at once are all served",
+            Self::Batch => {
+                "requests that are evaluated together give what each gives alone, where the estimator is declared deterministic"
+            }
+            Self::Deterministic => {
+                "the same request gives the same result again and in a fresh instance, where that is declared"
+            }
         }
     }
 }
@@ -91,6 +126,17 @@ impl EstimatorCheck {
 pub struct EstimatorSubject<F> {
     pub(crate) make: F,
     pub(crate) requests: Vec<EvaluationRequest>,
+    pub(crate) repeatable: bool,
+}
+
+impl<F> Suite<EstimatorSubject<F>> {
+    /// Declares that the same request gives the same result again on this machine, as `determinism` in `plugin.toml`
+    /// does.
+    #[must_use]
+    pub fn repeatable(mut self, repeatable: bool) -> Self {
+        self.0.repeatable = repeatable;
+        self
+    }
 }
 
 impl<F> Subject for EstimatorSubject<F>
@@ -117,8 +163,20 @@ where
             EstimatorCheck::CurveOrder => bench.curve_order(),
             EstimatorCheck::Stop => bench.stop(),
             EstimatorCheck::Cancel => bench.cancel(),
+            EstimatorCheck::CancelLatency => bench.cancel_latency(),
+            EstimatorCheck::FailureKinds => bench.failure_kinds(),
             EstimatorCheck::Rejects => bench.rejects(),
+            EstimatorCheck::Relatives => bench.relatives(),
             EstimatorCheck::Parallel => bench.parallel(),
+            EstimatorCheck::Batch | EstimatorCheck::Deterministic if !self.repeatable => {
+                Err(Trouble::Skipped("it is not declared to give the same results again".into()))
+            }
+            EstimatorCheck::Batch => bench.batch(),
+            EstimatorCheck::Deterministic => {
+                let second =
+                    (self.make)().map_err(|error| Trouble::from_error("making a second one", &error))?;
+                bench.deterministic(second.as_ref())
+            }
         }
     }
 }
@@ -157,7 +215,47 @@ impl Reporter for Listener {
     }
 }
 
-type Evaluation = Result<Outcome, Failure>;
+/// Lets the evaluation begin and then cancels it.
+#[derive(Default)]
+struct Canceller {
+    first_call: OnceLock<Instant>,
+}
+
+impl Reporter for Canceller {
+    fn report(&self, _: TrialId, _: &CurvePoint) -> Verdict {
+        self.first_call.get_or_init(Instant::now);
+        Verdict::Continue
+    }
+
+    fn cancelled(&self) -> bool {
+        let begun = self.first_call.get().is_some();
+        self.first_call.get_or_init(Instant::now);
+        begun
+    }
+}
+
+/// In what two results of one request differ; what they cost may.
+pub(crate) fn difference(a: &Evaluation, b: &Evaluation) -> Option<String> {
+    let bits = |values: &[f64]| values.iter().map(|value| value.to_bits()).collect::<Vec<_>>();
+    match (a, b) {
+        (Err(a), Err(b)) if a.kind == b.kind => None,
+        (Ok(a), Ok(b)) if bits(&a.objectives) != bits(&b.objectives) => {
+            Some(format!("{:?} and {:?}", a.objectives, b.objectives))
+        }
+        (Ok(a), Ok(b)) if a.stopped != b.stopped || a.curve.len() != b.curve.len() => {
+            Some(format!("curves of {} and {} points", a.curve.len(), b.curve.len()))
+        }
+        (Ok(a), Ok(b)) => {
+            let mut pairs = a.curve.iter().zip(&b.curve);
+            let (a, b) = pairs.find(|(a, b)| bits(&a.objectives) != bits(&b.objectives))?;
+            Some(format!("at step {}, {:?} and {:?}", a.step, a.objectives, b.objectives))
+        }
+        (Err(failure), Ok(_)) | (Ok(_), Err(failure)) => Some(format!("one failed: {failure}")),
+        (Err(a), Err(b)) => Some(format!("`{a}` and `{b}`")),
+    }
+}
+
+pub(crate) type Evaluation = Result<Outcome, Failure>;
 
 impl Bench<'_> {
     fn evaluate(
@@ -274,6 +372,96 @@ impl Bench<'_> {
             }
         }
         Ok(())
+    }
+
+    fn cancel_latency(&self) -> Result<(), Trouble> {
+        let canceller = Canceller::default();
+        let start = Instant::now();
+        let results = self.estimator.evaluate(&self.requests[..1], &canceller);
+        let Some(cancelled) = canceller.first_call.get() else {
+            return Err(Trouble::Skipped(format!(
+                "it neither reports nor asks whether to go on; it took {:.1} s",
+                start.elapsed().as_secs_f64()
+            )));
+        };
+        let seconds = cancelled.elapsed().as_secs_f64();
+        if seconds > MAX_CANCEL_SECONDS {
+            return failed(format!(
+                "it ended {seconds:.1} s after it was cancelled; hint: ask `reporter.cancelled()` at every step"
+            ));
+        }
+        drop(results);
+        Ok(())
+    }
+
+    fn failure_kinds(&self) -> Result<(), Trouble> {
+        let mut requests = self.requests.to_vec();
+        let mut values = requests[0].configuration.values().to_vec();
+        values.pop();
+        requests.push(EvaluationRequest { configuration: Configuration::new(values), ..requests[0].clone() });
+        requests.push(EvaluationRequest { fidelity: Fidelity(vec![-1.0; 9]), ..requests[0].clone() });
+        for request in &requests {
+            let results =
+                self.evaluate(std::slice::from_ref(request), &Listener::new(Verdict::Continue, false))?;
+            let Err(failure) = &results[0] else { continue };
+            if matches!(failure.kind, FailureKind::Cancelled | FailureKind::Filtered) {
+                return failed(format!("an evaluation that nobody ended failed as `{failure}`"));
+            }
+            if failure.message.trim().is_empty() {
+                return failed(format!("the failure `{}` has no message", failure.kind));
+            }
+            if !(failure.cost_seconds.is_finite() && failure.cost_seconds >= 0.0) {
+                return failed(format!("the failure `{failure}` has the cost {}", failure.cost_seconds));
+            }
+        }
+        Ok(())
+    }
+
+    fn relatives(&self) -> Result<(), Trouble> {
+        let unknown = Some(TrialId(u64::MAX - 1));
+        let request = &self.requests[0];
+        for (parent, continues) in [(unknown, None), (None, unknown), (unknown, unknown)] {
+            let request = EvaluationRequest { parent, continues, attempt: 2, ..request.clone() };
+            let results = self.evaluate(&[request], &Listener::new(Verdict::Continue, false))?;
+            if let Err(failure) = &results[0]
+                && failure.kind == FailureKind::Crashed
+            {
+                return failed(format!("with a trial that it never saw it crashed: {}", failure.message));
+            }
+        }
+        Ok(())
+    }
+
+    fn batch(&self) -> Result<(), Trouble> {
+        let together = self.results(self.estimator)?;
+        for (place, request) in self.requests.iter().enumerate() {
+            let alone =
+                self.evaluate(std::slice::from_ref(request), &Listener::new(Verdict::Continue, false))?;
+            if let Some(what) = difference(&together[place], &alone[0]) {
+                return failed(format!("request {place}, in a batch and alone: {what}"));
+            }
+        }
+        Ok(())
+    }
+
+    fn deterministic(&self, second: &dyn Estimator) -> Result<(), Trouble> {
+        let expected = self.results(self.estimator)?;
+        for (again, what) in [(self.estimator, "the second time"), (second, "in a second instance")] {
+            for (place, (first, other)) in expected.iter().zip(self.results(again)?).enumerate() {
+                if let Some(difference) = difference(first, &other) {
+                    return failed(format!(
+                        "request {place} gave another result {what}: {difference}; hint: draw from `request.seed` \
+                         alone, or declare another `determinism` in `plugin.toml`"
+                    ));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn results(&self, estimator: &dyn Estimator) -> Result<Vec<Evaluation>, Trouble> {
+        Bench { estimator, requests: self.requests }
+            .evaluate(self.requests, &Listener::new(Verdict::Continue, false))
     }
 
     fn rejects(&self) -> Result<(), Trouble> {

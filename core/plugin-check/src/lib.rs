@@ -18,6 +18,13 @@ pub use strategy::{StrategyCheck, StrategySubject};
 mod estimator;
 pub use estimator::{EstimatorCheck, EstimatorSubject};
 
+mod loaded;
+
+mod usage;
+
+mod component;
+pub use component::ComponentCheck;
+
 mod library;
 pub use library::{LibraryCheck, LibrarySuite};
 
@@ -26,6 +33,21 @@ pub use convergence::{ConvergenceTask, convergence};
 
 mod proxy;
 pub use proxy::{ProxyCheck, ProxySubject};
+
+mod error;
+pub use error::CheckError;
+
+mod setting;
+pub use setting::{ComponentSetting, Setting, SpaceSetting};
+
+mod job;
+pub use job::{ComponentName, Target, Task, all_checks, do_job};
+
+mod processes;
+pub use processes::Start;
+
+mod checker;
+pub use checker::{CHECK_SECONDS, PluginReport, Selection, TaskResult, check_plugin};
 
 use std::path::{Path, PathBuf};
 
@@ -45,7 +67,7 @@ pub fn estimator<F>(make: F, requests: Vec<EvaluationRequest>) -> Suite<Estimato
 where
     F: Fn() -> Result<Box<dyn Estimator>, ComponentError>,
 {
-    Suite(EstimatorSubject { make, requests })
+    Suite(EstimatorSubject { make, requests, repeatable: false })
 }
 
 /// The checks of a proxy, on `configurations` of the space it is made for: at least two.

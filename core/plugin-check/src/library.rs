@@ -5,19 +5,14 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use heirloom_model::{
-    ComponentError, Configuration, Direction, Estimator, EstimatorInfo, EvaluationRequest, Failure, Fidelity,
-    Limits, Objective, Outcome, Problem, Proxy, ProxyInfo, Reporter, Seed, Space, Strategy, TrialId,
-};
-use heirloom_plugin_host::{ComponentManifest, HostError, HostOptions, Isolation, Kind, Plugin, PluginHost};
+use heirloom_model::{ComponentError, Estimator, Proxy, Space};
+use heirloom_plugin_host::{Determinism, HostError, HostOptions, Isolation, Kind, Plugin, PluginHost};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 
+use crate::loaded::{EstimatorGround, Loaded, ProxyGround, Shared};
 use crate::session::failed;
 use crate::{Report, Status, Trouble, problems};
-
-/// Configurations that an estimator or a proxy is checked with.
-const N_SAMPLES: u64 = 8;
 
 /// What a library is checked for, before its components are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -28,23 +23,40 @@ pub enum LibraryCheck {
     Opens,
     /// It was built for this host.
     Fits,
+    /// It has an id and a version.
+    Identified,
     /// It says what it is.
     Described,
     /// It knows its options.
     Options,
+    /// It can be loaded.
+    Loads,
+    /// It speaks the host's interface.
+    Extensions,
 }
 
 impl LibraryCheck {
     /// All checks, in the order in which they are made.
-    pub const ALL: [Self; 4] = [Self::Opens, Self::Fits, Self::Described, Self::Options];
+    pub const ALL: [Self; 7] = [
+        Self::Opens,
+        Self::Fits,
+        Self::Identified,
+        Self::Described,
+        Self::Options,
+        Self::Loads,
+        Self::Extensions,
+    ];
 
     /// The check's name in reports.
     pub fn name(self) -> &'static str {
         match self {
             Self::Opens => "opens",
             Self::Fits => "fits",
+            Self::Identified => "identified",
             Self::Described => "described",
             Self::Options => "options",
+            Self::Loads => "loads",
+            Self::Extensions => "extensions",
         }
     }
 
@@ -53,12 +65,33 @@ impl LibraryCheck {
         match self {
             Self::Opens => "the file is a library with a record that can be read without loading it",
             Self::Fits => "it was built for this host's interface level and target",
+            Self::Identified => {
+                "the id is of `a-z`, `0-9` and `-`, the version has three numbers, and no two components of a kind share a name"
+            }
             Self::Described => {
                 "the plugin and each of its components have a description, and there is a component"
             }
             Self::Options => {
                 "an option that is not in a component's schema is refused without loading the library"
             }
+            Self::Loads => "the system loads it, it starts, and it is the library that its record describes",
+            Self::Extensions => {
+                "it has the extension of each of its components' kinds with this host's layout, and no extension that nobody has defined"
+            }
+        }
+    }
+
+    /// Makes the check of a plugin that `host` has found.
+    pub(crate) fn make(self, host: &PluginHost, plugin: &Plugin) -> Result<(), Trouble> {
+        let refused = |error: HostError| Trouble::Failed(error.to_string());
+        match self {
+            Self::Opens => Ok(()),
+            Self::Fits => plugin.check().map_err(refused),
+            Self::Identified => identified(plugin),
+            Self::Described => described(plugin),
+            Self::Options => options_are_known(host, plugin),
+            Self::Loads => plugin.offers("strategy/1").map(drop).map_err(refused),
+            Self::Extensions => extensions(plugin),
         }
     }
 }
@@ -102,13 +135,7 @@ impl LibrarySuite {
         let host = PluginHost::open(std::slice::from_ref(&self.path), HostOptions::default());
         for check in LibraryCheck::ALL {
             report.run(format!("library/{}", check.name()), check.demand(), || {
-                let plugin = self.plugin(&host)?;
-                match check {
-                    LibraryCheck::Opens => Ok(()),
-                    LibraryCheck::Fits => plugin.check().map_err(|error| Trouble::Failed(error.to_string())),
-                    LibraryCheck::Described => described(plugin),
-                    LibraryCheck::Options => options_are_known(&host, plugin),
-                }
+                check.make(&host, self.plugin(&host)?)
             });
             if !report.passed() {
                 return report;
@@ -121,8 +148,8 @@ impl LibrarySuite {
                 [(Isolation::None, name.clone()), (Isolation::Process, format!("{name}/isolated"))]
             {
                 let space = self.space.as_ref();
-                let loaded = Loaded { host: &host, component, options: &options, isolation, space };
-                report.results.extend(loaded.report().results.into_iter().map(|mut result| {
+                let loaded = Loaded { host: &host, component, options: &options, isolation, space, seed: 1 };
+                report.results.extend(component_report(&loaded).results.into_iter().map(|mut result| {
                     result.check = format!("{prefix}/{}", result.check);
                     result
                 }));
@@ -139,105 +166,107 @@ impl LibrarySuite {
     }
 }
 
-/// A component of the library, as the host makes it in one of its ways.
-struct Loaded<'a> {
-    host: &'a PluginHost,
-    component: &'a ComponentManifest,
-    options: &'a Json,
-    isolation: Isolation,
-    space: Option<&'a Arc<Space>>,
+/// The suite of a component's kind.
+fn component_report(loaded: &Loaded<'_>) -> Report {
+    let mut report = Report::default();
+    if loaded.isolation == Isolation::Process {
+        report.run("worker".into(), "the worker's program is there", || worker(loaded));
+        if report.results.iter().any(|result| result.status != Status::Success) {
+            return report;
+        }
+    }
+    let suite = match loaded.component.kind {
+        Kind::Strategy => crate::strategy(|problem| Ok(loaded.strategy(problem)?))
+            .informs(loaded.component.informs)
+            .report(),
+        Kind::Estimator => estimator_report(loaded),
+        Kind::Proxy => proxy_report(loaded),
+    };
+    report.results.extend(suite.results);
+    report
 }
 
-impl Loaded<'_> {
-    /// The suite of the component's kind.
-    fn report(&self) -> Report {
-        let mut report = Report::default();
-        if self.isolation == Isolation::Process {
-            report.run("worker".into(), "the worker's program is there", || self.worker());
-            if report.results.iter().any(|result| result.status != Status::Success) {
-                return report;
-            }
-        }
-        let suite = match self.component.kind {
-            Kind::Strategy => crate::strategy(|problem| Ok(self.strategy(problem)?))
-                .informs(self.component.informs)
-                .report(),
-            Kind::Estimator => self.estimator_report(),
-            Kind::Proxy => self.proxy_report(),
+/// Skips where no worker can be started at all: authors of plugins do not always have its program.
+fn worker(loaded: &Loaded<'_>) -> Result<(), Trouble> {
+    let problem = problems::tiny();
+    let error = match loaded.component.kind {
+        Kind::Strategy => loaded.strategy(&problem).err(),
+        Kind::Estimator => loaded.estimator(loaded.space).err(),
+        Kind::Proxy => loaded.proxy(&problem).err(),
+    };
+    match error {
+        Some(error @ HostError::Worker { .. }) => Err(Trouble::Skipped(error.to_string())),
+        // What else may be wrong is for the suite to find.
+        _ => Ok(()),
+    }
+}
+
+fn estimator_report(loaded: &Loaded<'_>) -> Report {
+    let mut report = Report::default();
+    let mut ground = None;
+    report.run("estimator/made".into(), "it can be made, and there is a space to check it in", || {
+        ground = Some(loaded.estimator_ground()?);
+        Ok(())
+    });
+    if let Some(EstimatorGround { space, requests }) = ground {
+        let make = || -> Result<Box<dyn Estimator>, ComponentError> {
+            Ok(Box::new(Shared(loaded.estimator(space.as_ref())?)))
         };
-        report.results.extend(suite.results);
-        report
+        let repeatable = loaded.component.determinism != Determinism::None;
+        report.results.extend(crate::estimator(make, requests).repeatable(repeatable).report().results);
     }
+    report
+}
 
-    /// Skips where no worker can be started at all: authors of plugins do not always have its program.
-    fn worker(&self) -> Result<(), Trouble> {
-        let problem = problems::tiny();
-        let error = match self.component.kind {
-            Kind::Strategy => self.strategy(&problem).err(),
-            Kind::Estimator => self.estimator().err(),
-            Kind::Proxy => self.proxy(&problem).err(),
-        };
-        match error {
-            Some(error @ HostError::Worker { .. }) => Err(Trouble::Skipped(error.to_string())),
-            // What else may be wrong is for the suite to find.
-            _ => Ok(()),
-        }
+fn proxy_report(loaded: &Loaded<'_>) -> Report {
+    let mut report = Report::default();
+    let mut ground = None;
+    report.run("proxy/made".into(), "it can be made, and there is a space to check it in", || {
+        ground = Some(loaded.proxy_ground()?);
+        Ok(())
+    });
+    if let Some(ProxyGround { problem, configurations }) = ground {
+        let make =
+            || -> Result<Box<dyn Proxy>, ComponentError> { Ok(Box::new(Shared(loaded.proxy(&problem)?))) };
+        report.results.extend(crate::proxy(make, configurations).report().results);
     }
+    report
+}
 
-    fn strategy(&self, problem: &Problem) -> Result<Box<dyn Strategy>, HostError> {
-        self.host.strategy(&self.component.name, self.options, self.isolation, problem)
+fn identified(plugin: &Plugin) -> Result<(), Trouble> {
+    let id = plugin.id();
+    let is_word = |text: &str, extra: &str| {
+        !text.is_empty()
+            && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || extra.contains(c))
+    };
+    if !is_word(id, "-") || id.starts_with('-') || id.ends_with('-') {
+        return failed(format!("the id `{id}` is not made of `a-z`, `0-9` and `-`"));
     }
-
-    fn estimator(&self) -> Result<Arc<dyn Estimator>, HostError> {
-        self.host.estimator(&self.component.name, self.options, self.isolation, self.space)
+    let version = plugin.version();
+    let numbers: Vec<_> = version.split(['-', '+']).next().unwrap_or_default().split('.').collect();
+    if numbers.len() != 3 || !numbers.iter().all(|number| number.parse::<u64>().is_ok()) {
+        return failed(format!("the version `{version}` does not begin with three numbers, such as `1.0.2`"));
     }
-
-    fn proxy(&self, problem: &Problem) -> Result<Arc<dyn Proxy>, HostError> {
-        self.host.proxy(&self.component.name, self.options, self.isolation, problem)
+    let mut names: Vec<_> =
+        plugin.components().map(|(component, _)| (component.kind, &component.name)).collect();
+    names.sort();
+    match names.windows(2).find(|pair| pair[0] == pair[1]) {
+        Some(pair) => failed(format!("two of its {} components are named `{}`", pair[0].0, pair[0].1)),
+        None => Ok(()),
     }
+}
 
-    fn estimator_report(&self) -> Report {
-        let mut report = Report::default();
-        let mut requests = Vec::new();
-        report.run("estimator/made".into(), "it can be made, and there is a space to check it in", || {
-            let info = self.estimator().map_err(|error| Trouble::Failed(error.to_string()))?.info();
-            let space = match (self.space, info.space) {
-                (Some(space), _) => Arc::clone(space),
-                (None, Some(spec)) => {
-                    Arc::new(Space::compile(spec).map_err(|error| Trouble::Failed(error.to_string()))?)
-                }
-                (None, None) => return Err(Trouble::Skipped("no space was given to check it in".into())),
-            };
-            let fidelity = Fidelity(info.fidelities.iter().map(|dimension| dimension.high).collect());
-            let samples = samples(&space)?;
-            requests = (0..).zip(samples).map(|(id, sample)| request(id, sample, &fidelity)).collect();
-            Ok(())
-        });
-        if !requests.is_empty() {
-            let make =
-                || -> Result<Box<dyn Estimator>, ComponentError> { Ok(Box::new(Shared(self.estimator()?))) };
-            report.results.extend(crate::estimator(make, requests).report().results);
-        }
-        report
+/// An extension that nobody will define: a library that says it has it says so of any.
+const NO_EXTENSION: &str = "no-such-extension/1";
+
+fn extensions(plugin: &Plugin) -> Result<(), Trouble> {
+    let refused = |error: HostError| Trouble::Failed(error.to_string());
+    for (component, _) in plugin.components() {
+        plugin.check_extension(component.kind).map_err(refused)?;
     }
-
-    fn proxy_report(&self) -> Report {
-        let mut report = Report::default();
-        let mut subject = None;
-        report.run("proxy/made".into(), "there is a space to check it in", || {
-            let Some(space) = self.space else {
-                return Err(Trouble::Skipped("no space was given to check it in".into()));
-            };
-            let objective = Objective { name: "loss".into(), direction: Direction::Minimise };
-            subject = Some((Problem::new(Arc::clone(space), objective), samples(space)?));
-            Ok(())
-        });
-        if let Some((problem, samples)) = subject {
-            let make =
-                || -> Result<Box<dyn Proxy>, ComponentError> { Ok(Box::new(Shared(self.proxy(&problem)?))) };
-            report.results.extend(crate::proxy(make, samples).report().results);
-        }
-        report
+    match plugin.offers(NO_EXTENSION).map_err(refused)? {
+        true => failed(format!("it says that it has the extension `{NO_EXTENSION}`")),
+        false => Ok(()),
     }
 }
 
@@ -265,56 +294,4 @@ fn options_are_known(host: &PluginHost, plugin: &Plugin) -> Result<(), Trouble> 
         }
     }
     Ok(())
-}
-
-fn samples(space: &Space) -> Result<Vec<Configuration>, Trouble> {
-    let sample = |number| space.sample(&mut Seed::from_number(number).rng());
-    (0..N_SAMPLES).map(sample).collect::<Result<_, _>>().map_err(|error| Trouble::Failed(error.to_string()))
-}
-
-fn request(trial: u64, configuration: Configuration, fidelity: &Fidelity) -> EvaluationRequest {
-    EvaluationRequest {
-        trial: TrialId(trial),
-        attempt: 1,
-        configuration,
-        fidelity: fidelity.clone(),
-        parent: None,
-        continues: None,
-        seed: Seed::from_number(trial),
-        limits: Limits::default(),
-        threads: 1,
-        folder: None,
-    }
-}
-
-/// A component that the host shares, as one of our own.
-struct Shared<T: ?Sized>(Arc<T>);
-
-impl Estimator for Shared<dyn Estimator> {
-    fn info(&self) -> EstimatorInfo {
-        self.0.info()
-    }
-
-    fn evaluate(
-        &self,
-        requests: &[EvaluationRequest],
-        reporter: &dyn Reporter,
-    ) -> Vec<Result<Outcome, Failure>> {
-        self.0.evaluate(requests, reporter)
-    }
-}
-
-impl Proxy for Shared<dyn Proxy> {
-    fn info(&self) -> ProxyInfo {
-        self.0.info()
-    }
-
-    fn score(
-        &self,
-        configurations: &[Configuration],
-        seed: Seed,
-        scores: &mut [f64],
-    ) -> Result<(), ComponentError> {
-        self.0.score(configurations, seed, scores)
-    }
 }

@@ -3,12 +3,12 @@
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::Trouble;
 
 /// What became of one check.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "status", content = "message", rename_all = "kebab-case")]
 pub enum Status {
     /// It holds.
@@ -17,6 +17,33 @@ pub enum Status {
     Failed(String),
     /// It says nothing about this component: why.
     Skipped(String),
+    /// Its process ended without an answer, or did not end in time: how.
+    Crashed(String),
+}
+
+impl Status {
+    /// Whether the component is to blame: the check failed, or its process did not end in order.
+    pub fn is_failure(&self) -> bool {
+        matches!(self, Self::Failed(_) | Self::Crashed(_))
+    }
+
+    /// The name of the status in reports.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Success => "success",
+            Self::Failed(_) => "failed",
+            Self::Skipped(_) => "skipped",
+            Self::Crashed(_) => "crashed",
+        }
+    }
+
+    /// What is said beside the name; empty for a success.
+    pub fn message(&self) -> &str {
+        match self {
+            Self::Success => "",
+            Self::Failed(message) | Self::Skipped(message) | Self::Crashed(message) => message,
+        }
+    }
 }
 
 /// One check with its result.
@@ -46,7 +73,7 @@ impl Report {
 
     /// The checks that failed.
     pub fn failures(&self) -> impl Iterator<Item = &CheckResult> {
-        self.results.iter().filter(|result| matches!(result.status, Status::Failed(_)))
+        self.results.iter().filter(|result| result.status.is_failure())
     }
 
     /// For tests: ends the test with the failures, if there are any.
@@ -90,7 +117,7 @@ impl fmt::Display for Report {
             match &result.status {
                 Status::Success => writeln!(f, "ok      {}", result.check)?,
                 Status::Skipped(message) => writeln!(f, "skipped {}: {message}", result.check)?,
-                Status::Failed(message) => {
+                Status::Failed(message) | Status::Crashed(message) => {
                     writeln!(f, "FAILED  {}: {message}\n        demanded: {}", result.check, result.demand)?;
                 }
             }

@@ -1,8 +1,10 @@
 //! A small engine: asks a strategy as the real one does, checks every proposal, and ends trials in a chosen order.
 
+use std::collections::BTreeSet;
+
 use heirloom_model::{
     AskRequest, ComponentError, Configuration, FailureKind, Fidelity, Observation, PendingTrial, Problem,
-    Proposal, Seed, Strategy, TrialId,
+    Proposal, Rng, Seed, SpaceError, Strategy, TrialId,
 };
 
 /// Why a check did not succeed.
@@ -24,12 +26,47 @@ pub(crate) fn failed<T>(message: impl Into<String>) -> Result<T, Trouble> {
     Err(Trouble::Failed(message.into()))
 }
 
+/// What a proposal must keep to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Rule {
+    /// Every value is one of its parameter's.
+    Bounds,
+    /// A value exactly where the parameter is active.
+    Conditions,
+    /// No forbidden combination.
+    Forbidden,
+    /// Sizes within their dimensions.
+    Fidelity,
+    /// What a proposal builds on comes before it.
+    Lineage,
+    /// Not more than was asked for.
+    Count,
+}
+
+/// Which rules end a session when they are broken. The others cost the trial, as with the real engine: so that one
+/// fault fails one check.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Enforced {
+    All,
+    Only(Rule),
+    None,
+}
+
+impl Enforced {
+    fn includes(self, rule: Rule) -> bool {
+        self == Self::All || self == Self::Only(rule)
+    }
+}
+
 /// A strategy at work on a problem.
 pub struct Session<'a> {
     strategy: Box<dyn Strategy>,
     problem: &'a Problem,
     seed: Seed,
     next_trial: u64,
+    enforced: Enforced,
+    /// Pending trials that break a rule which is not enforced: they fail.
+    invalid: BTreeSet<TrialId>,
     /// Proposed and not told, in the order of their numbers.
     pub pending: Vec<PendingTrial>,
     /// Everything that was proposed.
@@ -46,10 +83,17 @@ impl<'a> Session<'a> {
             problem,
             seed,
             next_trial: 0,
+            enforced: Enforced::All,
+            invalid: BTreeSet::new(),
             pending: Vec::new(),
             proposals: Vec::new(),
             observations: Vec::new(),
         }
+    }
+
+    /// Changes which rules end the session; all by default.
+    pub(crate) fn enforce(&mut self, enforced: Enforced) {
+        self.enforced = enforced;
     }
 
     /// The strategy.
@@ -63,13 +107,19 @@ impl<'a> Session<'a> {
         let request =
             AskRequest { n, first_trial: TrialId(self.next_trial), pending: &self.pending, seed: self.seed };
         let proposals = self.strategy.ask(&request).map_err(|error| Trouble::from_error("`ask`", &error))?;
-        if proposals.len() > n {
+        if proposals.len() > n && self.enforced.includes(Rule::Count) {
             return Err(Trouble::Failed(format!("`ask` for {n} gave {} proposals", proposals.len())));
         }
         let mut ids = Vec::with_capacity(proposals.len());
-        for proposal in proposals {
+        for proposal in proposals.into_iter().take(n) {
             let id = TrialId(self.next_trial);
-            check_proposal(self.problem, &proposal, id)?;
+            if let Err((rule, what)) = check_proposal(self.problem, &proposal, id) {
+                if self.enforced.includes(rule) {
+                    let space = self.problem.space.name();
+                    return Err(Trouble::Failed(format!("on the space `{space}`, {what}")));
+                }
+                self.invalid.insert(id);
+            }
             self.next_trial += 1;
             self.pending.push(PendingTrial {
                 id,
@@ -89,14 +139,36 @@ impl<'a> Session<'a> {
         measure: impl FnOnce(&Configuration, &Fidelity) -> Result<Vec<f64>, FailureKind>,
     ) -> Result<(), Trouble> {
         let trial = self.pending.remove(position);
-        let observation = Observation {
-            trial: trial.id,
-            result: measure(&trial.configuration, &trial.fidelity),
-            configuration: trial.configuration,
-            fidelity: trial.fidelity,
-            cost_seconds: 1.0,
-        };
+        let observation = self.observe(trial, measure);
         self.tell(vec![observation])
+    }
+
+    /// What a trial that is pending no more has come to: what `measure` gives, or a failure where it is no point of
+    /// the problem.
+    pub(crate) fn observe(
+        &mut self,
+        trial: PendingTrial,
+        measure: impl FnOnce(&Configuration, &Fidelity) -> Result<Vec<f64>, FailureKind>,
+    ) -> Observation {
+        let result = match self.invalid.remove(&trial.id) {
+            true => Err(FailureKind::Rejected),
+            false => measure(&trial.configuration, &trial.fidelity),
+        };
+        let PendingTrial { id, configuration, fidelity } = trial;
+        Observation { trial: id, configuration, fidelity, result, cost_seconds: 1.0 }
+    }
+
+    /// The objectives of a pending trial; zeros where it is no point of the problem or fails.
+    pub(crate) fn measure(
+        &self,
+        trial: &PendingTrial,
+        measure: impl FnOnce(&Configuration, &Fidelity) -> Result<Vec<f64>, FailureKind>,
+    ) -> Vec<f64> {
+        let measured = match self.invalid.contains(&trial.id) {
+            true => Err(FailureKind::Rejected),
+            false => measure(&trial.configuration, &trial.fidelity),
+        };
+        measured.unwrap_or_else(|_| vec![0.0; self.problem.objectives.len()])
     }
 
     /// Tells the strategy of trials.
@@ -131,20 +203,50 @@ impl<'a> Session<'a> {
         n_workers: usize,
         measure: impl Fn(&Configuration, &Fidelity) -> Result<Vec<f64>, FailureKind>,
     ) -> Result<(), Trouble> {
-        let mut order = self.seed.derive("order", self.next_trial).rng();
+        let mut order = self.order();
         let n_end = self.observations.len() + n_trials;
-        while self.observations.len() < n_end {
-            let n_left = n_end - self.observations.len();
-            let n_free = n_workers.min(n_left).saturating_sub(self.pending.len());
-            if n_free > 0 {
-                self.ask(n_free)?;
-            }
-            if self.pending.is_empty() {
-                return Ok(());
-            }
-            self.finish(order.below(self.pending.len()), &measure)?;
+        while self.step(n_end, n_workers, &measure, &mut order)? {}
+        Ok(())
+    }
+
+    /// [`run`](Self::run) with `other` at the same work in between.
+    pub(crate) fn run_beside(
+        &mut self,
+        other: &mut Session<'_>,
+        n_trials: usize,
+        n_workers: usize,
+        measure: impl Fn(&Configuration, &Fidelity) -> Result<Vec<f64>, FailureKind>,
+    ) -> Result<(), Trouble> {
+        let (mut order, mut other_order) = (self.order(), other.order());
+        let n_end = self.observations.len() + n_trials;
+        while self.step(n_end, n_workers, &measure, &mut order)? {
+            other.step(usize::MAX, n_workers, &measure, &mut other_order)?;
         }
         Ok(())
+    }
+
+    fn order(&self) -> Rng {
+        self.seed.derive("order", self.next_trial).rng()
+    }
+
+    /// Fills the workers and ends one trial, unless `n_end` were told; whether there was one.
+    fn step(
+        &mut self,
+        n_end: usize,
+        n_workers: usize,
+        measure: impl Fn(&Configuration, &Fidelity) -> Result<Vec<f64>, FailureKind>,
+        order: &mut Rng,
+    ) -> Result<bool, Trouble> {
+        let n_left = n_end.saturating_sub(self.observations.len());
+        let n_free = n_workers.min(n_left).saturating_sub(self.pending.len());
+        if n_free > 0 {
+            self.ask(n_free)?;
+        }
+        if n_left == 0 || self.pending.is_empty() {
+            return Ok(false);
+        }
+        self.finish(order.below(self.pending.len()), measure)?;
+        Ok(true)
     }
 
     /// The least first objective so far.
@@ -153,23 +255,31 @@ impl<'a> Session<'a> {
     }
 }
 
-fn check_proposal(problem: &Problem, proposal: &Proposal, id: TrialId) -> Result<(), Trouble> {
+/// The first rule that a proposal breaks, and how.
+fn check_proposal(problem: &Problem, proposal: &Proposal, id: TrialId) -> Result<(), (Rule, String)> {
     let Problem { space, fidelities, .. } = problem;
-    let wrong = |what: String| Err(Trouble::Failed(format!("on the space `{}`, {what}", space.name())));
     if let Err(error) = space.check(&proposal.configuration) {
-        return wrong(format!("a proposed configuration is no point: {error}"));
+        let rule = match error {
+            SpaceError::MissingValue { .. } | SpaceError::InactiveValue { .. } => Rule::Conditions,
+            SpaceError::Forbidden { .. } | SpaceError::ForbiddenArchitecture { .. } => Rule::Forbidden,
+            _ => Rule::Bounds,
+        };
+        return Err((rule, format!("a proposed configuration is no point: {error}")));
     }
     let sizes = &proposal.fidelity.0;
     if sizes.len() != fidelities.len() {
-        return wrong(format!("a fidelity of {} values was proposed for {}", sizes.len(), fidelities.len()));
+        let what = format!("a fidelity of {} values was proposed for {}", sizes.len(), fidelities.len());
+        return Err((Rule::Fidelity, what));
     }
     for (dimension, &size) in fidelities.iter().zip(sizes) {
         if !(dimension.low..=dimension.high).contains(&size) || dimension.integer && size.fract() != 0.0 {
-            return wrong(format!("`{}` was proposed at {size}", dimension.name));
+            return Err((Rule::Fidelity, format!("`{}` was proposed at {size}", dimension.name)));
         }
     }
     match proposal.parent.into_iter().chain(proposal.continues).find(|&earlier| earlier >= id) {
-        Some(later) => wrong(format!("trial {id} builds on trial {later}, which is not before it")),
+        Some(later) => {
+            Err((Rule::Lineage, format!("trial {id} builds on trial {later}, which is not before it")))
+        }
         None => Ok(()),
     }
 }

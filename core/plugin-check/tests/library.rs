@@ -86,7 +86,7 @@ fn faulty_library() -> LibrarySuite {
 fn failure<'r>(report: &'r Report, check: &str) -> Option<&'r str> {
     let result = report.results.iter().find(|result| result.check == check);
     match &result.unwrap_or_else(|| panic!("`{check}` was not made:\n{report}")).status {
-        Status::Failed(message) => Some(message),
+        Status::Failed(message) | Status::Crashed(message) => Some(message),
         Status::Success | Status::Skipped(_) => None,
     }
 }

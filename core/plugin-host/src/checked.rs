@@ -89,6 +89,8 @@ pub(crate) struct CheckedEstimator {
     pub(crate) inner: Box<dyn RawEstimator>,
     pub(crate) identity: Identity,
     pub(crate) info: EstimatorInfo,
+    /// Hands on what the estimator answers as it is.
+    pub(crate) unchecked: bool,
 }
 
 impl CheckedEstimator {
@@ -145,6 +147,7 @@ impl Estimator for CheckedEstimator {
         };
         match self.inner.try_evaluate(requests, reporter) {
             Err(error) => fail_all(error),
+            Ok(results) if self.unchecked => results,
             Ok(results) if results.len() != requests.len() => fail_all(ComponentError::failed(format!(
                 "gave {} results for {} trials; hint: report it to the plugin's author",
                 results.len(),

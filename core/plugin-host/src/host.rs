@@ -42,6 +42,8 @@ pub struct HostOptions {
     /// By plugin id, the capabilities that were granted when the plugin was installed. A plugin that is not named
     /// here has all that its manifest asks for; none has more.
     pub granted: BTreeMap<String, BTreeSet<Capability>>,
+    /// Hands on what components answer as it is, right or wrong: for checks of the components themselves.
+    pub unchecked: bool,
 }
 
 impl Default for HostOptions {
@@ -52,6 +54,7 @@ impl Default for HostOptions {
             worker: None,
             limits: WorkerLimits::default(),
             granted: BTreeMap::new(),
+            unchecked: false,
         }
     }
 }
@@ -112,6 +115,16 @@ impl PluginHost {
             paths.extend([folder.join("plugins"), folder.to_owned()]);
         }
         paths
+    }
+
+    /// Where plugins were looked for, in this order.
+    pub fn search_paths(&self) -> &[PathBuf] {
+        &self.0.search_paths
+    }
+
+    /// Where relative paths among options start.
+    pub fn folder(&self) -> &Path {
+        &self.0.options.folder
     }
 
     /// All plugins that were found, usable or not.
@@ -242,6 +255,7 @@ impl PluginHost {
         self.make(Kind::Strategy, name, options, |recipe| {
             let who = recipe.identity.clone();
             Ok(match recipe.place(isolation) {
+                Isolation::None if self.0.options.unchecked => Box::new(recipe.strategy(problem)?),
                 Isolation::None => CheckedStrategy::boxed(recipe.strategy(problem)?, who),
                 Isolation::Process => {
                     CheckedStrategy::boxed(recipe.isolated_strategy(&self.0, problem)?, who)
@@ -264,7 +278,8 @@ impl PluginHost {
                 Isolation::Process => recipe.isolated_estimator(&self.0, space.cloned())?,
             };
             let identity = recipe.identity.clone();
-            Ok(Arc::new(CheckedEstimator { inner, identity, info }) as Arc<dyn Estimator>)
+            let unchecked = self.0.options.unchecked;
+            Ok(Arc::new(CheckedEstimator { inner, identity, info, unchecked }) as Arc<dyn Estimator>)
         })
     }
 

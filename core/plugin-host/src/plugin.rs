@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 
 use heirloom_plugin_abi::embed::{ANY_TARGET, TARGET};
 use heirloom_plugin_abi::{
-    ComponentManifest, INTERFACE_LEVEL, Language, LoadError, LoadedLibrary, LogSink, Manifest,
+    ComponentManifest, INTERFACE_LEVEL, Kind, Language, LoadError, LoadedLibrary, LogSink, Manifest,
     OLDEST_INTERFACE_LEVEL, ToTracing,
 };
 use serde_json::Value as Json;
@@ -96,6 +96,22 @@ impl Plugin {
             return Err(HostError::Target { plugin, version, found, expected });
         }
         Ok(())
+    }
+
+    /// Whether the library has an extension of this id, such as `strategy/1`. Loads it.
+    pub fn offers(&self, extension: &str) -> Result<bool, HostError> {
+        Ok(self.library()?.offers(extension))
+    }
+
+    /// Checks that the library has the extension of a kind with the layout that this host knows. Loads it.
+    pub fn check_extension(&self, kind: Kind) -> Result<(), HostError> {
+        let library = self.library()?;
+        let found = match kind {
+            Kind::Strategy => library.strategies().map(drop),
+            Kind::Estimator => library.estimators().map(drop),
+            Kind::Proxy => library.proxies().map(drop),
+        };
+        found.map_err(|error| self.load_error(&error))
     }
 
     /// The loaded library: all checks, then its start, once.

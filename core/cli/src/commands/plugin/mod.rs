@@ -1,5 +1,6 @@
 //! `heirloom plugin`
 
+mod check;
 mod info;
 mod list;
 mod new;
@@ -31,6 +32,9 @@ enum PluginCommand {
     },
     /// Make a new plugin: a folder that builds, passes its tests and can be searched with
     New(new::New),
+    /// Check a plugin's library: every check in a process of its own
+    #[command(after_help = check::EXAMPLES)]
+    Check(check::Check),
 }
 
 impl Plugin {
@@ -40,6 +44,7 @@ impl Plugin {
             PluginCommand::List => list::list(&plugins()?, context)?,
             PluginCommand::Info { name } => info::info(&plugins()?, name, context)?,
             PluginCommand::New(command) => command.run(context)?,
+            PluginCommand::Check(check) => return check.run(context),
         }
         Ok(Exit::Done)
     }
