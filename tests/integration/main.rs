@@ -11,6 +11,9 @@ mod resume;
 // Plugins that are broken on purpose.
 mod faults;
 
+// `plugin check`: every check has something that breaks it, and what is sound passes.
+mod checks;
+
 // Plugins that compute with LibTorch, with it and without.
 mod libtorch;
 

@@ -26,7 +26,7 @@ pub(crate) const EXIT_CODES: &str = "Exit codes:
   0    done
   1    failed: an archive, plugin, file or network was not as needed
   2    the command line or the run file is wrong
-  3    done, and something wrong was found (archive check, doctor)
+  3    done, and something wrong was found (archive check, doctor, plugin check)
   130  stopped by Ctrl-C; what was done is kept, and `heirloom resume` goes on";
 
 impl From<Exit> for ExitCode {

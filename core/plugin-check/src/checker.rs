@@ -70,7 +70,7 @@ pub fn check_plugin(
     let processes = Processes::new(start, n_at_once)?;
     let mut results: Vec<TaskResult> = Vec::new();
     // What others rest on comes first: who cannot be loaded is not asked anything else.
-    for stage in [Stage::Library, Stage::Made, Stage::Work] {
+    for stage in Stage::ALL {
         let mut works = Vec::new();
         let mut places = Vec::new();
         for (place, (task, demand)) in
@@ -121,44 +121,50 @@ pub fn check_plugin(
 /// When a check is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stage {
-    Library,
+    Record,
+    Loads,
+    Extensions,
     Made,
     Work,
 }
 
+const FITS: &str = "library/fits";
+const LOADS: &str = "library/loads";
+const EXTENSIONS: &str = "library/extensions";
 const MADE: &str = "component/made";
 
 impl Stage {
+    const ALL: [Self; 5] = [Self::Record, Self::Loads, Self::Extensions, Self::Made, Self::Work];
+
     fn of(task: &Task) -> Self {
-        match (&task.component, task.check.as_str()) {
-            (None, _) => Self::Library,
-            (Some(_), MADE) => Self::Made,
-            (Some(_), _) => Self::Work,
+        match task.check.as_str() {
+            LOADS => Self::Loads,
+            EXTENSIONS => Self::Extensions,
+            MADE => Self::Made,
+            check if task.component.is_none() || READ.contains(&check) => Self::Record,
+            _ => Self::Work,
         }
     }
 }
 
-/// Checks that read the record alone.
-const READ: [&str; 7] = [
-    "library/fits",
-    "library/identified",
-    "library/described",
-    "library/options",
-    "component/schema",
-    "component/defaults",
-    "component/explained",
-];
+/// Checks of components that read the record alone.
+const READ: [&str; 3] = ["component/schema", "component/defaults", "component/explained"];
 
 /// Why a check cannot be made after what was found.
 fn obstacle(task: &Task, results: &[TaskResult]) -> Option<String> {
     let fails =
         |check: &str| results.iter().any(|result| result.task.check == check && result.status.is_failure());
-    if task.component.is_some() && !READ.contains(&task.check.as_str()) {
-        for check in ["library/fits", "library/loads", "library/extensions"] {
-            if fails(check) {
-                return Some(format!("it needs what `{check}` demands"));
-            }
-        }
+    let stage = Stage::of(task);
+    let needed: &[&str] = match stage {
+        Stage::Record => &[],
+        Stage::Loads => &[FITS],
+        Stage::Extensions => &[FITS, LOADS],
+        Stage::Made | Stage::Work => &[FITS, LOADS, EXTENSIONS],
+    };
+    if let Some(check) = needed.iter().find(|check| fails(check)) {
+        return Some(format!("it needs what `{check}` demands"));
+    }
+    if stage == Stage::Work {
         let made = results
             .iter()
             .find(|result| result.task.component == task.component && result.task.check == MADE);

@@ -479,12 +479,17 @@ impl Bench<'_> {
     }
 
     fn parallel(&self) -> Result<(), Trouble> {
-        let listener = Listener::new(Verdict::Continue, false);
+        let alone = self.results(self.estimator)?;
         std::thread::scope(|scope| {
-            let threads: Vec<_> =
-                (0..4).map(|_| scope.spawn(|| self.evaluate(self.requests, &listener))).collect();
+            let threads: Vec<_> = (0..4).map(|_| scope.spawn(|| self.results(self.estimator))).collect();
             for thread in threads {
-                thread.join().map_err(|_| Trouble::Failed("a call from a thread panicked".into()))??;
+                let beside =
+                    thread.join().map_err(|_| Trouble::Failed("a call from a thread panicked".into()))??;
+                for (alone, beside) in alone.iter().zip(beside) {
+                    if let (Ok(_), Err(failure)) = (alone, beside) {
+                        return failed(format!("what one thread can measure, one of four cannot: {failure}"));
+                    }
+                }
             }
             Ok(())
         })

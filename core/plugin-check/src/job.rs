@@ -8,7 +8,9 @@ use heirloom_plugin_host::{
     ComponentManifest, Determinism, HostOptions, Isolation, Kind, Plugin, PluginHost,
 };
 use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
 
+use crate::fuzz::{self, Hunt, Replay};
 use crate::loaded::{EstimatorGround, Loaded, ProxyGround, Shared};
 use crate::setting::Setting;
 use crate::{
@@ -87,6 +89,8 @@ pub(crate) struct Job {
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Work {
     Check(Task),
+    Hunt(Hunt),
+    Replay(Replay),
 }
 
 /// The checks of a library as a whole: names and demands.
@@ -140,28 +144,53 @@ pub fn do_job(path: &Path) -> Result<(), CheckError> {
         std::process::exit(124);
     });
     let answer = match &job.work {
-        Work::Check(task) => serde_json::to_string(&make_check(&job.target, task)),
+        Work::Check(task) => serde_json::to_string(&status(|| attempt(&job.target, task))),
+        Work::Replay(replay) => {
+            let named = ComponentName { kind: Kind::Strategy, name: replay.component.clone() };
+            let play = |loaded: &Loaded<'_>, _: &Json, _: &Plugin| fuzz::play(loaded, replay);
+            serde_json::to_string(&status(|| {
+                with_component(&job.target, &named, Some(&replay.options), play)
+            }))
+        }
+        Work::Hunt(hunt) => {
+            let at = progress_of(&job.answer);
+            // Without the number a crash is attributed to the first sequence.
+            let progress = |number: u64| drop(std::fs::write(&at, number.to_string()));
+            let caught = with_component(&job.target, &hunt.component, None, |loaded, _, plugin| {
+                let who = format!("{} {}", plugin.id(), plugin.version());
+                Ok(fuzz::hunt(loaded, &who, hunt, progress))
+            });
+            let caught = caught.map_err(|(Trouble::Failed(why) | Trouble::Skipped(why))| wrong(why))?;
+            serde_json::to_string(&caught)
+        }
     };
     let answer = answer.map_err(|error| wrong(error.to_string()))?;
     std::fs::write(&job.answer, answer)
         .map_err(|error| CheckError::File { path: job.answer.clone(), problem: error.to_string() })
 }
 
-/// Makes one check in this process.
-fn make_check(target: &Target, task: &Task) -> Status {
+/// Where a process says how far it is.
+pub(crate) fn progress_of(answer: &Path) -> PathBuf {
+    answer.with_extension("at")
+}
+
+/// What a body comes to; a panic is a failure.
+fn status(body: impl FnOnce() -> Result<(), Trouble>) -> Status {
     let mut report = Report::default();
-    report.run(task.check.clone(), "", || attempt(target, task));
+    report.run(String::new(), "", body);
     report.results.remove(0).status
 }
 
-fn attempt(target: &Target, task: &Task) -> Result<(), Trouble> {
+/// Calls `body` with the component, the schema of its options, and its plugin. `options` go before those of the
+/// setting.
+fn with_component<R>(
+    target: &Target,
+    named: &ComponentName,
+    options: Option<&Json>,
+    body: impl FnOnce(&Loaded<'_>, &Json, &Plugin) -> Result<R, Trouble>,
+) -> Result<R, Trouble> {
     let host = target.host();
     let plugin = target.plugin(&host)?;
-    let unknown = || Trouble::Failed(format!("there is no check `{}`", task.check));
-    let Some(named) = &task.component else {
-        let check = LibraryCheck::ALL.into_iter().find(|c| task.check == format!("library/{}", c.name()));
-        return check.ok_or_else(unknown)?.make(&host, plugin);
-    };
     let mut components = plugin.components();
     let found = components.find(|(found, _)| found.kind == named.kind && found.name == named.name);
     let (component, schema) =
@@ -171,40 +200,69 @@ fn attempt(target: &Target, task: &Task) -> Result<(), Trouble> {
     let loaded = Loaded {
         host: &host,
         component,
-        options: &setting.options,
+        options: options.unwrap_or(&setting.options),
         isolation: Isolation::None,
         space: space.as_ref(),
         seed: target.seed,
     };
-    if let Some(check) =
-        ComponentCheck::ALL.into_iter().find(|c| task.check == format!("component/{}", c.name()))
-    {
-        return check.make(&loaded, schema);
+    body(&loaded, schema, plugin)
+}
+
+/// Makes one check in this process.
+fn attempt(target: &Target, task: &Task) -> Result<(), Trouble> {
+    match &task.component {
+        None => {
+            let named = |check: &LibraryCheck| task.check == format!("library/{}", check.name());
+            let check = LibraryCheck::ALL.into_iter().find(named).ok_or_else(|| unknown(task))?;
+            let host = target.host();
+            check.make(&host, target.plugin(&host)?)
+        }
+        Some(named) => with_component(target, named, None, |loaded, schema, _| {
+            let ignores_seed = target.setting.component(&named.name).ignores_seed;
+            attempt_of_component(loaded, schema, task, ignores_seed)
+        }),
     }
-    match named.kind {
+}
+
+fn unknown(task: &Task) -> Trouble {
+    Trouble::Failed(format!("there is no check `{}`", task.check))
+}
+
+fn attempt_of_component(
+    loaded: &Loaded<'_>,
+    schema: &Json,
+    task: &Task,
+    ignores_seed: bool,
+) -> Result<(), Trouble> {
+    let named = |check: &ComponentCheck| task.check == format!("component/{}", check.name());
+    if let Some(check) = ComponentCheck::ALL.into_iter().find(named) {
+        return check.make(loaded, schema);
+    }
+    let made = match loaded.component.kind {
         Kind::Strategy => {
             let suite = crate::strategy(|problem| Ok(loaded.strategy(problem)?))
-                .informs(component.informs)
-                .seed(target.seed);
-            let suite = if setting.ignores_seed { suite.ignores_seed() } else { suite };
-            make_named(&suite, &task.check).ok_or_else(unknown)?
+                .informs(loaded.component.informs)
+                .seed(loaded.seed);
+            let suite = if ignores_seed { suite.ignores_seed() } else { suite };
+            make_named(&suite, &task.check)
         }
         Kind::Estimator => {
             let EstimatorGround { space, requests } = loaded.estimator_ground()?;
             let make = || -> Result<Box<dyn Estimator>, ComponentError> {
                 Ok(Box::new(Shared(loaded.estimator(space.as_ref())?)))
             };
-            let suite = crate::estimator(make, requests).repeatable(is_repeatable(component));
-            make_named(&suite, &task.check).ok_or_else(unknown)?
+            let suite = crate::estimator(make, requests).repeatable(is_repeatable(loaded.component));
+            make_named(&suite, &task.check)
         }
         Kind::Proxy => {
             let ProxyGround { problem, configurations } = loaded.proxy_ground()?;
             let make = || -> Result<Box<dyn Proxy>, ComponentError> {
                 Ok(Box::new(Shared(loaded.proxy(&problem)?)))
             };
-            make_named(&crate::proxy(make, configurations), &task.check).ok_or_else(unknown)?
+            make_named(&crate::proxy(make, configurations), &task.check)
         }
-    }
+    };
+    made.ok_or_else(|| unknown(task))?
 }
 
 pub(crate) fn is_repeatable(component: &ComponentManifest) -> bool {

@@ -46,6 +46,9 @@ pub use job::{ComponentName, Target, Task, all_checks, do_job};
 mod processes;
 pub use processes::Start;
 
+mod fuzz;
+pub use fuzz::{Call, FuzzReport, Replay, Told, fuzz_plugin, replay};
+
 mod checker;
 pub use checker::{CHECK_SECONDS, PluginReport, Selection, TaskResult, check_plugin};
 

@@ -90,7 +90,10 @@ impl LibraryCheck {
             Self::Identified => identified(plugin),
             Self::Described => described(plugin),
             Self::Options => options_are_known(host, plugin),
-            Self::Loads => plugin.offers("strategy/1").map(drop).map_err(refused),
+            Self::Loads | Self::Extensions if !plugin.is_library() => {
+                Err(Trouble::Skipped("it is a folder of source, which a worker runs".into()))
+            }
+            Self::Loads => plugin.offers(NO_EXTENSION).map(drop).map_err(refused),
             Self::Extensions => extensions(plugin),
         }
     }

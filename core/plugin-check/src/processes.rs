@@ -12,7 +12,7 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use tempfile::TempDir;
 
 use crate::CheckError;
-use crate::job::{Job, Target, Work};
+use crate::job::{Job, Target, Work, progress_of};
 
 /// How often a process is looked at.
 const TICK: Duration = Duration::from_millis(1);
@@ -35,6 +35,8 @@ pub(crate) struct Done {
     pub(crate) answer: Result<String, String>,
     /// What was printed on standard output.
     pub(crate) printed: String,
+    /// How far it was: see [`progress_of`].
+    pub(crate) progress: String,
     /// Seconds.
     pub(crate) seconds: f64,
 }
@@ -102,9 +104,10 @@ impl<'a> Processes<'a> {
         let read = |path: &Path| {
             std::fs::read(path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default()
         };
-        let (printed, said) = (read(&out), read(&err));
+        let at = progress_of(&answer);
+        let (printed, said, progress) = (read(&out), read(&err), read(&at));
         let answered = std::fs::read_to_string(&answer).ok();
-        for path in [&path, &answer, &out, &err] {
+        for path in [&path, &answer, &out, &err, &at] {
             // The folder goes in the end anyway.
             let _ = std::fs::remove_file(path);
         }
@@ -113,7 +116,7 @@ impl<'a> Processes<'a> {
             (Some(_), Some(answer)) => Ok(answer),
             (Some(status), None) => Err(describe(status, &said)),
         };
-        Ok(Done { answer, printed, seconds: spent })
+        Ok(Done { answer, printed, progress, seconds: spent })
     }
 }
 

@@ -96,6 +96,11 @@ impl<'a> Session<'a> {
         self.enforced = enforced;
     }
 
+    /// Goes on with another instance.
+    pub(crate) fn replace(&mut self, strategy: Box<dyn Strategy>) {
+        self.strategy = strategy;
+    }
+
     /// The strategy.
     pub fn strategy(&mut self) -> &mut dyn Strategy {
         self.strategy.as_mut()

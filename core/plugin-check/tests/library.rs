@@ -73,7 +73,13 @@ fn a_plugin_that_does_not_say_what_it_is_is_not_described() {
 
 #[test]
 fn a_component_that_takes_any_option_does_not_know_its_options() {
-    fails(&built_library("heirloom-altered-plugin"), "options", "`altered` takes an option");
+    let (closed, open) = (r#""additionalProperties":false"#, r#""additionalProperties":true "#);
+    fails_changed(closed, open, "options", "takes an option that no component can know");
+}
+
+#[test]
+fn a_plugin_that_speaks_another_interface_is_found() {
+    fails(&built_library("heirloom-altered-plugin"), "extensions", "another layout than this host's");
 }
 
 fn faulty_library() -> LibrarySuite {

@@ -257,6 +257,9 @@ impl PluginHost {
             Ok(match recipe.place(isolation) {
                 Isolation::None if self.0.options.unchecked => Box::new(recipe.strategy(problem)?),
                 Isolation::None => CheckedStrategy::boxed(recipe.strategy(problem)?, who),
+                Isolation::Process if self.0.options.unchecked => {
+                    Box::new(recipe.isolated_strategy(&self.0, problem)?)
+                }
                 Isolation::Process => {
                     CheckedStrategy::boxed(recipe.isolated_strategy(&self.0, problem)?, who)
                 }

@@ -35,7 +35,7 @@ enum Altered {}
 impl Exports for Altered {
     const COMPONENTS: &'static [Component] = &[Component {
         name: "altered",
-        schema: r#""type":"object""#,
+        schema: r#""type":"object","properties":{},"additionalProperties":false"#,
         factory: Factory::Strategy(|_, _, _| unreachable!("the host refuses the extension")),
     }];
     const RECORD: &'static [u8] = &RECORD;

@@ -93,6 +93,7 @@ fn suite(fault: Fault) -> Suite<impl Subject<Check = EstimatorCheck>> {
     };
     let home = std::thread::current().id();
     crate::estimator(move || Ok(Box::new(Faulty { fault, home })), (0..4).map(request).collect())
+        .repeatable(true)
 }
 
 #[test]

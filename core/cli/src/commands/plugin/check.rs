@@ -6,7 +6,8 @@ use std::time::Instant;
 
 use clap::Args;
 use heirloom_plugin_check::{
-    CHECK_SECONDS, PluginReport, Selection, Setting, Status, Target, TaskResult, check_plugin, do_job,
+    CHECK_SECONDS, FuzzReport, PluginReport, Replay, Selection, Setting, Status, Target, TaskResult,
+    check_plugin, do_job, fuzz_plugin,
 };
 use heirloom_plugin_host::{HostOptions, PluginHost};
 use serde_json::json;
@@ -37,9 +38,17 @@ pub(super) struct Check {
     #[arg(long, value_name = "FILE")]
     with: Option<PathBuf>,
 
-    /// Draw all inputs of the checks from this number instead of 1
-    #[arg(long, value_name = "SEED")]
-    reproduce: Option<u64>,
+    /// Draw all inputs of the checks from this number instead of 1; or play a replay file of --fuzz
+    #[arg(long, value_name = "SEED|FILE")]
+    reproduce: Option<String>,
+
+    /// Play random sequences of asks and tells until one fails, and write the shortest one like it to a replay file
+    #[arg(long, conflicts_with = "only")]
+    fuzz: bool,
+
+    /// How long each strategy is fuzzed
+    #[arg(long, value_name = "SECONDS", default_value_t = 10.0, requires = "fuzz")]
+    seconds: f64,
 
     /// Seconds after which a check that has not ended is ended
     #[arg(long, value_name = "SECONDS", default_value_t = CHECK_SECONDS)]
@@ -55,6 +64,8 @@ pub(super) const EXAMPLES: &str = "Examples:
   heirloom plugin check target/debug/libmy_strategy.so
   heirloom plugin check . --component my-strategy --only in-bounds
   heirloom plugin check . --json > report.json
+  heirloom plugin check . --fuzz --seconds 60
+  heirloom plugin check . --reproduce heirloom-replay-my-strategy-17.json
 
 A library that is checked is run: check what you would run.
 Exit code 3: a check failed.";
@@ -67,15 +78,23 @@ impl Check {
         }
         let start = Instant::now();
         let setting = self.setting()?;
+        let again = Again::read(self.reproduce.as_deref());
+        let target = |path: &PathBuf| Target {
+            others: context.plugin_folders.clone(),
+            setting: setting.clone(),
+            seed: again.seed(),
+            ..Target::new(path)
+        };
+        let targets: Vec<_> = plugins(&self.path)?.iter().map(target).collect();
+        if let Again::File(file) = &again {
+            return play(&targets, file, context);
+        }
+        if self.fuzz {
+            return self.fuzz(&targets, context);
+        }
         let mut reports = Vec::new();
-        for path in plugins(&self.path)? {
-            let target = Target {
-                others: context.plugin_folders.clone(),
-                setting: setting.clone(),
-                seed: self.reproduce.unwrap_or(1),
-                ..Target::new(&path)
-            };
-            reports.push(self.check(&target)?);
+        for target in &targets {
+            reports.push(self.check(target)?);
         }
         let seconds = start.elapsed().as_secs_f64();
         if context.json {
@@ -102,16 +121,29 @@ impl Check {
     }
 
     fn check(&self, target: &Target) -> miette::Result<PluginReport> {
-        let program = std::env::current_exe().or_fail()?;
-        let start = |job: &Path| {
-            let mut command = Command::new(&program);
-            command.args(["plugin", "check", "--job"]).arg(job);
-            command
-        };
         let selection = Selection { component: self.component.clone(), only: self.only.clone() };
-        let n_at_once = std::thread::available_parallelism().map_or(1, usize::from);
-        check_plugin(target, &selection, self.limit, n_at_once, &start)
-            .map_err(|error| Failure::usage(error).into())
+        let checked = check_plugin(target, &selection, self.limit, n_at_once(), &starter()?);
+        checked.map_err(|error| Failure::usage(error).into())
+    }
+
+    fn fuzz(&self, targets: &[Target], context: &Context) -> miette::Result<Exit> {
+        let mut found = Vec::new();
+        let start = starter()?;
+        for target in targets {
+            let reports = fuzz_plugin(target, self.component.as_deref(), self.seconds, n_at_once(), &start);
+            for report in reports.map_err(Failure::usage)? {
+                let file = report.failing.as_ref().map(write_replay).transpose()?;
+                if !context.json {
+                    print_fuzzed(&report, file.as_deref(), target)?;
+                }
+                found.push(json!({ "path": target.path, "report": report, "replay_file": file }));
+            }
+        }
+        if context.json {
+            output::json(&found)?;
+        }
+        let fails = found.iter().any(|found| !found["replay_file"].is_null());
+        Ok(if fails { Exit::Findings } else { Exit::Done })
     }
 
     fn print(&self, report: &PluginReport) -> miette::Result<()> {
@@ -148,6 +180,95 @@ impl Check {
         }
         Ok(())
     }
+}
+
+/// What `--reproduce` names.
+enum Again {
+    Seed(u64),
+    File(PathBuf),
+}
+
+impl Again {
+    fn read(text: Option<&str>) -> Self {
+        match text.map(|text| (text, text.parse())) {
+            None => Self::Seed(1),
+            Some((_, Ok(seed))) => Self::Seed(seed),
+            Some((file, Err(_))) => Self::File(file.into()),
+        }
+    }
+
+    fn seed(&self) -> u64 {
+        match self {
+            Self::Seed(seed) => *seed,
+            Self::File(_) => 1,
+        }
+    }
+}
+
+fn n_at_once() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// Starts this program for one check.
+fn starter() -> miette::Result<impl Fn(&Path) -> Command + Sync> {
+    let program = std::env::current_exe().or_fail()?;
+    Ok(move |job: &Path| {
+        let mut command = Command::new(&program);
+        command.args(["plugin", "check", "--job"]).arg(job);
+        command
+    })
+}
+
+/// Writes a failing sequence into the current folder; the file.
+fn write_replay(replay: &Replay) -> miette::Result<PathBuf> {
+    let path = PathBuf::from(format!("heirloom-replay-{}-{}.json", replay.component, replay.seed));
+    replay.write(&path).or_fail()?;
+    Ok(path)
+}
+
+fn print_fuzzed(report: &FuzzReport, file: Option<&Path>, target: &Target) -> miette::Result<()> {
+    let FuzzReport { component, n_played, n_calls_drawn, failing } = report;
+    let (Some(replay), Some(file)) = (failing, file) else {
+        return output::line(&format!("{component}: {n_played} sequences, none failed"));
+    };
+    output::line(&format!("{component}: sequence {} of {n_played} failed", replay.seed))?;
+    output::line(&format!("  found     {}", replay.found))?;
+    output::line(&format!("  calls     {} of {n_calls_drawn} are enough:", replay.calls.len()))?;
+    for call in &replay.calls {
+        output::line(&format!("            {call:?}"))?;
+    }
+    output::line(&format!("  replay    {}", file.display()))?;
+    output::line(&format!(
+        "  again     heirloom plugin check {} --reproduce {}",
+        target.path.display(),
+        file.display()
+    ))
+}
+
+/// Plays a replay file on the plugin that has its strategy.
+fn play(targets: &[Target], file: &Path, context: &Context) -> miette::Result<Exit> {
+    let start = starter()?;
+    let [target] = targets else {
+        let message = "a replay file is of one plugin; hint: name its library";
+        return Err(Failure::usage(message).into());
+    };
+    let (replay, status) = heirloom_plugin_check::replay(target, file, &start).map_err(Failure::usage)?;
+    if context.json {
+        output::json(&json!({ "replay": replay, "result": status }))?;
+    } else {
+        let n = replay.calls.len();
+        output::line(&format!(
+            "{} calls of {}: {} {}",
+            n,
+            replay.component,
+            status.name(),
+            status.message()
+        ))?;
+        if !status.is_failure() {
+            output::line(&format!("it was written with: {}", replay.found))?;
+        }
+    }
+    Ok(if status.is_failure() { Exit::Findings } else { Exit::Done })
 }
 
 /// What a result is about.

@@ -128,7 +128,14 @@ pub(in crate::strategy) fn odd_results<F: Make>(subject: &StrategySubject<F>) ->
                     Ok(()) => {}
                 }
             }
-            session.run(N_TRIALS / 4, 1, measured(problem))
+            let n_before = session.observations.len();
+            session.run(N_TRIALS / 4, 1, measured(problem))?;
+            match session.observations.len() - n_before {
+                n if n < N_TRIALS / 4 => {
+                    failed(format!("the search ended {n} trials after the result {odd}"))
+                }
+                _ => Ok(()),
+            }
         })?;
     }
     Ok(())

@@ -1,0 +1,240 @@
+//! `heirloom plugin check`: every check can fail, and what is sound passes.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::Output;
+use std::time::Instant;
+
+use heirloom_tests::{Bench, built, complaint, root};
+use serde_json::Value as Json;
+
+fn library(package: &str) -> PathBuf {
+    let file = format!("lib{}.so", package.replace('-', "_"));
+    [built().join(&file), built().join("deps").join(&file)]
+        .into_iter()
+        .find(|path| path.is_file())
+        .unwrap_or_else(|| panic!("`{file}` is not built; hint: run `cargo build --workspace` first"))
+}
+
+fn check(bench: &Bench, library: &Path, more: &[&str]) -> (Output, Json) {
+    let arguments = [&["plugin", "check", library.to_str().unwrap(), "--json"], more].concat();
+    let output = bench.run(&arguments);
+    let report = serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|error| panic!("{error}: {}", complaint(&output)));
+    (output, report)
+}
+
+fn results(report: &Json) -> &[Json] {
+    report["plugins"][0]["results"].as_array().unwrap()
+}
+
+fn is_failure(result: &Json) -> bool {
+    ["failed", "crashed"].contains(&result["status"].as_str().unwrap())
+}
+
+/// The names of the checks that failed.
+fn failed(report: &Json) -> Vec<&str> {
+    results(report).iter().filter(|r| is_failure(r)).map(|r| r["check"].as_str().unwrap()).collect()
+}
+
+#[test]
+fn every_check_of_a_component_finds_the_one_that_breaks_it_and_no_other() {
+    let bench = Bench::new();
+    let setting = root().join("tests/broken-plugins/check.toml");
+    let (output, report) =
+        check(&bench, &library("heirloom-broken-plugins"), &["--with", setting.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(3));
+    let (mut by_component, mut made) = (BTreeMap::<&str, Vec<String>>::new(), Vec::new());
+    for result in results(&report).iter().filter(|result| !result["component"].is_null()) {
+        let component = result["component"]["name"].as_str().unwrap();
+        let found = by_component.entry(component).or_default();
+        let check = result["check"].as_str().unwrap().to_owned();
+        made.push(check.clone());
+        if is_failure(result) {
+            found.push(format!("{check}: {}", result["message"]));
+        }
+    }
+    made.sort();
+    made.dedup();
+    let mut problems = Vec::new();
+    for (component, found) in &by_component {
+        let named = component.replacen('-', "/", 1);
+        let expected = if made.contains(&named) { vec![named] } else { Vec::new() };
+        let checks: Vec<_> = found.iter().map(|f| f.split(": ").next().unwrap().to_owned()).collect();
+        if checks != expected {
+            problems.push(format!("`{component}` fails {found:#?}, not {expected:?}"));
+        }
+    }
+    assert!(problems.is_empty(), "{}", problems.join("\n"));
+    // No check of a component is without one that breaks it.
+    let broken: Vec<_> = by_component.keys().map(|component| component.replacen('-', "/", 1)).collect();
+    let unbroken: Vec<_> = made.iter().filter(|check| !broken.contains(check)).collect();
+    assert!(unbroken.is_empty(), "nothing breaks {unbroken:?}");
+    // Seven more are checks of the library as a whole.
+    assert!(made.len() + 7 >= 40, "there are {} checks", made.len() + 7);
+}
+
+/// The sound library with its bytes changed: every `old` is a `new` of the same length.
+fn changed(bench: &Bench, old: &str, new: &str) -> PathBuf {
+    let mut bytes = std::fs::read(library("heirloom-strategy-random")).unwrap();
+    assert_eq!(old.len(), new.len());
+    let places: Vec<_> =
+        (0..bytes.len() - old.len()).filter(|&at| bytes[at..].starts_with(old.as_bytes())).collect();
+    assert!(!places.is_empty(), "`{old}` is not in the library");
+    for at in places {
+        bytes[at..at + new.len()].copy_from_slice(new.as_bytes());
+    }
+    let path = bench.path("libchanged.so");
+    std::fs::write(&path, bytes).unwrap();
+    path
+}
+
+#[test]
+fn every_check_of_a_library_finds_one_that_breaks_it_and_no_other() {
+    let bench = Bench::new();
+    let fails = |path: &Path, name: &str, expected: &str| {
+        let (output, report) = check(&bench, path, &[]);
+        assert_eq!(output.status.code(), Some(3), "{name}");
+        assert_eq!(failed(&report), [name], "{report:#}");
+        let result = results(&report).iter().find(|result| is_failure(result)).unwrap();
+        assert!(result["message"].as_str().unwrap().contains(expected), "{result:#}");
+    };
+    let cut = bench.path("libcut.so");
+    let whole = std::fs::read(library("heirloom-strategy-random")).unwrap();
+    std::fs::write(&cut, &whole[..whole.len() / 2]).unwrap();
+    fails(&cut, "library/opens", "hint: build or copy it again");
+    let alter = |old: &str, new: &str| changed(&bench, old, new);
+    fails(&alter(r#"{"interface":1,"#, r#"{"interface":9,"#), "library/fits", "interface level 9");
+    let (id, other) = (r#"id = "heirloom-strategy-random""#, r#"id = "Heirloom Strategy Rando""#);
+    fails(&alter(id, other), "library/identified", "the id `Heirloom Strategy Rando` is not made of");
+    let description = "Draws configurations without looking at results";
+    let blank = " ".repeat(description.len());
+    fails(&alter(description, &blank), "library/described", "`random` has no `description`");
+    let (closed, open) = (r#""additionalProperties":false"#, r#""additionalProperties":true "#);
+    fails(&alter(closed, open), "library/options", "takes an option that no component can know");
+    let (symbol, gone) = ("_1as_0lib_1header_0root", "_1as_0lib_1header_0gone");
+    fails(&alter(symbol, gone), "library/loads", "it exports no plugin; hint: add `export_strategy!`");
+    fails(&library("heirloom-altered-plugin"), "library/extensions", "another layout than this host's");
+}
+
+#[test]
+fn all_first_party_plugins_pass_within_half_a_minute_each() {
+    for (package, setting) in [
+        ("heirloom-strategy-random", false),
+        ("heirloom-strategy-evolution", false),
+        ("heirloom-strategy-local-search", false),
+        ("heirloom-strategy-asha", false),
+        ("heirloom-estimator-command", true),
+        ("heirloom-estimator-table", true),
+        ("heirloom-proxy-cost", false),
+    ] {
+        let bench = Bench::new();
+        let folder = root().join("plugins").join(package.trim_start_matches("heirloom-"));
+        let setting = setting.then(|| folder.join("check.toml").display().to_string());
+        let more: Vec<_> = setting.iter().flat_map(|file| ["--with", file.as_str()]).collect();
+        let start = Instant::now();
+        let (output, report) = check(&bench, &library(package), &more);
+        let seconds = start.elapsed().as_secs_f64();
+        assert!(output.status.success(), "{package}: {report:#}");
+        let n_made = results(&report).iter().filter(|result| result["status"] == "success").count();
+        assert!(n_made >= 20, "{package}: {report:#}");
+        assert!(seconds < 30.0, "{package}: {seconds} s");
+    }
+}
+
+#[test]
+fn a_check_whose_process_ends_or_hangs_fails_and_the_others_are_made() {
+    let bench = Bench::new();
+    let with = |fault: &str| {
+        let text = format!("[component.faulty.options]\nfault = \"{fault}\"\nat = 2\n");
+        bench.write("check.toml", &text).display().to_string()
+    };
+    let plugin = library("heirloom-faulty-plugin");
+    let one = |fault: &str, expected: &str| {
+        let more =
+            ["--with", &with(fault), "--component", "faulty", "--only", "strategy/in-bounds", "--limit", "2"];
+        let (output, report) = check(&bench, &plugin, &more);
+        assert_eq!(output.status.code(), Some(3));
+        let result = &results(&report)[0];
+        assert_eq!(result["status"], "crashed", "{report:#}");
+        assert!(result["message"].as_str().unwrap().contains(expected), "{result:#}");
+    };
+    one("exit", "it ended its process with status 3");
+    one("segfault", "a segmentation fault ended it");
+    one("hang", "it did not end within 2 s and was killed");
+}
+
+#[test]
+fn people_are_told_what_was_found_what_was_demanded_and_how_to_see_it_again() {
+    let bench = Bench::new();
+    let plugin = library("heirloom-broken-plugins");
+    let plugin = plugin.to_str().unwrap();
+    let one =
+        ["plugin", "check", plugin, "--component", "strategy-count", "--only", "count", "--reproduce", "7"];
+    let output = bench.run(&one);
+    assert_eq!(output.status.code(), Some(3));
+    let text = String::from_utf8(output.stdout).unwrap();
+    for part in [
+        "heirloom-broken 0.1.0",
+        "strategy-count  strategy/count  failed",
+        "found     `ask` for 7 gave 8 proposals",
+        "demanded  an ask for n gives at most n proposals",
+        "--component strategy-count --only strategy/count --reproduce 7",
+        "0 success, 1 failed, 0 crashed, 0 skipped",
+    ] {
+        assert!(text.contains(part), "`{part}` is not in:\n{text}");
+    }
+    let unknown = bench.run(&["plugin", "check", plugin, "--only", "countt"]);
+    assert_eq!(unknown.status.code(), Some(2));
+    assert!(complaint(&unknown).contains("there is no check `countt`"), "{}", complaint(&unknown));
+    let unknown = bench.run(&["plugin", "check", plugin, "--component", "nobody"]);
+    assert!(complaint(&unknown).contains("has no component `nobody`"), "{}", complaint(&unknown));
+    let empty = bench.run(&["plugin", "check", bench.folder.path().to_str().unwrap()]);
+    assert_eq!(empty.status.code(), Some(2));
+    assert!(complaint(&empty).contains("there is no plugin in"), "{}", complaint(&empty));
+}
+
+#[test]
+fn a_failing_sequence_is_found_made_short_and_played_again() {
+    let bench = Bench::new();
+    let plugin = library("heirloom-broken-plugins");
+    let fuzz = ["--fuzz", "--seconds", "20", "--component", "hunt-crowd"];
+    let (output, found) = check(&bench, &plugin, &fuzz);
+    assert_eq!(output.status.code(), Some(3), "{found:#}");
+    let failing = &found[0]["report"]["failing"];
+    assert!(failing["found"].as_str().unwrap().contains("panicked"), "{found:#}");
+    // Some trials, one of them failed, and an ask beside the others.
+    let calls = failing["calls"].as_array().unwrap();
+    assert!(calls.len() <= 4 && calls.iter().any(|call| call["n"].as_u64() == Some(9)), "{found:#}");
+    let file = found[0]["replay_file"].as_str().unwrap();
+    let (output, again) = check(&bench, &plugin, &["--reproduce", file]);
+    assert_eq!(
+        (output.status.code(), &again["result"]["status"]),
+        (Some(3), &Json::from("failed")),
+        "{again:#}"
+    );
+    // The same sequence on a strategy without the fault.
+    let sound = std::fs::read_to_string(bench.path(file)).unwrap().replace("hunt-crowd", "strategy-sound");
+    bench.write("sound.json", &sound);
+    let (output, again) = check(&bench, &plugin, &["--reproduce", "sound.json"]);
+    assert!(output.status.success(), "{again:#}");
+    // The number of a sequence is all that it takes to find it again.
+    let number = failing["seed"].to_string();
+    let (_, again) = check(&bench, &plugin, &[&fuzz[..], &["--reproduce", &number]].concat());
+    assert_eq!(again[0]["report"]["failing"]["calls"], failing["calls"], "{again:#}");
+}
+
+#[test]
+fn first_party_strategies_survive_a_hunt() {
+    let bench = Bench::new();
+    for package in [
+        "heirloom-strategy-random",
+        "heirloom-strategy-evolution",
+        "heirloom-strategy-local-search",
+        "heirloom-strategy-asha",
+    ] {
+        let (output, found) = check(&bench, &library(package), &["--fuzz", "--seconds", "1"]);
+        assert!(output.status.success(), "{found:#}");
+        assert!(found[0]["report"]["n_played"].as_u64().unwrap() > 50, "{found:#}");
+    }
+}
