@@ -24,6 +24,11 @@ pub use host::{Context, HostObject, HostServices, HostVtable};
 
 pub mod columns;
 
+mod maker;
+pub use maker::Maker;
+
+pub mod c;
+
 mod wire;
 pub use wire::Wire;
 

@@ -22,6 +22,15 @@ pub struct LogSink {
     plugin: RString,
 }
 
+impl LogSink {
+    /// Hands an event over, where events of its level are wanted.
+    pub(crate) fn send(&self, level: u8, origin: &str, message: &str) {
+        if (self.enabled)(level) {
+            (self.write)(self.plugin.as_rstr(), level, origin.into(), message.into());
+        }
+    }
+}
+
 /// What a host does with the events of its plugins. Levels run from 1 (error) to 5 (trace).
 pub trait EventWriter {
     /// Whether events of the level are wanted now.

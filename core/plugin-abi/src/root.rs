@@ -17,10 +17,13 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use thiserror::Error;
 
+use crate::c;
+use crate::embed::Kind;
 use crate::error::{AbiResult, from_abi};
 use crate::estimator::{ESTIMATOR_EXTENSION, EstimatorExtension};
 use crate::library::{self, Exports};
 use crate::log::LogSink;
+use crate::maker::Maker;
 use crate::proxy::{PROXY_EXTENSION, ProxyExtension};
 use crate::strategy::{STRATEGY_EXTENSION, StrategyExtension};
 
@@ -100,7 +103,16 @@ extern "C" fn construct<L: Exports>() -> RootModuleResult {
 
 /// A library that is loaded, and stays so for as long as the process.
 #[derive(Clone, Copy)]
-pub struct LoadedLibrary(RootRef);
+pub struct LoadedLibrary(Entry);
+
+/// How a library is entered.
+#[derive(Clone, Copy)]
+enum Entry {
+    /// Through the SDK's root module.
+    Sdk(RootRef),
+    /// Through the C interface.
+    C(&'static c::Library),
+}
 
 /// Why a library could not be loaded.
 #[derive(Debug, Clone, Error)]
@@ -147,47 +159,77 @@ impl LoadedLibrary {
     /// Run its checks before: this executes the library's code.
     pub fn load(path: &Path) -> Result<Self, LoadError> {
         // `RootModule::load_from_file` would return the first plugin ever loaded for every later path.
-        let header =
-            lib_header_from_path(path).map_err(|error| LoadError::from_library(error, "root module"))?;
+        let header = match lib_header_from_path(path) {
+            Err(error @ LibraryError::GetSymbolError { .. }) => {
+                let library = c::Library::load(path)?;
+                return library
+                    .map(|library| Self(Entry::C(library)))
+                    .ok_or_else(|| LoadError::from_library(error, "root module"));
+            }
+            header => header.map_err(|error| LoadError::from_library(error, "root module"))?,
+        };
         let root = header
             .init_root_module::<RootRef>()
             .map_err(|error| LoadError::from_library(error, "root module"))?;
-        Ok(Self(root))
+        Ok(Self(Entry::Sdk(root)))
     }
 
     /// The interface level.
     pub fn interface(&self) -> u32 {
-        self.0.interface()
+        match self.0 {
+            Entry::Sdk(root) => root.interface(),
+            Entry::C(library) => library.interface(),
+        }
     }
 
     /// The hash of the embedded record.
     pub fn fingerprint(&self) -> &'static str {
-        self.0.fingerprint().as_str()
+        match self.0 {
+            Entry::Sdk(root) => root.fingerprint().as_str(),
+            Entry::C(library) => library.fingerprint(),
+        }
     }
 
     /// The manifest's text.
     pub fn manifest(&self) -> &'static str {
-        self.0.manifest().as_str()
+        match self.0 {
+            Entry::Sdk(root) => root.manifest().as_str(),
+            Entry::C(library) => library.manifest(),
+        }
     }
 
     /// Starts the library; to be called once, before its extensions are used.
     pub fn init(&self, log: LogSink) -> Result<(), LoadError> {
-        from_abi(self.0.init()(log)).map_err(|error| LoadError::Start { reason: error.message })
+        let started = match self.0 {
+            Entry::Sdk(root) => from_abi(root.init()(log)),
+            Entry::C(library) => {
+                library.init(log);
+                Ok(())
+            }
+        };
+        started.map_err(|error| LoadError::Start { reason: error.message })
     }
 
     /// Its strategies.
-    pub fn strategies(&self) -> Result<&'static StrategyExtension, LoadError> {
-        self.extension(STRATEGY_EXTENSION)
+    pub fn strategies(&self) -> Result<Maker<StrategyExtension>, LoadError> {
+        self.maker(STRATEGY_EXTENSION)
     }
 
     /// Its estimators.
-    pub fn estimators(&self) -> Result<&'static EstimatorExtension, LoadError> {
-        self.extension(ESTIMATOR_EXTENSION)
+    pub fn estimators(&self) -> Result<Maker<EstimatorExtension>, LoadError> {
+        self.maker(ESTIMATOR_EXTENSION)
     }
 
     /// Its proxies.
-    pub fn proxies(&self) -> Result<&'static ProxyExtension, LoadError> {
-        self.extension(PROXY_EXTENSION)
+    pub fn proxies(&self) -> Result<Maker<ProxyExtension>, LoadError> {
+        self.maker(PROXY_EXTENSION)
+    }
+
+    fn maker<T: StableAbi>(&self, id: &str) -> Result<Maker<T>, LoadError> {
+        match self.0 {
+            Entry::Sdk(_) => self.extension(id).map(Maker::Extension),
+            Entry::C(library) => self.newest(&[id]).map(|_| Maker::C(library)),
+        }
     }
 
     /// The first of `ids`, the newest first, that the library has too: versions of one extension, each of which this
@@ -208,13 +250,26 @@ impl LoadedLibrary {
 
     /// Whether the library says that it has an extension of this id, whatever its layout.
     pub fn offers(&self, id: &str) -> bool {
-        self.0.get_extension()(id.into()).is_some()
+        match self.0 {
+            Entry::Sdk(root) => root.get_extension()(id.into()).is_some(),
+            // What it exports is adapted to the first version of each.
+            Entry::C(library) => match id {
+                STRATEGY_EXTENSION => library.has(Kind::Strategy),
+                ESTIMATOR_EXTENSION => library.has(Kind::Estimator),
+                PROXY_EXTENSION => library.has(Kind::Proxy),
+                _ => false,
+            },
+        }
     }
 
-    /// The functions of an extension, after the layout was checked both ways.
+    /// The functions of an extension, after the layout was checked both ways. A library with the C interface has none.
     pub fn extension<T: StableAbi>(&self, id: &str) -> Result<&'static T, LoadError> {
         let id = self.newest(&[id])?;
-        match self.0.get_extension()(id.into()) {
+        let found = match self.0 {
+            Entry::Sdk(root) => root.get_extension()(id.into()),
+            Entry::C(_) => ROption::RNone,
+        };
+        match found {
             ROption::RNone => Err(LoadError::NoExtension { wanted: vec![id.into()], has: Vec::new() }),
             ROption::RSome(extension) => extension
                 .cast()
@@ -224,7 +279,10 @@ impl LoadedLibrary {
 
     /// Ends the library.
     pub fn deinit(&self) -> Result<(), ComponentError> {
-        from_abi(self.0.deinit()())
+        match self.0 {
+            Entry::Sdk(root) => from_abi(root.deinit()()),
+            Entry::C(_) => Ok(()),
+        }
     }
 }
 

@@ -4,8 +4,8 @@ use std::fmt::Display;
 use std::fs::File;
 use std::path::Path;
 
-use heirloom_plugin_abi::Manifest;
 use heirloom_plugin_abi::embed::{self, Embedded, Record, SECTION};
+use heirloom_plugin_abi::{Language, Manifest};
 use object::{Object, ObjectSection, ReadCache};
 
 use crate::error::HostError;
@@ -28,6 +28,11 @@ pub(crate) fn describe(path: &Path) -> Result<Described, HostError> {
         embed::parse(&section).map_err(|error| unreadable(&error))?;
     let manifest = Manifest::parse(&manifest).map_err(|error| unreadable(&error))?;
     let bad = |problem: String| HostError::BadManifest { path: path.into(), problem };
+    if manifest.language == Language::C {
+        // Its compiler does not know the components: the manifest alone says them, and loading finds out whether it lies.
+        record =
+            manifest.declared_record(&record.target, &record.rustc).map_err(|error| unreadable(&error))?;
+    }
     record.interface = manifest.interface.unwrap_or(record.interface);
     for component in &record.components {
         if !manifest

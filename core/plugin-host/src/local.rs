@@ -9,7 +9,7 @@ use heirloom_model::{
     Problem, ProxyInfo, Reporter, Seed, Space,
 };
 use heirloom_plugin_abi::{
-    Context, EstimatorObject, LoadError, LoadedLibrary, POISONED, ProxyObject, StrategyObject,
+    Context, EstimatorObject, LoadError, LoadedLibrary, Maker, POISONED, ProxyObject, StrategyObject,
 };
 use serde_json::Value as Json;
 
@@ -40,8 +40,8 @@ impl Recipe<'_> {
     /// What `select` finds in the loaded library.
     fn extension<T>(
         &self,
-        select: impl FnOnce(&LoadedLibrary) -> Result<&'static T, LoadError>,
-    ) -> Result<&'static T, HostError> {
+        select: impl FnOnce(&LoadedLibrary) -> Result<Maker<T>, LoadError>,
+    ) -> Result<Maker<T>, HostError> {
         select(&self.plugin.library()?).map_err(|error| self.plugin.load_error(&error))
     }
 
@@ -60,7 +60,7 @@ impl Recipe<'_> {
         let extension = self.extension(LoadedLibrary::estimators)?;
         let (name, options, context) =
             (self.identity.name.clone(), self.options.clone(), self.context.clone());
-        let make = move || extension.create(&name, &options, space.as_deref(), &context);
+        let make = move || extension.create(&name, &options, space.as_ref(), &context);
         let object = make().map_err(|error| self.explain(error))?;
         let info = object.try_info().map_err(|error| self.explain(error))?;
         Ok((Box::new(Renewed::new(object, make)), info))

@@ -247,7 +247,7 @@ fn create(body: &[u8], frame: &mut Vec<u8>) -> Result<Component, ComponentError>
         Kind::Estimator => {
             let space = read_space(subject)?;
             let made =
-                library.estimators().map_err(failed)?.create(name, &options, space.as_deref(), &context)?;
+                library.estimators().map_err(failed)?.create(name, &options, space.as_ref(), &context)?;
             info(serde_json::to_vec(&made.try_info()?))?;
             Ok(Component::Estimator(made))
         }

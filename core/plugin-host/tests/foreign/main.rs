@@ -1,0 +1,9 @@
+//! Plugins in other languages, made by their own tools: a C and a C++ compiler, a Python.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod common;
+
+mod c;
+
+mod python;
