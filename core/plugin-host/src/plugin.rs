@@ -98,13 +98,21 @@ impl Plugin {
         Ok(())
     }
 
-    /// Whether the library has an extension of this id, such as `strategy/1`. Loads it.
+    /// Whether the library has an extension of this id, such as `strategy/1`. Loads it. Source has the first version of
+    /// each, through the frames.
     pub fn offers(&self, extension: &str) -> Result<bool, HostError> {
+        if !self.is_library() {
+            return Ok(self.components().any(|(component, _)| extension == format!("{}/1", component.kind)));
+        }
         Ok(self.library()?.offers(extension))
     }
 
-    /// Checks that the library has the extension of a kind with the layout that this host knows. Loads it.
+    /// Checks that the library has the extension of a kind with the layout that this host knows. Loads it. Source has no
+    /// layout.
     pub fn check_extension(&self, kind: Kind) -> Result<(), HostError> {
+        if !self.is_library() {
+            return Ok(());
+        }
         let library = self.library()?;
         let found = match kind {
             Kind::Strategy => library.strategies().map(drop),

@@ -64,11 +64,23 @@ impl Verb {
     ];
 }
 
+/// The largest body, bytes. A longer one is a mistake or a lie.
+pub(super) const MAX_BODY: usize = 1 << 30;
+
+/// Refuses a body that is too large.
+fn check_length(length: usize) -> io::Result<()> {
+    if length <= MAX_BODY {
+        return Ok(());
+    }
+    let message = format!("a frame of {length} bytes, more than the {MAX_BODY} that are allowed");
+    Err(io::Error::new(io::ErrorKind::InvalidData, message))
+}
+
 /// Fills in the header of a frame: `buffer` holds [`HEADER`] bytes of any content and then the body.
 pub(super) fn seal(verb: Verb, buffer: &mut [u8]) -> io::Result<()> {
-    let n = u32::try_from(buffer.len() - HEADER)
-        .map_err(|_| io::Error::new(io::ErrorKind::InvalidInput, "a frame is larger than 4 GB"))?;
-    buffer[..4].copy_from_slice(&n.to_le_bytes());
+    let length = buffer.len() - HEADER;
+    check_length(length)?;
+    buffer[..4].copy_from_slice(&(length as u32).to_le_bytes());
     buffer[4] = verb as u8;
     Ok(())
 }
@@ -131,6 +143,7 @@ impl<R: Read> FrameReader<R> {
         let header = &self.buffer[self.received.start..];
         let length = u32::from_le_bytes([header[0], header[1], header[2], header[3]]) as usize;
         let code = header[4];
+        check_length(length)?;
         self.fill(HEADER + length)?;
         let body = self.received.start + HEADER;
         self.received.start = body + length;
@@ -145,12 +158,15 @@ impl<R: Read> FrameReader<R> {
         if self.received.is_empty() {
             self.received = 0..0;
         }
-        if self.received.start + n > self.buffer.len() {
+        if self.received.start > 0 && self.received.start + n > self.buffer.len() {
             self.buffer.copy_within(self.received.clone(), 0);
             self.received = 0..self.received.len();
-            self.buffer.resize(self.buffer.len().max(n), 0);
         }
         while self.received.len() < n {
+            if self.received.end == self.buffer.len() {
+                // Memory grows with what arrives, not with what a length promises.
+                self.buffer.resize((2 * self.buffer.len()).min(n), 0);
+            }
             match self.stream.read(&mut self.buffer[self.received.end..]) {
                 Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
                 Ok(n_read) => {

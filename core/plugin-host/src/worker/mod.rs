@@ -31,6 +31,12 @@ mod proxy;
 
 mod serve;
 
+#[cfg(test)]
+mod fuzz;
+
+#[cfg(test)]
+mod memory;
+
 pub use serve::serve;
 
 use std::sync::Arc;

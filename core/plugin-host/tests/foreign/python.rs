@@ -252,3 +252,96 @@ fn the_package_passes_its_own_tests() {
         .unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
+
+/// The examples, which need packages beyond the standard library: copied, so that their Python can be named beside them.
+fn example(name: &str, packages: &str) -> Option<(tempfile::TempDir, PluginHost)> {
+    let Some(python) = std::env::var_os("HEIRLOOM_PEERS_PYTHON") else {
+        eprintln!("skipped: example `{name}`; hint: name a Python that has {packages} with HEIRLOOM_PEERS_PYTHON");
+        return None;
+    };
+    let imports = std::process::Command::new(&python).args(["-c", &format!("import {packages}")]).output().unwrap();
+    if !imports.status.success() {
+        eprintln!("skipped: example `{name}`: {} has no {packages}", Path::new(&python).display());
+        return None;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples").join(name);
+    for entry in fs::read_dir(source).unwrap().flatten().filter(|entry| entry.path().is_file()) {
+        fs::copy(entry.path(), folder.path().join(entry.file_name())).unwrap();
+    }
+    let setting = format!("python = {:?}\n", python.to_str().unwrap());
+    fs::write(folder.path().join("local.toml"), setting).unwrap();
+    let host = host_of(folder.path());
+    assert!(host.problems().is_empty(), "{:?}", host.problems());
+    Some((folder, host))
+}
+
+#[test]
+fn optunas_sampler_searches_and_beats_random_draws() {
+    let Some((_folder, host)) = example("python-optuna-strategy", "optuna") else { return };
+    let problem = rich();
+    let measure = |values: &[f64]| {
+        let unit = problem.space.to_unit(&heirloom_model::Configuration::new(values));
+        unit[..4].iter().map(|place| (place - 0.7).powi(2)).sum::<f64>()
+    };
+    let search = |batch: u64| {
+        let mut strategy = host.strategy("optuna-tpe", &json!({}), Isolation::None, &problem).unwrap();
+        let (mut best, mut proposals) = (f64::INFINITY, Vec::new());
+        for first in (0..60).step_by(batch as usize) {
+            let asked = strategy.ask(&ask(first, batch as usize, &[])).unwrap();
+            let mut observations = Vec::new();
+            for (index, proposal) in asked.into_iter().enumerate() {
+                problem.space.check(&proposal.configuration).unwrap();
+                let objective = measure(proposal.configuration.values());
+                best = f64::min(best, objective);
+                let failed = index == 1 && first == 4;
+                let result = if failed { Err(FailureKind::Crashed) } else { Ok(objective) };
+                let configuration = proposal.configuration.clone();
+                observations.push(heirloom_model::Observation { configuration, ..told(first + index as u64, result) });
+                proposals.push(proposal);
+            }
+            strategy.tell(&observations).unwrap();
+        }
+        (best, proposals)
+    };
+    let (best, proposals) = search(1);
+    assert_eq!(search(1).1, proposals, "the same seed and the same tells");
+    let random = draws(&problem, 0, 60);
+    let random = random.iter().map(|one| measure(one.configuration.values())).fold(f64::INFINITY, f64::min);
+    assert!(best < random, "{best} against {random}");
+    assert_eq!(search(4).1.len(), 60);
+    // A trial that another proposed, before the first ask.
+    let mut strategy = host.strategy("optuna-tpe", &json!({ "startup_trials": 0 }), Isolation::None, &problem).unwrap();
+    let configuration = random_configuration(&problem);
+    strategy.tell(&[heirloom_model::Observation { configuration, ..told(900, Ok(0.1)) }]).unwrap();
+    strategy.ask(&ask(0, 3, &[])).unwrap();
+}
+
+fn random_configuration(problem: &heirloom_model::Problem) -> heirloom_model::Configuration {
+    draws(problem, 77, 1).remove(0).configuration
+}
+
+#[test]
+fn a_training_in_pytorch_learns_and_stops_when_it_is_told() {
+    let Some((_folder, host)) = example("python-training", "torch") else { return };
+    let spec = json!({ "parameter": [
+        { "name": "lr", "type": "float", "low": 1e-4, "high": 0.1, "log": true },
+        { "name": "width", "type": "int", "low": 4, "high": 128, "log": true },
+    ] });
+    let space = problem(serde_json::from_value(spec).unwrap()).space;
+    let estimator = host.estimator("spirals", &json!({ "points": 200 }), Isolation::None, Some(&space)).unwrap();
+    let request = |lr: f64| EvaluationRequest {
+        configuration: heirloom_model::Configuration::new(vec![lr, 64.0]),
+        threads: 1,
+        ..request(0, 40.0)
+    };
+    let good = estimator.evaluate(&[request(0.01)], &GO_ON).remove(0).unwrap();
+    // Maximised by people, minimised inside.
+    assert!(good.objectives[0] < -0.9, "{:?}", good.objectives);
+    assert_eq!((good.curve.len(), good.metrics["parameters"]), (40, 4482.0));
+    assert_eq!(estimator.evaluate(&[request(0.01)], &GO_ON).remove(0).unwrap().objectives, good.objectives);
+    let poor = estimator.evaluate(&[request(1e-4)], &GO_ON).remove(0).unwrap();
+    assert!(poor.objectives[0] > good.objectives[0]);
+    let stopped = estimator.evaluate(&[request(0.01)], &Answers(Verdict::Stop, false)).remove(0).unwrap();
+    assert_eq!((stopped.curve.len(), stopped.stopped), (1, true));
+}
