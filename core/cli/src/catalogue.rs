@@ -10,24 +10,45 @@ use heirloom_plugin_host::{HostError, HostOptions, Kind, Plugin, PluginHost};
 use serde_json::Value as Json;
 use sha2::{Digest, Sha256};
 
-use crate::context::{Context, data_folder};
+use crate::context::Context;
+use crate::project_lock::{self, ProjectLock};
 
 /// The plugins that were found.
 pub(crate) struct Plugins {
     host: PluginHost,
     searched: Vec<PathBuf>,
+    lock: Option<ProjectLock>,
 }
 
 impl Plugins {
-    /// Finds plugins: in the folders of the command line, of the environment, beside the program, and in the user's
-    /// data folder. `folder` is the run file's.
+    /// Finds plugins: those of the lock in `folder`, the run file's; then in the folders of the command line, of the
+    /// environment, beside the program, and in the user's data folder.
     pub(crate) fn open(context: &Context, folder: Option<&Path>) -> miette::Result<Self> {
-        let mut searched = context.plugin_folders.clone();
-        searched.extend(PluginHost::default_search_paths());
-        searched.extend(data_folder().map(|folder| folder.join("plugins")));
         let folder = folder.map(|folder| std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned()));
+        let lock = folder.as_deref().map(|folder| ProjectLock::of_folder(context, folder)).transpose()?;
+        Self::open_with(context, folder, lock.flatten())
+    }
+
+    /// The same with a lock that was opened already.
+    pub(crate) fn open_with(
+        context: &Context,
+        folder: Option<PathBuf>,
+        lock: Option<ProjectLock>,
+    ) -> miette::Result<Self> {
+        let mut searched: Vec<_> = lock.iter().flat_map(ProjectLock::paths).collect();
+        searched.extend(project_lock::unsigned_paths(context)?);
         let options = HostOptions { folder: folder.unwrap_or_default(), ..HostOptions::default() };
-        Ok(Self { host: PluginHost::open(&searched, options), searched })
+        Ok(Self { host: PluginHost::open(&searched, options), searched, lock })
+    }
+
+    /// The lock that the plugins came through first.
+    pub(crate) fn project_lock(&self) -> Option<&ProjectLock> {
+        self.lock.as_ref()
+    }
+
+    /// Whether a plugin came through the lock: it is signed, and verified.
+    pub(crate) fn is_locked(&self, plugin: &Plugin) -> bool {
+        self.lock.iter().flat_map(ProjectLock::paths).any(|path| path == plugin.path())
     }
 
     /// Where plugins were looked for, in this order.
@@ -92,7 +113,7 @@ impl Plugins {
         self.used(config).into_iter().map(version).collect()
     }
 
-    /// The lock of a run: which builds of which plugins it runs under.
+    /// The lock of a run: which `heirloom.lock`, and which builds of which plugins, it runs under.
     pub(crate) fn lock(&self, config: &RunConfig) -> String {
         let entry = |plugin: &Plugin| {
             let (compiler, target) = plugin.built_with();
@@ -109,7 +130,8 @@ impl Plugins {
                 plugin.fingerprint(),
             )
         };
-        self.used(config).into_iter().map(entry).collect::<Vec<_>>().join("\n")
+        let project = self.lock.iter().map(ProjectLock::record);
+        project.chain(self.used(config).into_iter().map(entry)).collect::<Vec<_>>().join("\n")
     }
 }
 

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use heirloom_archive::{Archive, RunState, RunSummary};
+use heirloom_plugin_package::Home;
 
 use crate::failure::{Failure, OrFail};
 
@@ -63,6 +64,15 @@ impl Context {
         Archive::open_or_create(&path).or_fail()
     }
 
+    /// The user's folder of installed plugins and keys.
+    pub(crate) fn home(&self) -> miette::Result<Home> {
+        let folder = data_folder();
+        let folder = folder.ok_or_else(|| {
+            Failure::usage("there is no place for plugins; hint: set `HEIRLOOM_HOME` to a folder of yours")
+        })?;
+        Ok(Home::new(&folder))
+    }
+
     /// Whether a progress bar may be drawn (it draws itself on a terminal only).
     pub(crate) fn shows_progress(&self) -> bool {
         !self.json && !self.quiet
@@ -78,8 +88,11 @@ pub(crate) fn find_run(archive: &Archive, text: &str) -> miette::Result<RunSumma
     newest.ok_or_else(|| Failure::usage("the archive has no run of this program's yet").into())
 }
 
-/// Where this user's data lies, by the XDG rule.
+/// Where this user's data lies: `$HEIRLOOM_HOME`, or by the XDG rule.
 pub(crate) fn data_folder() -> Option<PathBuf> {
+    if let Some(home) = std::env::var_os("HEIRLOOM_HOME").filter(|home| !home.is_empty()) {
+        return Some(home.into());
+    }
     let xdg = std::env::var_os("XDG_DATA_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
     let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".local/share"));
     xdg.or_else(home).map(|folder| folder.join("heirloom"))

@@ -14,6 +14,7 @@ mod output;
 mod past;
 mod plot;
 mod progress;
+mod project_lock;
 mod run_lock;
 mod seed_data;
 mod summary;

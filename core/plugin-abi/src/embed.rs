@@ -19,7 +19,10 @@ use crate::root::INTERFACE_LEVEL;
 pub const MAGIC: &[u8; 8] = b"HEIRLOOM";
 
 /// The link section that holds it.
-pub const SECTION: &str = if cfg!(target_os = "macos") { "__heirloom" } else { ".heirloom" };
+pub const SECTION: &str = SECTIONS[cfg!(target_os = "macos") as usize];
+
+/// What that section is called, by system: everywhere but on macOS, and there.
+pub const SECTIONS: [&str; 2] = [".heirloom", "__heirloom"];
 
 /// The target that this crate was built for.
 pub const TARGET: &str = env!("HEIRLOOM_TARGET");

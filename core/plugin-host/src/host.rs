@@ -111,9 +111,7 @@ impl PluginHost {
         let variable = std::env::var_os("HEIRLOOM_PLUGINS").unwrap_or_default();
         let mut paths: Vec<_> =
             std::env::split_paths(&variable).filter(|path| !path.as_os_str().is_empty()).collect();
-        if let Some(folder) = std::env::current_exe().ok().as_deref().and_then(Path::parent) {
-            paths.extend([folder.join("plugins"), folder.to_owned()]);
-        }
+        paths.extend(Self::search_paths_beside_program());
         paths
     }
 
@@ -125,6 +123,14 @@ impl PluginHost {
     /// Where relative paths among options start.
     pub fn folder(&self) -> &Path {
         &self.0.options.folder
+    }
+
+    /// Where the plugins lie that come with the program.
+    pub fn search_paths_beside_program() -> Vec<PathBuf> {
+        match std::env::current_exe().ok().as_deref().and_then(Path::parent) {
+            Some(folder) => vec![folder.join("plugins"), folder.to_owned()],
+            None => Vec::new(),
+        }
     }
 
     /// All plugins that were found, usable or not.

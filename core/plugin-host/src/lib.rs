@@ -16,7 +16,8 @@ pub use plugin::Plugin;
 mod error;
 pub use error::HostError;
 
-pub use heirloom_plugin_abi::schema::OptionProblem;
+pub use heirloom_plugin_abi::embed::TARGET;
+pub use heirloom_plugin_abi::schema::{OptionProblem, nearest};
 pub use heirloom_plugin_abi::{
     Capability, ComponentManifest, Context, Determinism, Kind, Language, Manifest,
 };
@@ -24,6 +25,7 @@ pub use heirloom_plugin_abi::{
 mod identity;
 
 mod library_file;
+pub use library_file::manifest_text;
 
 mod source_folder;
 

@@ -4,7 +4,7 @@ use std::fmt::Display;
 use std::fs::File;
 use std::path::Path;
 
-use heirloom_plugin_abi::embed::{self, Embedded, Record, SECTION};
+use heirloom_plugin_abi::embed::{self, Embedded, Record, SECTIONS};
 use heirloom_plugin_abi::{Language, Manifest};
 use object::{Object, ObjectSection, ReadCache};
 
@@ -58,6 +58,13 @@ pub(crate) fn describe(path: &Path) -> Result<Described, HostError> {
     Ok(Described { record, manifest, fingerprint, version })
 }
 
+/// The text of the `plugin.toml` inside the library at `path`, which is not loaded.
+pub fn manifest_text(path: &Path) -> Result<String, HostError> {
+    let section = read_section(path)?;
+    let embedded = embed::parse(&section).map_err(|error| unreadable(path, &section, &error))?;
+    Ok(embedded.manifest)
+}
+
 /// The names of the libraries that the library at `path` depends on, without their folders.
 pub(crate) fn dependencies(path: &Path) -> Result<Vec<String>, HostError> {
     let cache = ReadCache::new(open(path)?);
@@ -76,8 +83,9 @@ fn read_section(path: &Path) -> Result<Vec<u8>, HostError> {
     let cache = ReadCache::new(open(path)?);
     let damaged = |error| damaged(path, &error);
     let library = object::File::parse(&cache).map_err(damaged)?;
-    let section =
-        library.section_by_name(SECTION).ok_or_else(|| HostError::NotAPlugin { path: path.into() })?;
+    // A package is checked on one system and may hold libraries of another.
+    let section = SECTIONS.iter().find_map(|name| library.section_by_name(name));
+    let section = section.ok_or_else(|| HostError::NotAPlugin { path: path.into() })?;
     Ok(section.data().map_err(damaged)?.to_vec())
 }
 

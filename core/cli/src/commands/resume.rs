@@ -8,6 +8,7 @@ use crate::catalogue::Plugins;
 use crate::context::{Context, find_run};
 use crate::failure::{Exit, Failure, OrFail};
 use crate::job::{ArchivedRun, Job};
+use crate::project_lock::{self, ProjectLock, RecordedLock};
 use crate::past;
 use crate::run_lock::RunLock;
 
@@ -21,6 +22,10 @@ use crate::run_lock::RunLock;
 pub(crate) struct Resume {
     /// The run: its id, the beginning or end of it, its name, or `latest` [default: the newest that has not finished]
     run: Option<String>,
+
+    /// Go on even if `heirloom.lock` is another one than the run began under
+    #[arg(long)]
+    other_lock: bool,
 }
 
 impl Resume {
@@ -47,7 +52,11 @@ impl Resume {
                     found.id
                 ))
             })?;
-        let plugins = Plugins::open(context, None)?;
+        let lock = match RecordedLock::of(&header.plugin_lock) {
+            Some(recorded) => ProjectLock::again(context, &recorded, self.other_lock)?,
+            None => None,
+        };
+        let plugins = Plugins::open_with(context, None, lock)?;
         let job = Job::prepare(&config, &plugins).map_err(Failure::from)?;
         if *job.problem.space.hash() != found.space {
             return Err(Failure::new(format!(
@@ -58,6 +67,9 @@ impl Resume {
         }
         let warm_start = past::again(&archive, found.id)?;
         let _alone = RunLock::take(found.id)?;
+        if self.other_lock {
+            project_lock::keep(&archive, found.id, &plugins)?;
+        }
         let (_, history, recorder) = archive.resume_run(found.id).or_fail()?;
         tracing::info!(run = %found.id, n_events = history.len(), "the run goes on");
         let archived = ArchivedRun {

@@ -15,7 +15,7 @@ use crate::failure::{Exit, Failure, OrFail};
 use crate::job::{ArchivedRun, Job};
 use crate::run_lock::RunLock;
 use crate::summary::Summary;
-use crate::{output, past};
+use crate::{output, past, project_lock};
 
 /// Search: run what a run file describes, starting from what the archive knows
 #[derive(Debug, Args)]
@@ -73,6 +73,7 @@ impl Search {
         let knowledge = past::knowledge(&archive, &job, described.features.as_ref())?;
         let (run, recorder) = archive.begin_run(&header).or_fail()?;
         let _alone = RunLock::take(run)?;
+        project_lock::keep(&archive, run, &plugins)?;
         if let Some(set) = &described.features {
             archive.put_meta_features(&header.task.key, set).or_fail()?;
         }

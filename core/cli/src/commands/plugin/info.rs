@@ -11,6 +11,36 @@ use crate::output::{self, Table};
 use super::to_json;
 
 pub(super) fn info(plugins: &Plugins, name: &str, context: &Context) -> miette::Result<()> {
+    let found = find(plugins, name)?;
+    if context.json {
+        return output::json(&found.into_iter().map(|plugin| to_json(plugin, plugins)).collect::<Vec<_>>());
+    }
+    for plugin in found {
+        let (compiler, target) = plugin.built_with();
+        output::line(&format!("plugin      {} {}", plugin.id(), plugin.version()))?;
+        output::line(&format!("            {}", plugin.manifest().description))?;
+        output::line(&format!("file        {}", plugin.path().display()))?;
+        let trusted = match plugins.is_locked(plugin) {
+            true => "signed, through `heirloom.lock`",
+            false => "unsigned, from a search path",
+        };
+        output::line(&format!("trust       {trusted}"))?;
+        output::line(&format!("built       for {target} with {compiler}, interface {}", plugin.interface()))?;
+        output::line(&format!("fingerprint {}", plugin.fingerprint()))?;
+        for (component, schema) in plugin.components().filter(|(c, _)| plugin.id() == name || c.name == name)
+        {
+            output::line(&format!("\n{} `{}`: {}", component.kind, component.name, component.description))?;
+            if let Some(paper) = &component.paper {
+                output::line(&format!("source: {paper}"))?;
+            }
+            options(schema)?;
+        }
+    }
+    Ok(())
+}
+
+/// The plugins that have this id, or a component of this name; at least one.
+pub(super) fn find<'a>(plugins: &'a Plugins, name: &str) -> miette::Result<Vec<&'a Found>> {
     let host = plugins.host();
     let wanted = |plugin: &&Found| {
         plugin.id() == name || plugin.components().any(|(component, _)| component.name == name)
@@ -26,26 +56,7 @@ pub(super) fn info(plugins: &Plugins, name: &str, context: &Context) -> miette::
             Failure::usage(format!("there is no plugin or component `{name}`; hint: {remedy}")).into()
         );
     }
-    if context.json {
-        return output::json(&found.into_iter().map(to_json).collect::<Vec<_>>());
-    }
-    for plugin in found {
-        let (compiler, target) = plugin.built_with();
-        output::line(&format!("plugin      {} {}", plugin.id(), plugin.version()))?;
-        output::line(&format!("            {}", plugin.manifest().description))?;
-        output::line(&format!("file        {}", plugin.path().display()))?;
-        output::line(&format!("built       for {target} with {compiler}, interface {}", plugin.interface()))?;
-        output::line(&format!("fingerprint {}", plugin.fingerprint()))?;
-        for (component, schema) in plugin.components().filter(|(c, _)| plugin.id() == name || c.name == name)
-        {
-            output::line(&format!("\n{} `{}`: {}", component.kind, component.name, component.description))?;
-            if let Some(paper) = &component.paper {
-                output::line(&format!("source: {paper}"))?;
-            }
-            options(schema)?;
-        }
-    }
-    Ok(())
+    Ok(found)
 }
 
 fn options(schema: &Json) -> miette::Result<()> {

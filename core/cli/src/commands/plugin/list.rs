@@ -13,19 +13,21 @@ use super::to_json;
 pub(super) fn list(plugins: &Plugins, context: &Context) -> miette::Result<()> {
     let host = plugins.host();
     if context.json {
-        let found: Vec<_> = host.plugins().iter().map(to_json).collect();
+        let found: Vec<_> = host.plugins().iter().map(|plugin| to_json(plugin, plugins)).collect();
         let problems: Vec<_> = host.problems().iter().map(ToString::to_string).collect();
         return output::json(
             &json!({ "plugins": found, "problems": problems, "searched": plugins.searched() }),
         );
     }
-    let mut table = Table::new(&["kind", "name", "plugin", "version", "what"]);
+    let mut table = Table::new(&["kind", "name", "plugin", "version", "from", "what"]);
     for kind in [Kind::Strategy, Kind::Estimator, Kind::Proxy] {
         for name in host.names(kind) {
             let plugin = host.find(kind, name).or_fail()?;
             let description = plugin.components().find(|(component, _)| component.name == name);
             let description = description.map(|(component, _)| component.description.clone());
-            let cells = [kind.to_string(), name.into(), plugin.id().into(), plugin.version().into()];
+            let from = if plugins.is_locked(plugin) { "lock" } else { "path" };
+            let cells =
+                [kind.to_string(), name.into(), plugin.id().into(), plugin.version().into(), from.into()];
             table.row(cells.into_iter().chain(description));
         }
     }

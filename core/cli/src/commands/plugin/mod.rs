@@ -1,9 +1,21 @@
 //! `heirloom plugin`
 
 mod check;
+mod add;
+mod docs;
 mod info;
+mod key;
 mod list;
 mod new;
+mod pack;
+mod project;
+mod publish;
+mod remove;
+mod sign;
+mod update;
+mod verify;
+
+use std::path::Path;
 
 use clap::{Args, Subcommand};
 use heirloom_plugin_host::Plugin as Found;
@@ -13,7 +25,7 @@ use crate::catalogue::Plugins;
 use crate::context::Context;
 use crate::failure::Exit;
 
-/// The plugins that were found
+/// Plugins: those that were found; packages of others, and your own for others
 #[derive(Debug, Args)]
 pub(crate) struct Plugin {
     #[command(subcommand)]
@@ -35,22 +47,41 @@ enum PluginCommand {
     /// Check a plugin's library: every check in a process of its own
     #[command(after_help = check::EXAMPLES)]
     Check(check::Check),
+    Docs(docs::Docs),
+    Pack(pack::Pack),
+    Sign(sign::Sign),
+    Verify(verify::Verify),
+    Key(key::Key),
+    Publish(publish::Publish),
+    Add(add::Add),
+    Update(update::Update),
+    Remove(remove::Remove),
 }
 
 impl Plugin {
     pub(crate) fn run(&self, context: &Context) -> miette::Result<Exit> {
-        let plugins = || Plugins::open(context, None);
+        // A lock in this folder counts, as for a run file here.
+        let plugins = || Plugins::open(context, Some(Path::new(".")));
         match &self.command {
             PluginCommand::List => list::list(&plugins()?, context)?,
             PluginCommand::Info { name } => info::info(&plugins()?, name, context)?,
             PluginCommand::New(command) => command.run(context)?,
             PluginCommand::Check(check) => return check.run(context),
+            PluginCommand::Docs(command) => return command.run(context),
+            PluginCommand::Pack(command) => return command.run(context),
+            PluginCommand::Sign(command) => return command.run(context),
+            PluginCommand::Verify(command) => return command.run(context),
+            PluginCommand::Key(command) => return command.run(context),
+            PluginCommand::Publish(command) => return command.run(context),
+            PluginCommand::Add(command) => return command.run(context),
+            PluginCommand::Update(command) => return command.run(context),
+            PluginCommand::Remove(command) => return command.run(context),
         }
         Ok(Exit::Done)
     }
 }
 
-fn to_json(plugin: &Found) -> Json {
+fn to_json(plugin: &Found, plugins: &Plugins) -> Json {
     let components: Vec<_> = plugin
         .components()
         .map(|(component, schema)| json!({ "component": component, "options": schema }))
@@ -65,5 +96,6 @@ fn to_json(plugin: &Found) -> Json {
         "rustc": rustc,
         "target": target,
         "components": components,
+        "signed": plugins.is_locked(plugin),
     })
 }
