@@ -46,7 +46,8 @@ impl ProjectLock {
             return match other {
                 true => Ok(None),
                 false => {
-                    Err(Failure::new(format!("the run began under lock `{file}`, which is gone; {remedy}")).into())
+                    Err(Failure::new(format!("the run began under lock `{file}`, which is gone; {remedy}"))
+                        .into())
                 }
             };
         }

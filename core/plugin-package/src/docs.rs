@@ -58,7 +58,8 @@ fn section(component: &ComponentManifest, schema: &Json) -> String {
             None => "none".into(),
         };
         let (kind, meaning) = (cell(&property["type"]), cell(&property["description"]));
-        let _ = write!(table, "\n| `{name}` | {kind} | {} | {meaning}{} |", plain(&otherwise), limits(property));
+        let _ =
+            write!(table, "\n| `{name}` | {kind} | {} | {meaning}{} |", plain(&otherwise), limits(property));
     }
     add(table);
     let (kind, name) = (component.kind, &component.name);
@@ -87,7 +88,8 @@ fn limits(property: &Json) -> String {
     let bounds = [("minimum", "≥"), ("exclusiveMinimum", ">"), ("maximum", "≤")];
     let all: Vec<_> = bounds.iter().flat_map(|(name, sign)| bound(name, sign)).collect();
     let choices: Vec<_> = choices.collect();
-    let all = if choices.is_empty() { all } else { [all, vec![format!("one of {}", choices.join(", "))]].concat() };
+    let all =
+        if choices.is_empty() { all } else { [all, vec![format!("one of {}", choices.join(", "))]].concat() };
     if all.is_empty() { String::new() } else { plain(&format!(" ({})", all.join(", "))) }
 }
 

@@ -25,7 +25,9 @@ pub enum PackageError {
         reason: String,
     },
     /// A file could not be written.
-    #[error("`{path}` cannot be written: {reason}; hint: check that its folder exists, is yours and has room")]
+    #[error(
+        "`{path}` cannot be written: {reason}; hint: check that its folder exists, is yours and has room"
+    )]
     Write {
         /// The file.
         path: PathBuf,
@@ -82,7 +84,7 @@ pub enum PackageError {
     /// A file is not the one that is listed.
     #[error(
         "`{package}`: `{file}` was changed: its hash is {found}…, listed is {expected}…; hint: do not use it; fetch \
-         the package again"
+         the package again, an installed one by `heirloom plugin add --locked`"
     )]
     Changed {
         /// The package, or the store's folder of it.

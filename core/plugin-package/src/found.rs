@@ -34,9 +34,9 @@ impl Found {
             }));
         };
         let version = plugin.version();
-        let version = version
-            .parse()
-            .map_err(|error| format!("its version `{version}` is none: {error}; hint: write it as `1.2.3`"))?;
+        let version = version.parse().map_err(|error| {
+            format!("its version `{version}` is none: {error}; hint: write it as `1.2.3`")
+        })?;
         let from_sources = path.is_dir();
         let text = match from_sources {
             true => std::fs::read_to_string(path.join(MANIFEST)).map_err(|error| error.to_string()),

@@ -116,7 +116,7 @@ impl Home {
         lock.plugins.iter().map(|plugin| self.open_one(path, plugin, &trust)).collect()
     }
 
-    fn open_one(&self, lock: &Path, plugin: &LockedPlugin, trust: &Trust) -> Result<Installed> {
+    pub(crate) fn open_one(&self, lock: &Path, plugin: &LockedPlugin, trust: &Trust) -> Result<Installed> {
         let folder = self.folder_of(&plugin.content);
         if !folder.is_dir() {
             let (plugin, version, lock) = (plugin.id.clone(), plugin.version.clone(), lock.to_owned());

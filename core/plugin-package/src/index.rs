@@ -59,7 +59,9 @@ pub fn open(name: &str, base: &Path) -> Result<FolderIndex> {
         }
     };
     if !path.is_dir() {
-        return Err(wrong("there is no such folder; hint: check `--index`, or `heirloom plugin publish` there".into()));
+        return Err(wrong(
+            "there is no such folder; hint: check `--index`, or `heirloom plugin publish` there".into(),
+        ));
     }
     Ok(FolderIndex { name: name.into(), folder: path })
 }
@@ -151,7 +153,8 @@ impl PluginIndex {
             let (index, what) = (source.name().into(), format!("plugin `{id}`"));
             return Err(PackageError::NotInIndex { index, what, hint });
         };
-        let index = Self::parse(&text).map_err(|problem| wrong(format!("`{}`: {problem}", index_path(id))))?;
+        let index =
+            Self::parse(&text).map_err(|problem| wrong(format!("`{}`: {problem}", index_path(id))))?;
         if index.id != id {
             return Err(wrong(format!("`{}` is of plugin `{}`", index_path(id), index.id)));
         }
@@ -277,7 +280,8 @@ impl FolderIndex {
         if index.versions.iter().any(|entry| entry.version == about.version) {
             return Err(wrong(format!(
                 "it has version {} of `{}` already, and published versions stay as they are; hint: raise the version, \
-                 then build, pack and sign again", about.version, about.id
+                 then build, pack and sign again",
+                about.version, about.id
             )));
         }
         self.check_successor(&index, key)?;
@@ -334,7 +338,10 @@ impl FolderIndex {
         }
         let problem = format!(
             "the last version of `{}` was signed by key {}, this one by {}; hint: let the old key name the new one: \
-             `heirloom plugin key rotate --from OLD.key --to NEW.pub --index INDEX`", index.id, last.key, key.id()
+             `heirloom plugin key rotate --from OLD.key --to NEW.pub --index INDEX`",
+            index.id,
+            last.key,
+            key.id()
         );
         Err(PackageError::Index { index: self.name.clone(), problem })
     }

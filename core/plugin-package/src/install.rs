@@ -10,7 +10,7 @@ use crate::error::{PackageError, Result};
 use crate::hash::Hash;
 use crate::home::Home;
 use crate::index::{self, IndexSource, IndexedVersion, PluginIndex};
-use crate::lock::{LockedPayload, LockedPlugin};
+use crate::lock::{LOCK, LockedPayload, LockedPlugin};
 use crate::minisign::{KeyId, PublicKey};
 use crate::read::{Package, SealedPackage};
 use crate::trust::Trust;
@@ -112,14 +112,17 @@ impl Home {
         let entry = choose(&all, source.name(), Some(&locked.version))?;
         let key = match trust.pinned_key(&locked.id) {
             Some(_) => trust.key_of_installed(&locked.id, locked.key)?,
-            None => expected_key(&mut trust, &locked.id, locked.key, grants, || index::key(source, locked.key))?,
+            None => {
+                expected_key(&mut trust, &locked.id, locked.key, grants, || index::key(source, locked.key))?
+            }
         };
         let folder = self.folder_of(&locked.content);
         if entry.content != locked.content {
             return Err(PackageError::changed(&folder, "hashes.txt", &entry.content, &locked.content));
         }
         trust.write(&self.trust_path())?;
-        if folder.exists() {
+        // What is damaged is fetched again.
+        if self.open_one(Path::new(LOCK), locked, &trust).is_ok() {
             return Ok(false);
         }
         let file = fetch(source, &all, entry)?;

@@ -104,7 +104,10 @@ impl Lock {
     /// Reads a lock's text.
     pub fn parse(text: &str) -> std::result::Result<Self, String> {
         let lock: Self = toml::from_str(text).map_err(|error| {
-            format!("{}; hint: take it from version control again, or make it with `heirloom plugin add`", error.message())
+            format!(
+                "{}; hint: take it from version control again, or make it with `heirloom plugin add`",
+                error.message()
+            )
         })?;
         if lock.format != FORMAT {
             let found = lock.format;

@@ -20,9 +20,8 @@ pub fn parse(text: &str) -> Result<(Manifest, Wishes), String> {
     let manifest = Manifest::parse(text).map_err(|error| error.to_string())?;
     name(&manifest.id).map_err(|problem| format!("its id `{}` {problem}", manifest.id))?;
     for component in &manifest.components {
-        name(&component.name).map_err(|problem| {
-            format!("the name `{}` of a {} {problem}", component.name, component.kind)
-        })?;
+        name(&component.name)
+            .map_err(|problem| format!("the name `{}` of a {} {problem}", component.name, component.kind))?;
     }
     Ok((manifest, wishes))
 }

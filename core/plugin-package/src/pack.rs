@@ -77,7 +77,9 @@ impl Draft {
             let path = EntryPath::new(&format!("lib/{target}/{file}"))
                 .map_err(|problem| pack(format!("{problem}; hint: rename the file")))?;
             if draft.description.payloads.iter().any(|payload| payload.target == target) {
-                return Err(pack(format!("there is another library for `{target}`; hint: name one a target")));
+                return Err(pack(format!(
+                    "there is another library for `{target}`; hint: name one a target"
+                )));
             }
             let content = Content::File(library.clone());
             let sha256 = content.listed()?.hash;
@@ -112,7 +114,8 @@ impl Draft {
 
     fn new(path: &Path, found: Found) -> Result<Self> {
         let pack = |problem: String| PackageError::Pack { path: path.into(), problem };
-        let (_, wishes) = manifest::parse(&found.text).map_err(|problem| pack(format!("`{MANIFEST}`: {problem}")))?;
+        let (_, wishes) =
+            manifest::parse(&found.text).map_err(|problem| pack(format!("`{MANIFEST}`: {problem}")))?;
         let page = docs::page(&found.manifest, &found.version, &wishes, &found.components);
         let mut files = BTreeMap::from([
             (known(MANIFEST), Content::Text(found.text)),
@@ -236,10 +239,7 @@ fn readable(_: &File) -> io::Result<()> {
 }
 
 /// Writes a file in whole or not at all.
-pub(crate) fn replace(
-    path: &Path,
-    write: impl FnOnce(File) -> io::Result<File>,
-) -> io::Result<()> {
+pub(crate) fn replace(path: &Path, write: impl FnOnce(File) -> io::Result<File>) -> io::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let temporary = tempfile::Builder::new().prefix(".heirloom-").tempfile_in(folder)?;
     let mut file = write(temporary.reopen()?)?;

@@ -10,7 +10,8 @@ use crate::read::Package;
 impl Package {
     /// Checks every payload, unpacked into a temporary folder for as long as that takes.
     pub fn check_payloads(&self) -> Result<()> {
-        let folder = tempfile::tempdir().map_err(|error| PackageError::write(&std::env::temp_dir(), error))?;
+        let folder =
+            tempfile::tempdir().map_err(|error| PackageError::write(&std::env::temp_dir(), error))?;
         self.unpack(folder.path())?;
         check(self, folder.path())
     }
@@ -39,7 +40,10 @@ fn check_one(package: &Package, payload: &Payload, folder: &Path) -> Result<()> 
     }
     if (&found.manifest.id, &found.version) != (&about.id, &about.version) {
         let (id, version) = (&found.manifest.id, &found.version);
-        return Err(lie(format!("it is said to be `{}` {}, it is `{id}` {version}", about.id, about.version)));
+        return Err(lie(format!(
+            "it is said to be `{}` {}, it is `{id}` {version}",
+            about.id, about.version
+        )));
     }
     if found.interface != about.interface {
         let (said, is) = (about.interface, found.interface);

@@ -108,7 +108,10 @@ impl TrustedPackage {
     pub fn read(self) -> Result<Package> {
         let mut texts = BTreeMap::new();
         let is_text = |path: &str| {
-            path == DESCRIPTION || path == MANIFEST || path.starts_with("schemas/") || path.starts_with("docs/")
+            path == DESCRIPTION
+                || path == MANIFEST
+                || path.starts_with("schemas/")
+                || path.starts_with("docs/")
         };
         for_each_file(&self.path, &self.hashes, |path, size, reader| {
             if !is_text(path.as_str()) {
@@ -140,7 +143,12 @@ impl TrustedPackage {
         let (path, hashes) = (self.path, self.hashes);
         let package = Package { path, hashes, key, description, manifest, wishes, texts };
         if let Some((_, comment)) = &self.signed {
-            package.agree("its signature says", comment, "its `package.toml`", &package.description.comment())?;
+            package.agree(
+                "its signature says",
+                comment,
+                "its `package.toml`",
+                &package.description.comment(),
+            )?;
         }
         package.check_itself()?;
         Ok(package)
@@ -240,7 +248,12 @@ impl Package {
             self.agree("its `plugin.toml` has version", version, "its `package.toml`", &built)?;
         }
         if let Some(interface) = self.manifest.interface {
-            self.agree("its `plugin.toml` has interface", &interface, "its `package.toml`", &about.interface)?;
+            self.agree(
+                "its `plugin.toml` has interface",
+                &interface,
+                "its `package.toml`",
+                &about.interface,
+            )?;
         }
         let wrong = |problem: String| PackageError::Description {
             package: self.path.clone(),
@@ -279,8 +292,7 @@ impl Package {
             if let Some(parent) = to.parent() {
                 std::fs::create_dir_all(parent).map_err(|error| PackageError::write(parent, error))?;
             }
-            let mut file =
-                File::create_new(&to).map_err(|error| PackageError::write(&to, error))?;
+            let mut file = File::create_new(&to).map_err(|error| PackageError::write(&to, error))?;
             std::io::copy(reader, &mut file).map_err(|error| PackageError::write(&to, error))?;
             Ok(())
         })?;
@@ -312,8 +324,9 @@ fn for_each_file(
             continue;
         }
         let path = EntryPath::new(&name).map_err(|problem| entry(format!("`{name}`: {problem}")))?;
-        let listed =
-            hashes.get(path.as_str()).ok_or_else(|| entry(format!("`{path}` is not in its list of hashes")))?;
+        let listed = hashes
+            .get(path.as_str())
+            .ok_or_else(|| entry(format!("`{path}` is not in its list of hashes")))?;
         if size != listed.size {
             let expected = listed.size;
             return Err(entry(format!("`{path}` has {size} bytes, listed are {expected}")));
@@ -379,7 +392,8 @@ impl Entries {
     }
 
     fn next(&mut self) -> Result<Option<(String, u64)>> {
-        let header = next_header(&mut self.reader).map_err(|problem| PackageError::tar(&self.path, problem))?;
+        let header =
+            next_header(&mut self.reader).map_err(|problem| PackageError::tar(&self.path, problem))?;
         Ok(header.map(|header| (header.path, header.size)))
     }
 

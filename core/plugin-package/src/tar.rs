@@ -112,7 +112,11 @@ pub(crate) fn padding(size: u64) -> usize {
 /// Octal digits, ended by zeros and spaces.
 fn number(field: &[u8]) -> Option<u64> {
     let text = std::str::from_utf8(field).ok()?.trim_end_matches(['\0', ' ']);
-    if text.bytes().all(|byte| matches!(byte, b'0'..=b'7')) { u64::from_str_radix(text, 8).ok() } else { None }
+    if text.bytes().all(|byte| matches!(byte, b'0'..=b'7')) {
+        u64::from_str_radix(text, 8).ok()
+    } else {
+        None
+    }
 }
 
 /// The sum of a header's bytes, with spaces where the sum itself stands.

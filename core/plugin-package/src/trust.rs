@@ -164,9 +164,7 @@ impl Trust {
     /// Says why a key is not trusted any more, if so.
     pub fn refuse_revoked(&self, plugin: &str, key: KeyId) -> Result<()> {
         match self.revoked.get(&key) {
-            Some(reason) => {
-                Err(PackageError::Revoked { plugin: plugin.into(), key, reason: reason.clone() })
-            }
+            Some(reason) => Err(PackageError::Revoked { plugin: plugin.into(), key, reason: reason.clone() }),
             None => Ok(()),
         }
     }

@@ -8,8 +8,8 @@ use crate::catalogue::Plugins;
 use crate::context::{Context, find_run};
 use crate::failure::{Exit, Failure, OrFail};
 use crate::job::{ArchivedRun, Job};
-use crate::project_lock::{self, ProjectLock, RecordedLock};
 use crate::past;
+use crate::project_lock::{self, ProjectLock, RecordedLock};
 use crate::run_lock::RunLock;
 
 /// Go on with a run that was stopped or whose process died

@@ -42,9 +42,7 @@ impl std::str::FromStr for KeyId {
         let number = u64::from_str_radix(text, 16).ok();
         match number.filter(|_| text.len() == 16 && text.bytes().all(is_digit)) {
             Some(number) => Ok(Self(number.to_le_bytes())),
-            None => {
-                Err(MinisignError::Form { what: "key id", problem: "16 hexadecimal digits are wanted" })
-            }
+            None => Err(MinisignError::Form { what: "key id", problem: "16 hexadecimal digits are wanted" }),
         }
     }
 }
@@ -138,7 +136,11 @@ impl SecretKey {
     pub fn text(&self) -> String {
         let head = [b"Ed\0\0B2".as_slice(), &[0; 48]].concat();
         let bytes = [&head[..], &self.id.0, &self.key[..], &[0; 32]].concat();
-        format!("{UNTRUSTED}minisign secret key {}, without a password\n{}\n", self.id, base64::encode(&bytes))
+        format!(
+            "{UNTRUSTED}minisign secret key {}, without a password\n{}\n",
+            self.id,
+            base64::encode(&bytes)
+        )
     }
 
     /// The key that verifies what this one signs.

@@ -54,7 +54,9 @@ impl Signature {
         let algorithm = if self.hashed { b"ED" } else { b"Ed" };
         let line = base64::encode(&[algorithm.as_slice(), &self.key.0, &self.signature].concat());
         let (key, comment, of_comment) = (self.key, &self.comment, base64::encode(&self.of_comment));
-        format!("untrusted comment: signature by key {key}\n{line}\ntrusted comment: {comment}\n{of_comment}\n")
+        format!(
+            "untrusted comment: signature by key {key}\n{line}\ntrusted comment: {comment}\n{of_comment}\n"
+        )
     }
 
     /// The key that it says made it; true only once it is verified.

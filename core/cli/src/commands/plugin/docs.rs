@@ -56,7 +56,10 @@ fn page_of_package(path: &Path) -> miette::Result<String> {
     let about = package.description();
     let mut components = Vec::new();
     for component in &package.manifest().components {
-        let described = about.components.iter().find(|other| other.name == component.name && other.kind == component.kind);
+        let described = about
+            .components
+            .iter()
+            .find(|other| other.name == component.name && other.kind == component.kind);
         if let Some(described) = described {
             components.push((component.clone(), package.schema(&described.schema).or_fail()?));
         }

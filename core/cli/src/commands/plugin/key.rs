@@ -26,7 +26,9 @@ pub(super) struct Key {
 #[derive(Debug, Subcommand)]
 enum KeyCommand {
     /// Make a pair of keys: NAME.key, which stays yours alone, and NAME.pub
-    #[command(after_help = "Examples:\n  heirloom plugin key new\n  heirloom plugin key new lab --out ~/secret")]
+    #[command(
+        after_help = "Examples:\n  heirloom plugin key new\n  heirloom plugin key new lab --out ~/secret"
+    )]
     New {
         /// What its files are called
         #[arg(default_value = "author")]
@@ -48,7 +50,9 @@ enum KeyCommand {
         plugin: String,
     },
     /// Let your old key name your new one: users of an index follow
-    #[command(after_help = "Example:\n  heirloom plugin key rotate --from old.key --to new.pub --index /srv/heirloom")]
+    #[command(
+        after_help = "Example:\n  heirloom plugin key rotate --from old.key --to new.pub --index /srv/heirloom"
+    )]
     Rotate {
         /// The old secret key
         #[arg(long, value_name = "FILE")]
@@ -84,7 +88,8 @@ impl Key {
             KeyCommand::Pin { key, plugin } => {
                 let key = public_key(key)?;
                 context.home()?.change_trust(|trust| trust.pin(plugin, &key)).or_fail()?;
-                let (id, said) = (key.id(), format!("`{plugin}` must be signed by key {} from now on", key.id()));
+                let (id, said) =
+                    (key.id(), format!("`{plugin}` must be signed by key {} from now on", key.id()));
                 say(context, &said, json!({ "plugin": plugin, "key": id }))?;
             }
             KeyCommand::Rotate { from, to, index } => {
@@ -92,7 +97,11 @@ impl Key {
                 let statement = Statement::successor(&from, &to);
                 FolderIndex::at(&index_folder(index)?).publish_statement(&statement).or_fail()?;
                 let (from, to) = (from.public().id(), to.id());
-                say(context, &format!("key {from} named {to} its successor"), json!({ "from": from, "to": to }))?;
+                say(
+                    context,
+                    &format!("key {from} named {to} its successor"),
+                    json!({ "from": from, "to": to }),
+                )?;
             }
             KeyCommand::Revoke { key, reason, index } => revoke(key, reason, index, context)?,
         }
@@ -131,7 +140,9 @@ fn new(name: &str, out: Option<&Path>, context: &Context) -> miette::Result<()> 
     std::fs::write(&public, text).map_err(|error| fail(&public, error))?;
     let id = key.public().id();
     if context.json {
-        return output::json(&json!({ "key": id, "secret": secret, "public": public, "line": key.public().line() }));
+        return output::json(
+            &json!({ "key": id, "secret": secret, "public": public, "line": key.public().line() }),
+        );
     }
     output::line(&format!("key {id}"))?;
     output::line(&format!("secret `{}`: keep it yours alone, and a copy in a safe place", secret.display()))?;
@@ -171,11 +182,17 @@ fn revoke(key: &str, reason: &str, index: &IndexOption, context: &Context) -> mi
     }
     let secret = secret_key(Path::new(key))?;
     let id = secret.public().id();
-    FolderIndex::at(&index_folder(index)?).publish_statement(&Statement::revoked(&secret, reason)).or_fail()?;
+    FolderIndex::at(&index_folder(index)?)
+        .publish_statement(&Statement::revoked(&secret, reason))
+        .or_fail()?;
     home.change_trust(|trust| {
         trust.revoke(id, reason);
         Ok(())
     })
     .or_fail()?;
-    say(context, &format!("key {id} is revoked, for all users of the index"), json!({ "key": id, "published": true }))
+    say(
+        context,
+        &format!("key {id} is revoked, for all users of the index"),
+        json!({ "key": id, "published": true }),
+    )
 }

@@ -23,7 +23,8 @@ pub(super) fn list(plugins: &Plugins, context: &Context) -> miette::Result<()> {
     for kind in [Kind::Strategy, Kind::Estimator, Kind::Proxy] {
         for name in host.names(kind) {
             let plugin = host.find(kind, name).or_fail()?;
-            let description = plugin.components().find(|(component, _)| component.name == name);
+            let description =
+                plugin.components().find(|(component, _)| component.kind == kind && component.name == name);
             let description = description.map(|(component, _)| component.description.clone());
             let from = if plugins.is_locked(plugin) { "lock" } else { "path" };
             let cells =

@@ -70,9 +70,8 @@ impl Pack {
 
 fn is_python(folder: &Path) -> miette::Result<bool> {
     let text = manifest_text(folder)?;
-    let (_, wishes) = manifest::parse(&text).map_err(|problem| {
-        Failure::usage(format!("`{}`: {problem}", folder.join(MANIFEST).display()))
-    })?;
+    let (_, wishes) = manifest::parse(&text)
+        .map_err(|problem| Failure::usage(format!("`{}`: {problem}", folder.join(MANIFEST).display())))?;
     Ok(wishes.language.as_deref() == Some("python"))
 }
 

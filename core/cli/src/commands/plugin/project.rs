@@ -144,5 +144,6 @@ pub(super) fn known_key(
     {
         return Ok(key);
     }
-    Err(Failure::usage(format!("public key {id} is not known here; hint: give it with `--key FILE.pub`")).into())
+    Err(Failure::usage(format!("public key {id} is not known here; hint: give it with `--key FILE.pub`"))
+        .into())
 }
