@@ -37,7 +37,11 @@ impl Plugins {
     ) -> miette::Result<Self> {
         let mut searched: Vec<_> = lock.iter().flat_map(ProjectLock::paths).collect();
         searched.extend(project_lock::unsigned_paths(context)?);
-        let options = HostOptions { folder: folder.unwrap_or_default(), ..HostOptions::default() };
+        let options = HostOptions {
+            folder: folder.unwrap_or_default(),
+            granted: lock.as_ref().map(ProjectLock::granted).unwrap_or_default(),
+            ..HostOptions::default()
+        };
         Ok(Self { host: PluginHost::open(&searched, options), searched, lock })
     }
 

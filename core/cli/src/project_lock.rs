@@ -1,9 +1,10 @@
 //! The lock of a project, as searches use it: its plugins verified, its hash kept with each run.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use heirloom_archive::{Archive, RunId};
-use heirloom_plugin_host::PluginHost;
+use heirloom_plugin_host::{Capability, PluginHost};
 use heirloom_plugin_package::{Installed, LOCK, Lock, TrustLevel};
 use serde::Deserialize;
 
@@ -70,6 +71,12 @@ impl ProjectLock {
         self.installed.iter().map(|installed| installed.path.clone())
     }
 
+    /// What each plugin was granted when it was installed.
+    pub(crate) fn granted(&self) -> BTreeMap<String, BTreeSet<Capability>> {
+        let plugins = self.lock.plugins.iter();
+        plugins.map(|plugin| (plugin.id.clone(), plugin.capabilities.iter().copied().collect())).collect()
+    }
+
     /// The table in a run's record of plugins; read back by [`RecordedLock::of`].
     pub(crate) fn record(&self) -> String {
         let file = toml::Value::String(self.path.to_string_lossy().into_owned());
@@ -79,12 +86,15 @@ impl ProjectLock {
 
 impl RecordedLock {
     /// The lock in a run's record of plugins, if it had one.
-    pub(crate) fn of(plugin_lock: &str) -> Option<Self> {
+    pub(crate) fn of(plugin_lock: &str) -> miette::Result<Option<Self>> {
         #[derive(Deserialize)]
         struct Record {
             lock: Option<RecordedLock>,
         }
-        toml::from_str::<Record>(plugin_lock).ok()?.lock
+        let head = plugin_lock.split("[[plugin]]").next().unwrap_or_default();
+        let record: Record = toml::from_str(head)
+            .map_err(|error| Failure::new(format!("the run's record of its plugins is damaged: {error}")))?;
+        Ok(record.lock)
     }
 }
 
@@ -146,8 +156,8 @@ mod tests {
         let lock = ProjectLock { path: path.clone(), lock: Lock::default(), installed: Vec::new() };
         let text = lock.record() + "\n[[plugin]]\nid = \"x\"\n";
         let sha256 = Lock::default().hash().to_string();
-        assert_eq!(RecordedLock::of(&text), Some(RecordedLock { file: path, sha256 }));
-        assert_eq!(RecordedLock::of("[[plugin]]\nid = \"x\"\n"), None);
-        assert_eq!(RecordedLock::of(""), None);
+        assert_eq!(RecordedLock::of(&text).unwrap(), Some(RecordedLock { file: path, sha256 }));
+        assert_eq!(RecordedLock::of("[[plugin]]\nid = \"x\"\n").unwrap(), None);
+        assert_eq!(RecordedLock::of("").unwrap(), None);
     }
 }

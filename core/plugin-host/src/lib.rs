@@ -11,7 +11,7 @@ mod limits;
 pub use limits::WorkerLimits;
 
 mod plugin;
-pub use plugin::Plugin;
+pub use plugin::{Plugin, speaks};
 
 mod error;
 pub use error::HostError;

@@ -156,7 +156,7 @@ impl Plugin {
 }
 
 /// Refuses a plugin of an interface level that this host does not speak.
-pub(crate) fn speaks(plugin: &str, version: &str, found: u32) -> Result<(), HostError> {
+pub fn speaks(plugin: &str, version: &str, found: u32) -> Result<(), HostError> {
     let (oldest, newest) = (OLDEST_INTERFACE_LEVEL, INTERFACE_LEVEL);
     if (oldest..=newest).contains(&found) {
         return Ok(());

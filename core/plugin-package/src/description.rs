@@ -1,6 +1,6 @@
 //! `package.toml`: what a package holds, written by `pack`, never by hand.
 
-use heirloom_plugin_host::Kind;
+use heirloom_plugin_host::{Capability, Kind};
 use semver::Version;
 use serde::{Deserialize, Serialize};
 
@@ -38,7 +38,7 @@ pub struct Description {
     pub language: String,
     /// What it asks to be allowed.
     #[serde(default)]
-    pub capabilities: Vec<String>,
+    pub capabilities: Vec<Capability>,
     /// What runs, for each target.
     #[serde(rename = "payload")]
     pub payloads: Vec<Payload>,

@@ -6,13 +6,10 @@ use heirloom_plugin_host::{ComponentManifest, Determinism, Manifest};
 use semver::Version;
 use serde_json::Value as Json;
 
-use crate::manifest::Wishes;
-
 /// A plugin's page, in Markdown.
 pub fn page(
     manifest: &Manifest,
     version: &Version,
-    wishes: &Wishes,
     components: &[(ComponentManifest, Json)],
 ) -> String {
     let mut page = format!("# {} {version}\n\n{}\n", manifest.id, manifest.description);
@@ -20,8 +17,8 @@ pub fn page(
     if let Some(repository) = &manifest.repository {
         add(format!("\nSource: <{repository}>\n"));
     }
-    if !wishes.capabilities.is_empty() {
-        let wishes: Vec<_> = wishes.capabilities.iter().map(|wish| format!("`{wish}`")).collect();
+    if !manifest.capabilities.is_empty() {
+        let wishes: Vec<_> = manifest.capabilities.iter().map(|wish| format!("`{wish}`")).collect();
         add(format!("\nAsks to be allowed: {}\n", wishes.join(", ")));
     }
     components.iter().for_each(|(component, schema)| add(section(component, schema)));

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use heirloom_plugin_host::Capability;
 use semver::Version;
 
 use crate::hash::Hash;
@@ -160,22 +161,9 @@ pub enum PackageError {
         /// The difference.
         problem: String,
     },
-    /// A plugin was built for an interface that this program does not speak.
-    #[error(
-        "plugin `{plugin}` {version} was built for interface level {found}, this program speaks {expected}; hint: {hint}"
-    )]
-    Interface {
-        /// The plugin.
-        plugin: String,
-        /// Its version.
-        version: Version,
-        /// Its interface level.
-        found: u32,
-        /// This program's.
-        expected: u32,
-        /// What to do.
-        hint: String,
-    },
+    /// A plugin was built for an interface level that this program does not speak.
+    #[error(transparent)]
+    Interface(#[from] heirloom_plugin_host::HostError),
     /// A plugin has nothing that runs here.
     #[error(
         "plugin `{plugin}` {version} has no payload for `{target}`, only for {}; hint: ask its author for a build, or \
@@ -202,7 +190,7 @@ pub enum PackageError {
         /// Its version.
         version: Version,
         /// What was not granted.
-        asked: Vec<String>,
+        asked: Vec<Capability>,
     },
     /// A plugin is signed by another key than before.
     #[error(
@@ -323,6 +311,6 @@ impl PackageError {
     }
 }
 
-fn quoted(items: &[String]) -> String {
+fn quoted(items: &[impl std::fmt::Display]) -> String {
     items.iter().map(|item| format!("`{item}`")).collect::<Vec<_>>().join(", ")
 }

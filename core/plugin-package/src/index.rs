@@ -17,6 +17,7 @@ use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use heirloom_plugin_host::Capability;
 use semver::Version;
 use serde::{Deserialize, Serialize};
 
@@ -129,7 +130,7 @@ pub struct IndexedVersion {
     pub targets: Vec<String>,
     /// What it asks to be allowed.
     #[serde(default)]
-    pub capabilities: Vec<String>,
+    pub capabilities: Vec<Capability>,
     /// The hash of the package's file.
     pub sha256: Hash,
     /// The hash of its list of hashes.

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use heirloom_plugin_host::{INTERFACE_LEVEL, TARGET};
+use heirloom_plugin_host::{Capability, TARGET, speaks};
 use semver::Version;
 
 use crate::description::{ANY_TARGET, file_name};
@@ -19,7 +19,7 @@ use crate::trust::Trust;
 #[derive(Debug, Clone, Default)]
 pub struct Grants {
     /// What the plugin may do if it asks for it.
-    pub capabilities: Vec<String>,
+    pub capabilities: Vec<Capability>,
     /// The key that must have signed it; `None`: the pinned one, or on first use the index's.
     pub key: Option<PublicKey>,
 }
@@ -52,7 +52,7 @@ pub fn choose<'a>(
     }
     let released = || index.versions.iter().filter(|entry| entry.version.pre.is_empty());
     let runs_here = |entry: &&IndexedVersion| {
-        entry.interface == INTERFACE_LEVEL
+        speaks(&index.id, "", entry.interface).is_ok()
             && entry.targets.iter().any(|target| target == TARGET || target == ANY_TARGET)
     };
     let newest = released().filter(runs_here).max_by_key(|entry| &entry.version);
@@ -163,8 +163,8 @@ impl Home {
     ) -> Result<LockedPlugin> {
         package.payload_here()?;
         let about = package.description();
-        let granted = |asked: &&String| !grants.capabilities.contains(asked);
-        let missing: Vec<_> = about.capabilities.iter().filter(granted).cloned().collect();
+        let granted = |asked: &&Capability| !grants.capabilities.contains(asked);
+        let missing: Vec<_> = about.capabilities.iter().filter(granted).copied().collect();
         if !missing.is_empty() {
             let (plugin, version) = (about.id.clone(), about.version.clone());
             return Err(PackageError::Capability { plugin, version, asked: missing });

@@ -4,6 +4,7 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use heirloom_plugin_host::Capability;
 use semver::Version;
 use serde::{Deserialize, Serialize};
 
@@ -48,7 +49,7 @@ pub struct LockedPlugin {
     pub index: String,
     /// What it was granted.
     #[serde(default)]
-    pub capabilities: Vec<String>,
+    pub capabilities: Vec<Capability>,
     /// What runs, for each target.
     #[serde(rename = "payload")]
     pub payloads: Vec<LockedPayload>,

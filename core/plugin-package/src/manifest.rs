@@ -3,15 +3,12 @@
 use heirloom_plugin_host::Manifest;
 use serde::Deserialize;
 
-/// What a manifest says beside what every host knows: the language, and what the plugin asks to be allowed.
+/// What a manifest says beside what every host reads.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
 pub struct Wishes {
     /// `rust`, `c`, `python`; `rust` where nothing is said.
     #[serde(default)]
     pub language: Option<String>,
-    /// What it asks to be allowed, such as `processes`.
-    #[serde(default)]
-    pub capabilities: Vec<String>,
 }
 
 /// Reads a manifest's text.

@@ -116,7 +116,7 @@ impl Draft {
         let pack = |problem: String| PackageError::Pack { path: path.into(), problem };
         let (_, wishes) =
             manifest::parse(&found.text).map_err(|problem| pack(format!("`{MANIFEST}`: {problem}")))?;
-        let page = docs::page(&found.manifest, &found.version, &wishes, &found.components);
+        let page = docs::page(&found.manifest, &found.version, &found.components);
         let mut files = BTreeMap::from([
             (known(MANIFEST), Content::Text(found.text)),
             (known("docs/index.md"), Content::Text(page)),
@@ -136,7 +136,7 @@ impl Draft {
             version: found.version,
             interface: found.interface,
             language: wishes.language.unwrap_or_else(|| "rust".into()),
-            capabilities: wishes.capabilities,
+            capabilities: found.manifest.capabilities,
             payloads: Vec::new(),
             components,
         };

@@ -6,7 +6,7 @@ use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 
-use heirloom_plugin_host::{INTERFACE_LEVEL, Manifest, TARGET};
+use heirloom_plugin_host::{Manifest, TARGET, speaks};
 use serde_json::Value as Json;
 
 use crate::description::{DESCRIPTION, Description, MANIFEST, Payload, TrustedComment};
@@ -207,15 +207,7 @@ impl Package {
     /// What runs on this machine, if this program speaks its interface.
     pub fn payload_here(&self) -> Result<&Payload> {
         let about = &self.description;
-        if about.interface != INTERFACE_LEVEL {
-            let hint = match about.interface > INTERFACE_LEVEL {
-                true => "update Heirloom, or install an older version of the plugin".into(),
-                false => format!("install a newer version of `{}`, or ask its author for one", about.id),
-            };
-            let (plugin, version) = (about.id.clone(), about.version.clone());
-            let (found, expected) = (about.interface, INTERFACE_LEVEL);
-            return Err(PackageError::Interface { plugin, version, found, expected, hint });
-        }
+        speaks(&about.id, &about.version.to_string(), about.interface)?;
         about.payload(TARGET).ok_or_else(|| PackageError::Target {
             plugin: about.id.clone(),
             version: about.version.clone(),
@@ -260,7 +252,7 @@ impl Package {
             file: DESCRIPTION,
             problem,
         };
-        let asked: HashSet<_> = self.wishes.capabilities.iter().collect();
+        let asked: HashSet<_> = self.manifest.capabilities.iter().collect();
         if asked != about.capabilities.iter().collect() {
             return Err(wrong("it asks for other capabilities than `plugin.toml`".into()));
         }

@@ -52,7 +52,7 @@ impl Resume {
                     found.id
                 ))
             })?;
-        let lock = match RecordedLock::of(&header.plugin_lock) {
+        let lock = match RecordedLock::of(&header.plugin_lock)? {
             Some(recorded) => ProjectLock::again(context, &recorded, self.other_lock)?,
             None => None,
         };

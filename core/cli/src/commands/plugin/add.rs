@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use heirloom_plugin_host::Capability;
 use heirloom_plugin_package::{Added, Grants};
 use serde_json::json;
 
@@ -10,7 +11,7 @@ use crate::context::Context;
 use crate::failure::{Exit, Failure, OrFail};
 use crate::output;
 
-use super::project::{IndexOption, Project, public_key};
+use super::project::{IndexOption, Project, capability, public_key};
 
 /// Install a plugin by name, and pin it in `heirloom.lock`
 #[derive(Debug, Args)]
@@ -32,8 +33,8 @@ pub(super) struct Add {
     project: Project,
 
     /// Allow it something it asks for; may be given several times
-    #[arg(long = "grant", value_name = "CAPABILITY")]
-    grants: Vec<String>,
+    #[arg(long = "grant", value_name = "CAPABILITY", value_parser = capability)]
+    grants: Vec<Capability>,
 
     /// The public key that must have signed it [default: the pinned one; on first use the index's]
     #[arg(long, value_name = "FILE")]
@@ -115,13 +116,17 @@ impl Add {
     }
 }
 
+fn join(capabilities: &[Capability]) -> String {
+    capabilities.iter().map(Capability::to_string).collect::<Vec<_>>().join(", ")
+}
+
 /// Says what was installed.
 pub(super) fn tell(added: &Added, folder: &Path) -> miette::Result<()> {
     let plugin = &added.plugin;
     output::line(&format!("added `{}` {}, interface {}", plugin.id, plugin.version, plugin.interface))?;
     output::line(&format!("files  `{}`", folder.display()))?;
     if !plugin.capabilities.is_empty() {
-        output::line(&format!("may    {}", plugin.capabilities.join(", ")))?;
+        output::line(&format!("may    {}", join(&plugin.capabilities)))?;
     }
     let news = match added.newly_pinned {
         Some(_) => ", pinned from now on: compare it with what its author tells you",

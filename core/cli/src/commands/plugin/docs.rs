@@ -64,7 +64,7 @@ fn page_of_package(path: &Path) -> miette::Result<String> {
             components.push((component.clone(), package.schema(&described.schema).or_fail()?));
         }
     }
-    Ok(docs::page(package.manifest(), &about.version, package.wishes(), &components))
+    Ok(docs::page(package.manifest(), &about.version, &components))
 }
 
 fn page_of_plugin(plugin: &Plugin) -> miette::Result<String> {
@@ -72,8 +72,8 @@ fn page_of_plugin(plugin: &Plugin) -> miette::Result<String> {
         Report::from(Failure::new(format!("`{}` has version `{}`: {error}", plugin.id(), plugin.version())))
     })?;
     let text = heirloom_plugin_host::manifest_text(plugin.path()).or_fail()?;
-    let (manifest, wishes) = manifest::parse(&text).or_fail()?;
+    let (manifest, _) = manifest::parse(&text).or_fail()?;
     let components: Vec<_> =
         plugin.components().map(|(component, schema)| (component.clone(), schema.clone())).collect();
-    Ok(docs::page(&manifest, &version, &wishes, &components))
+    Ok(docs::page(&manifest, &version, &components))
 }

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use heirloom_plugin_host::Capability;
 use heirloom_plugin_package::index::{self, FolderIndex, IndexSource};
 use heirloom_plugin_package::minisign::{KeyId, PublicKey, SecretKey};
 use heirloom_plugin_package::{LOCK, Lock, LockedPlugin};
@@ -80,6 +81,14 @@ impl IndexOption {
             Failure::usage("no index is named; hint: give `--index FOLDER`, or set `HEIRLOOM_INDEX`").into()
         })
     }
+}
+
+/// A capability by its name.
+pub(super) fn capability(name: &str) -> Result<Capability, String> {
+    let all = [Capability::Processes, Capability::Network, Capability::Files];
+    all.into_iter()
+        .find(|one| one.to_string() == name)
+        .ok_or_else(|| format!("there are {}", all.map(|one| format!("`{one}`")).join(", ")))
 }
 
 /// Reads a public key's file.

@@ -2,6 +2,7 @@
 
 use clap::Args;
 use heirloom_plugin_package::index::IndexSource;
+use heirloom_plugin_host::Capability;
 use heirloom_plugin_package::{Grants, choose};
 use serde_json::json;
 
@@ -9,7 +10,7 @@ use crate::context::Context;
 use crate::failure::{Exit, Failure, OrFail};
 use crate::output;
 
-use super::project::{IndexOption, Project};
+use super::project::{IndexOption, Project, capability};
 
 /// Take the newest versions of a project's plugins
 #[derive(Debug, Args)]
@@ -29,8 +30,8 @@ pub(super) struct Update {
     project: Project,
 
     /// Allow them something they ask for; may be given several times
-    #[arg(long = "grant", value_name = "CAPABILITY")]
-    grants: Vec<String>,
+    #[arg(long = "grant", value_name = "CAPABILITY", value_parser = capability)]
+    grants: Vec<Capability>,
 
     /// Only say what there is
     #[arg(long)]
