@@ -16,7 +16,7 @@ pub use plugin::{Plugin, speaks};
 mod error;
 pub use error::HostError;
 
-pub use heirloom_plugin_abi::embed::TARGET;
+pub use heirloom_plugin_abi::embed::{ANY_TARGET, TARGET};
 pub use heirloom_plugin_abi::schema::{OptionProblem, nearest};
 pub use heirloom_plugin_abi::{
     Capability, ComponentManifest, Context, Determinism, Kind, Language, Manifest,

@@ -1,6 +1,6 @@
 //! `package.toml`: what a package holds, written by `pack`, never by hand.
 
-use heirloom_plugin_host::{Capability, Kind};
+use heirloom_plugin_host::{ANY_TARGET, Capability, Kind, Language};
 use semver::Version;
 use serde::{Deserialize, Serialize};
 
@@ -12,9 +12,6 @@ pub const DESCRIPTION: &str = "package.toml";
 
 /// The place of the author's manifest.
 pub const MANIFEST: &str = "plugin.toml";
-
-/// The target of a payload that runs everywhere.
-pub const ANY_TARGET: &str = "any";
 
 /// The folder of a source tree.
 pub const SOURCE: &str = "python";
@@ -35,7 +32,7 @@ pub struct Description {
     /// The interface level it was built for.
     pub interface: u32,
     /// What it is written in.
-    pub language: String,
+    pub language: Language,
     /// What it asks to be allowed.
     #[serde(default)]
     pub capabilities: Vec<Capability>,

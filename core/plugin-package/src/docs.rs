@@ -7,11 +7,7 @@ use semver::Version;
 use serde_json::Value as Json;
 
 /// A plugin's page, in Markdown.
-pub fn page(
-    manifest: &Manifest,
-    version: &Version,
-    components: &[(ComponentManifest, Json)],
-) -> String {
+pub fn page(manifest: &Manifest, version: &Version, components: &[(ComponentManifest, Json)]) -> String {
     let mut page = format!("# {} {version}\n\n{}\n", manifest.id, manifest.description);
     let mut add = |text: String| page.push_str(&text);
     if let Some(repository) = &manifest.repository {

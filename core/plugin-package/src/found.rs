@@ -2,11 +2,11 @@
 
 use std::path::Path;
 
-use heirloom_plugin_host::{ComponentManifest, HostError, HostOptions, Manifest, PluginHost};
+use heirloom_plugin_host::{ANY_TARGET, ComponentManifest, HostError, HostOptions, Manifest, PluginHost};
 use semver::Version;
 use serde_json::Value as Json;
 
-use crate::description::{ANY_TARGET, MANIFEST};
+use crate::description::MANIFEST;
 
 /// What was found.
 pub(crate) struct Found {

@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use heirloom_plugin_host::{Capability, TARGET, speaks};
+use heirloom_plugin_host::{ANY_TARGET, Capability, TARGET, speaks};
 use semver::Version;
 
-use crate::description::{ANY_TARGET, file_name};
+use crate::description::file_name;
 use crate::error::{PackageError, Result};
 use crate::hash::Hash;
 use crate::home::Home;

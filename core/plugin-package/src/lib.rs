@@ -22,8 +22,8 @@ pub mod manifest;
 
 mod description;
 pub use description::{
-    ANY_TARGET, DESCRIPTION, DescribedComponent, Description, FORMAT, MANIFEST, Payload, SOURCE,
-    TrustedComment, file_name,
+    DESCRIPTION, DescribedComponent, Description, FORMAT, MANIFEST, Payload, SOURCE, TrustedComment,
+    file_name,
 };
 
 mod error;

@@ -4,11 +4,11 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use heirloom_plugin_host::Capability;
+use heirloom_plugin_host::{ANY_TARGET, Capability};
 use semver::Version;
 use serde::{Deserialize, Serialize};
 
-use crate::description::{ANY_TARGET, TrustedComment};
+use crate::description::TrustedComment;
 use crate::entry_path::EntryPath;
 use crate::error::{PackageError, Result};
 use crate::hash::Hash;

@@ -1,26 +1,16 @@
 //! `plugin.toml` as packages need it.
 
 use heirloom_plugin_host::Manifest;
-use serde::Deserialize;
 
-/// What a manifest says beside what every host reads.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
-pub struct Wishes {
-    /// `rust`, `c`, `python`; `rust` where nothing is said.
-    #[serde(default)]
-    pub language: Option<String>,
-}
-
-/// Reads a manifest's text.
-pub fn parse(text: &str) -> Result<(Manifest, Wishes), String> {
-    let wishes: Wishes = toml::from_str(text).map_err(|error| error.message().to_owned())?;
+/// Reads a manifest's text; its names become parts of paths.
+pub fn parse(text: &str) -> Result<Manifest, String> {
     let manifest = Manifest::parse(text).map_err(|error| error.to_string())?;
     name(&manifest.id).map_err(|problem| format!("its id `{}` {problem}", manifest.id))?;
     for component in &manifest.components {
         name(&component.name)
             .map_err(|problem| format!("the name `{}` of a {} {problem}", component.name, component.kind))?;
     }
-    Ok((manifest, wishes))
+    Ok(manifest)
 }
 
 /// Checks a name that becomes part of paths.

@@ -5,9 +5,9 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
-use crate::description::{
-    ANY_TARGET, DESCRIPTION, DescribedComponent, Description, FORMAT, MANIFEST, Payload, SOURCE,
-};
+use heirloom_plugin_host::ANY_TARGET;
+
+use crate::description::{DESCRIPTION, DescribedComponent, Description, FORMAT, MANIFEST, Payload, SOURCE};
 use crate::docs;
 use crate::entry_path::EntryPath;
 use crate::error::{PackageError, Result};
@@ -20,7 +20,7 @@ use crate::tar::TarWriter;
 use crate::{limits, manifest};
 
 /// How hard the compression tries; its window is no larger than readers allow.
-const COMPRESSION: i32 = 15;
+const COMPRESSION: i32 = 7;
 
 /// What goes into a package.
 enum Content {
@@ -114,8 +114,7 @@ impl Draft {
 
     fn new(path: &Path, found: Found) -> Result<Self> {
         let pack = |problem: String| PackageError::Pack { path: path.into(), problem };
-        let (_, wishes) =
-            manifest::parse(&found.text).map_err(|problem| pack(format!("`{MANIFEST}`: {problem}")))?;
+        manifest::parse(&found.text).map_err(|problem| pack(format!("`{MANIFEST}`: {problem}")))?;
         let page = docs::page(&found.manifest, &found.version, &found.components);
         let mut files = BTreeMap::from([
             (known(MANIFEST), Content::Text(found.text)),
@@ -135,7 +134,7 @@ impl Draft {
             id: found.manifest.id,
             version: found.version,
             interface: found.interface,
-            language: wishes.language.unwrap_or_else(|| "rust".into()),
+            language: found.manifest.language,
             capabilities: found.manifest.capabilities,
             payloads: Vec::new(),
             components,

@@ -14,7 +14,6 @@ use crate::entry_path::EntryPath;
 use crate::error::{PackageError, Result};
 use crate::hash::Hash;
 use crate::hash_list::{HASHES, HashList, SIGNATURE};
-use crate::manifest::Wishes;
 use crate::minisign::{KeyId, PublicKey, Signature};
 use crate::tar::{TarProblem, next_header, padding};
 use crate::{limits, manifest};
@@ -43,7 +42,6 @@ pub struct Package {
     key: Option<KeyId>,
     description: Description,
     manifest: Manifest,
-    wishes: Wishes,
     texts: BTreeMap<String, String>,
 }
 
@@ -138,10 +136,10 @@ impl TrustedPackage {
             texts.get(file).ok_or_else(|| wrong(file)("it is not in the package".into()))
         };
         let description = Description::parse(text(DESCRIPTION)?).map_err(wrong(DESCRIPTION))?;
-        let (manifest, wishes) = manifest::parse(text(MANIFEST)?).map_err(wrong(MANIFEST))?;
+        let manifest = manifest::parse(text(MANIFEST)?).map_err(wrong(MANIFEST))?;
         let key = self.signed.as_ref().map(|(key, _)| *key);
         let (path, hashes) = (self.path, self.hashes);
-        let package = Package { path, hashes, key, description, manifest, wishes, texts };
+        let package = Package { path, hashes, key, description, manifest, texts };
         if let Some((_, comment)) = &self.signed {
             package.agree(
                 "its signature says",
@@ -169,11 +167,6 @@ impl Package {
     /// What its author says of the plugin.
     pub fn manifest(&self) -> &Manifest {
         &self.manifest
-    }
-
-    /// What it asks to be allowed, and its language.
-    pub fn wishes(&self) -> &Wishes {
-        &self.wishes
     }
 
     /// The hashes of its files.

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use heirloom_plugin_host::Plugin;
-use heirloom_plugin_package::{SealedPackage, docs, manifest};
+use heirloom_plugin_package::{SealedPackage, docs};
 use miette::Report;
 use serde_json::json;
 
@@ -71,9 +71,7 @@ fn page_of_plugin(plugin: &Plugin) -> miette::Result<String> {
     let version = plugin.version().parse().map_err(|error| {
         Report::from(Failure::new(format!("`{}` has version `{}`: {error}", plugin.id(), plugin.version())))
     })?;
-    let text = heirloom_plugin_host::manifest_text(plugin.path()).or_fail()?;
-    let (manifest, _) = manifest::parse(&text).or_fail()?;
     let components: Vec<_> =
         plugin.components().map(|(component, schema)| (component.clone(), schema.clone())).collect();
-    Ok(docs::page(&manifest, &version, &components))
+    Ok(docs::page(plugin.manifest(), &version, &components))
 }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use heirloom_plugin_host::{HostOptions, Plugin, PluginHost};
+use heirloom_plugin_host::{HostOptions, Language, Plugin, PluginHost};
 use heirloom_plugin_package::{Draft, MANIFEST, Payload, manifest};
 use serde_json::json;
 
@@ -70,9 +70,9 @@ impl Pack {
 
 fn is_python(folder: &Path) -> miette::Result<bool> {
     let text = manifest_text(folder)?;
-    let (_, wishes) = manifest::parse(&text)
+    let manifest = manifest::parse(&text)
         .map_err(|problem| Failure::usage(format!("`{}`: {problem}", folder.join(MANIFEST).display())))?;
-    Ok(wishes.language.as_deref() == Some("python"))
+    Ok(manifest.language == Language::Python)
 }
 
 fn manifest_text(folder: &Path) -> miette::Result<String> {

@@ -1,8 +1,8 @@
 //! `heirloom plugin update`
 
 use clap::Args;
-use heirloom_plugin_package::index::IndexSource;
 use heirloom_plugin_host::Capability;
+use heirloom_plugin_package::index::IndexSource;
 use heirloom_plugin_package::{Grants, choose};
 use serde_json::json;
 
