@@ -46,10 +46,11 @@ const OLDEST: (u32, u32) = (3, 9);
 const START: &str = "import sys; sys.path = [sys.argv[1]] + [p for p in sys.path if p]; \
                      from heirloom_plugin.worker import main; main()";
 
-/// Has an interpreter say what it is.
+/// Has an interpreter say what it is, and keep the package in the form in which it starts fast.
 const PROBE: &str = "import json, site, sys; print(json.dumps({'version': sys.version_info[:2], \
                      'executable': sys.executable, 'folders': [sys.prefix, sys.base_prefix] + \
-                     [p for p in sys.path if p], 'user': site.getuserbase()}))";
+                     [p for p in sys.path if p], 'user': site.getuserbase()})); \
+                     sys.path.insert(0, sys.argv[1]); import heirloom_plugin.worker";
 
 macro_rules! package {
     ($($file:literal),* $(,)?) => {
@@ -83,7 +84,7 @@ pub(crate) fn of_plugin(folder: &Path) -> Result<Python, NoPython> {
         reason: format!("the package `heirloom_plugin` cannot be written: {error}"),
         hint: "let `HEIRLOOM_HOME` name a folder that can be written".into(),
     })?;
-    let Found { version: _, executable, mut folders, user } = interpreter(folder)?;
+    let Found { version: _, executable, mut folders, user } = interpreter(folder, &package)?;
     folders.push(package.clone());
     // The order of Python's sets follows from it: the same seed shall give the same search.
     let mut variables = vec![("PYTHONHASHSEED", OsString::from("0"))];
@@ -103,14 +104,14 @@ struct Found {
 
 /// The Python of the plugin in `folder`: that of its `local.toml`, of an environment in its `.venv`, of
 /// `$HEIRLOOM_PYTHON`, else `python3`. Each is asked once a process.
-fn interpreter(folder: &Path) -> Result<Found, NoPython> {
+fn interpreter(folder: &Path, package: &Path) -> Result<Found, NoPython> {
     static KNOWN: Mutex<BTreeMap<PathBuf, Found>> = Mutex::new(BTreeMap::new());
     let named = named_interpreter(folder)?;
     let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(found) = known.get(&named) {
         return Ok(found.clone());
     }
-    let found = probe(&named)?;
+    let found = probe(&named, package)?;
     known.insert(named, found.clone());
     Ok(found)
 }
@@ -138,7 +139,7 @@ fn named_interpreter(folder: &Path) -> Result<PathBuf, NoPython> {
 
 /// The interpreter that a name leads to: launchers and links are followed once, not at each start, and a Python that is
 /// too old is told from a plugin that fails.
-fn probe(named: &Path) -> Result<Found, NoPython> {
+fn probe(named: &Path, package: &Path) -> Result<Found, NoPython> {
     let refused = |reason: String| NoPython {
         reason,
         hint: format!(
@@ -146,7 +147,7 @@ fn probe(named: &Path) -> Result<Found, NoPython> {
             OLDEST.0, OLDEST.1
         ),
     };
-    let output = Command::new(named).args(["-c", PROBE]).stdin(Stdio::null()).output();
+    let output = Command::new(named).args(["-c", PROBE]).arg(package).stdin(Stdio::null()).output();
     let output = output.map_err(|error| refused(format!("`{}` does not start: {error}", named.display())))?;
     let found: Found = serde_json::from_slice(&output.stdout)
         .map_err(|_| refused(format!("`{}` is no Python ({})", named.display(), output.status)))?;

@@ -1,7 +1,5 @@
 """The decorators that make a class or a function a component."""
 
-import inspect
-
 from .problem import Fidelity, Objective
 from .spec import describe
 
@@ -51,7 +49,7 @@ def estimator(name, objectives, fidelities=(), space=None, simulated_cost=False)
 
     def decorate(component):
         made = component
-        if not inspect.isclass(component):
+        if not isinstance(component, type):
 
             class Function:
                 def __init__(self, _space, _options, _context):
@@ -75,7 +73,7 @@ def proxy(name, direction="minimise", needs="nothing", cost_seconds=1e-3, unit="
 
     def decorate(component):
         made = component
-        if not inspect.isclass(component):
+        if not isinstance(component, type):
 
             class Function:
                 def __init__(self, problem, options, context):

@@ -5,7 +5,14 @@ import os
 import time
 from collections.abc import Mapping
 
-from .errors import Cancelled, Diverged, Failure
+from .errors import Cancelled, Diverged, Failure, Rejected
+
+
+class NoParameter(Rejected, KeyError):
+    """The configuration has no such parameter: it is of another space than the estimator is written for."""
+
+    def __str__(self):
+        return self.args[0]
 
 
 class Trial(Mapping):
@@ -36,6 +43,9 @@ class Trial(Mapping):
         self._start = time.perf_counter()
 
     def __getitem__(self, name):
+        if name not in self.configuration:
+            names = ", ".join(self.configuration)
+            raise NoParameter(f"the configuration has no `{name}`; hint: it has {names}: look at the run file's space")
         return self.configuration[name]
 
     def __iter__(self):

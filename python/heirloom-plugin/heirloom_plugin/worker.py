@@ -1,5 +1,6 @@
 """The worker: one component, served until the host hangs up. Started by a plugin host, never by hand."""
 
+import faulthandler
 import importlib
 import json
 import logging
@@ -36,6 +37,8 @@ _VERDICTS = {None: 0, True: 0, "continue": 0, False: 1, "stop": 1, "pause": 2}
 def main():
     """Serves the host at the other end of the standard input."""
     stream = _take_socket()
+    # A crash in a compiled module says where it was.
+    faulthandler.enable()
     # The host decides when a run ends; a key pressed at the terminal is for it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_host, args=(stream,), daemon=True).start()
@@ -127,6 +130,13 @@ def create(message, link):
     return server, b"" if info is None else json.dumps(info).encode()
 
 
+def point_of(space, numbers):
+    """The configuration of numbers that came over the line."""
+    if len(numbers) != len(space.parameters):
+        raise Malformed(f"a configuration of {len(numbers)} numbers for {len(space.parameters)} parameters")
+    return Configuration(space, numbers)
+
+
 class _Server:
     """What serves a component of one kind."""
 
@@ -214,7 +224,7 @@ class StrategyServer(_Server):
         columns.same_lengths(len(table.scores), table.weights)
         configurations = columns.rows(table.configurations, len(table.scores))
         priors = [
-            Prior(Configuration(self.problem.space, numbers), score, weight)
+            Prior(point_of(self.problem.space, numbers), score, weight)
             for numbers, score, weight in zip(configurations, table.scores, table.weights)
         ]
         return b"\1" if inform(priors) else b"\0"
@@ -243,7 +253,7 @@ class StrategyServer(_Server):
         configurations, fidelities = columns.rows(table.configurations, n), columns.rows(table.fidelities, n)
         space = self.problem.space
         return [
-            (trial, Configuration(space, numbers), tuple(fidelity))
+            (trial, point_of(space, numbers), tuple(fidelity))
             for trial, numbers, fidelity in zip(table.ids, configurations, fidelities)
         ]
 
@@ -292,7 +302,7 @@ class EstimatorServer(_Server):
         folders = columns.texts(table.folders)
         return [
             Trial(
-                Configuration(self.space, configurations[at]),
+                point_of(self.space, configurations[at]),
                 tuple(fidelities[at]),
                 ids[at],
                 Seed(seeds[at]),
@@ -381,7 +391,7 @@ class ProxyServer(_Server):
         if table.n and not len(table.configurations):
             raise Malformed("a column does not divide into rows")
         for numbers in columns.rows(table.configurations, table.n):
-            score = self.proxy.score(Configuration(self.problem.space, numbers), seed)
+            score = self.proxy.score(point_of(self.problem.space, numbers), seed)
             scores.append(math.nan if score is None else float(score))
         return columns.write(columns.Columns(scores=scores), columns.SCORES)
 

@@ -109,6 +109,9 @@ class Components(unittest.TestCase):
         trial = testing.trial(over.space.default(), {"acc": "maximise"}, fidelities, verdicts=[0, 1])
         done = [epoch for epoch in range(1, trial.size("epochs") + 1) if trial.report(epoch, acc=epoch / 10)]
         self.assertEqual((done, trial.stopped, trial.curve[0][1]), ([1], True, [-0.1]))
+        self.assertEqual((trial.get("absent", 7), "absent" in trial, trial["n"]), (7, False, 5))
+        with self.assertRaisesRegex(heirloom.Rejected, "has no `absent`; hint: it has x, rate, n, kind, y"):
+            trial["absent"]
         with self.assertRaises(heirloom.Diverged):
             trial.report(3, acc=float("inf"))
 

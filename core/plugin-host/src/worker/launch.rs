@@ -19,6 +19,7 @@ use crate::libtorch;
 use crate::limits::WorkerLimits;
 use crate::local::Recipe;
 use crate::python::{self, Python};
+use crate::source_folder;
 
 use super::confined::{Bounds, Confined};
 use super::environment;
@@ -115,6 +116,12 @@ impl Launcher {
 
     /// Starts a worker and has it make the component; returns what the component says of itself, as JSON.
     pub(super) fn start(&self) -> Result<(Worker, Vec<u8>), ComponentError> {
+        // Of a library the worker itself finds out.
+        if self.python.is_some() && source_folder::hash(&self.create.library)? != self.create.fingerprint {
+            return Err(ComponentError::failed(
+                "its source was changed since the host read it; hint: start the search again",
+            ));
+        }
         let mut worker = self.spawn().map_err(|error| {
             let program = self.program.display();
             let message = format!("the worker `{program}` does not start: {error}");

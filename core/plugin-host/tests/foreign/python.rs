@@ -240,6 +240,21 @@ fn what_is_missing_is_said_with_a_remedy() {
     assert!(problem.contains("`version` is missing"), "{problem}");
 }
 
+#[test]
+fn source_that_changes_while_it_is_in_use_is_not_taken_for_the_same_plugin() {
+    let folder = tempfile::tempdir().unwrap();
+    for file in ["plugin.toml", "everything.py"] {
+        fs::copy(beside("everything_py").join(file), folder.path().join(file)).unwrap();
+    }
+    let host = host_of(folder.path());
+    let mut strategy = host.strategy("py-sweep", &faulty("exit"), Isolation::None, &small()).unwrap();
+    fs::write(folder.path().join("everything.py"), "changed = True\n").unwrap();
+    // The first worker goes on; the one that would take its place would be another strategy.
+    assert_eq!(strategy.ask(&ask(0, 1, &[])).unwrap().len(), 1);
+    let error = strategy.ask(&ask(1, 1, &[])).unwrap_err();
+    assert!(error.message.contains("its source was changed since the host read it; hint: start"), "{error}");
+}
+
 /// The package's own tests, run by the Python that runs plugins.
 #[test]
 fn the_package_passes_its_own_tests() {
@@ -256,10 +271,13 @@ fn the_package_passes_its_own_tests() {
 /// The examples, which need packages beyond the standard library: copied, so that their Python can be named beside them.
 fn example(name: &str, packages: &str) -> Option<(tempfile::TempDir, PluginHost)> {
     let Some(python) = std::env::var_os("HEIRLOOM_PEERS_PYTHON") else {
-        eprintln!("skipped: example `{name}`; hint: name a Python that has {packages} with HEIRLOOM_PEERS_PYTHON");
+        eprintln!(
+            "skipped: example `{name}`; hint: name a Python that has {packages} with HEIRLOOM_PEERS_PYTHON"
+        );
         return None;
     };
-    let imports = std::process::Command::new(&python).args(["-c", &format!("import {packages}")]).output().unwrap();
+    let imports =
+        std::process::Command::new(&python).args(["-c", &format!("import {packages}")]).output().unwrap();
     if !imports.status.success() {
         eprintln!("skipped: example `{name}`: {} has no {packages}", Path::new(&python).display());
         return None;
@@ -297,7 +315,10 @@ fn optunas_sampler_searches_and_beats_random_draws() {
                 let failed = index == 1 && first == 4;
                 let result = if failed { Err(FailureKind::Crashed) } else { Ok(objective) };
                 let configuration = proposal.configuration.clone();
-                observations.push(heirloom_model::Observation { configuration, ..told(first + index as u64, result) });
+                observations.push(heirloom_model::Observation {
+                    configuration,
+                    ..told(first + index as u64, result)
+                });
                 proposals.push(proposal);
             }
             strategy.tell(&observations).unwrap();
@@ -311,7 +332,8 @@ fn optunas_sampler_searches_and_beats_random_draws() {
     assert!(best < random, "{best} against {random}");
     assert_eq!(search(4).1.len(), 60);
     // A trial that another proposed, before the first ask.
-    let mut strategy = host.strategy("optuna-tpe", &json!({ "startup_trials": 0 }), Isolation::None, &problem).unwrap();
+    let mut strategy =
+        host.strategy("optuna-tpe", &json!({ "startup_trials": 0 }), Isolation::None, &problem).unwrap();
     let configuration = random_configuration(&problem);
     strategy.tell(&[heirloom_model::Observation { configuration, ..told(900, Ok(0.1)) }]).unwrap();
     strategy.ask(&ask(0, 3, &[])).unwrap();
@@ -329,7 +351,8 @@ fn a_training_in_pytorch_learns_and_stops_when_it_is_told() {
         { "name": "width", "type": "int", "low": 4, "high": 128, "log": true },
     ] });
     let space = problem(serde_json::from_value(spec).unwrap()).space;
-    let estimator = host.estimator("spirals", &json!({ "points": 200 }), Isolation::None, Some(&space)).unwrap();
+    let estimator =
+        host.estimator("spirals", &json!({ "points": 200 }), Isolation::None, Some(&space)).unwrap();
     let request = |lr: f64| EvaluationRequest {
         configuration: heirloom_model::Configuration::new(vec![lr, 64.0]),
         threads: 1,
