@@ -29,6 +29,9 @@ mod commands;
 // A plugin by somebody who has never seen this project.
 mod stranger;
 
+// From an author's library, packed and signed, to a search in a clean home.
+mod packages;
+
 // Trained networks for their users.
 mod export;
 

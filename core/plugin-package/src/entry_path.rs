@@ -48,6 +48,11 @@ impl EntryPath {
         &self.0
     }
 
+    /// Whether its last name is `name`, in whatever case.
+    pub(crate) fn names_last(&self, name: &str) -> bool {
+        self.0.rsplit('/').next().is_some_and(|last| last.eq_ignore_ascii_case(name))
+    }
+
     /// The path under `folder`.
     pub fn under(&self, folder: &Path) -> PathBuf {
         self.0.split('/').fold(folder.to_owned(), |path, name| path.join(name))

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 
 use heirloom_plugin_host::TARGET;
 
+use crate::description::LOCAL;
 use crate::error::{PackageError, Result};
 use crate::hash::Hash;
 use crate::hash_list::{HASHES, HashList, SIGNATURE};
@@ -182,7 +183,7 @@ impl Home {
             Ok(text) => {
                 let before = PluginIndex::parse(&text)
                     .map_err(|problem| PackageError::read(&path, format!("{problem}; hint: delete it")))?;
-                plugin.check_grown_from(&before, index.name())?;
+                plugin.check_grown_from(&before, index.name(), &path)?;
             }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
             Err(error) => return Err(PackageError::read(&path, error)),
@@ -206,6 +207,8 @@ fn check_folder(package: &Path, folder: &Path, hashes: &HashList, name: &str) ->
     for (path, listed) in hashes.under(name) {
         check_file(package, path.as_str(), &path.under(package), &listed.hash)?;
     }
+    // The user's own word on which program runs it.
+    let local = folder.join(LOCAL);
     let known: HashSet<PathBuf> = hashes.under(name).map(|(path, _)| path.under(package)).collect();
     let mut folders = vec![folder.to_owned()];
     while let Some(folder) = folders.pop() {
@@ -218,7 +221,7 @@ fn check_folder(package: &Path, folder: &Path, hashes: &HashList, name: &str) ->
                 std::fs::remove_dir_all(&path).map_err(|error| PackageError::write(&path, error))?;
             } else if entry.file_type().map_err(read)?.is_dir() {
                 folders.push(path);
-            } else if !known.contains(&path) {
+            } else if !known.contains(&path) && path != local {
                 let problem = format!("`{}` is not in its list of hashes", path.display());
                 return Err(PackageError::Entry { package: package.into(), problem });
             }

@@ -14,7 +14,7 @@
 //! once must stay what it says.
 
 use std::fs::File;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
 use heirloom_plugin_host::Capability;
@@ -101,10 +101,16 @@ impl IndexSource for FolderIndex {
 
     fn fetch(&self, path: &str, to: &Path) -> Result<()> {
         let from = self.folder.join(path);
-        let mut source = File::open(&from).map_err(|error| PackageError::read(&from, error))?;
+        let source = File::open(&from).map_err(|error| PackageError::read(&from, error))?;
         let mut target = File::create(to).map_err(|error| PackageError::write(to, error))?;
-        std::io::copy(&mut source, &mut target).map_err(|error| PackageError::write(to, error))?;
-        Ok(())
+        let n_bytes = std::io::copy(&mut source.take(limits::UNPACKED + 1), &mut target)
+            .map_err(|error| PackageError::write(to, error))?;
+        match n_bytes > limits::UNPACKED {
+            true => {
+                Err(PackageError::TooLarge { package: from, what: "it is".into(), limit: limits::UNPACKED })
+            }
+            false => Ok(()),
+        }
     }
 }
 
@@ -183,17 +189,18 @@ impl PluginIndex {
     }
 
     /// What was said before must still be said, word for word: an index forgets and changes nothing.
-    pub fn check_grown_from(&self, before: &Self, index: &str) -> Result<()> {
+    /// `memory` is the file that remembers it.
+    pub fn check_grown_from(&self, before: &Self, index: &str, memory: &Path) -> Result<()> {
         for old in &before.versions {
             let problem = match self.versions.iter().find(|new| new.version == old.version) {
                 Some(new) if new == old => continue,
                 Some(_) => "changed since it was last read",
                 None => "is gone since it was last read",
             };
-            let (id, version) = (&self.id, &old.version);
+            let (id, version, memory) = (&self.id, &old.version, memory.display());
             let problem = format!(
                 "version {version} of `{id}` {problem}; an index is only ever added to; hint: ask who runs it, and \
-                 install nothing from it until you know"
+                 install nothing from it until you know why; then delete `{memory}`"
             );
             return Err(PackageError::Index { index: index.into(), problem });
         }

@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 
 use heirloom_plugin_host::ANY_TARGET;
 
-use crate::description::{DESCRIPTION, DescribedComponent, Description, FORMAT, MANIFEST, Payload, SOURCE};
+use crate::description::{
+    DESCRIPTION, DescribedComponent, Description, FORMAT, LOCAL, MANIFEST, Payload, SOURCE,
+};
 use crate::docs;
 use crate::entry_path::EntryPath;
 use crate::error::{PackageError, Result};
@@ -262,7 +264,7 @@ fn source_files(folder: &Path) -> Result<Vec<PathBuf>> {
             let entry = entry.map_err(read)?;
             let (path, name) = (entry.path(), entry.file_name().to_string_lossy().into_owned());
             let is_other = name.starts_with('.')
-                || ["__pycache__", "target"].contains(&name.as_str())
+                || ["__pycache__", "target", LOCAL].contains(&name.as_str())
                 || name.ends_with(".heirloom")
                 || name.ends_with(".pyc")
                 || path.join("pyvenv.cfg").exists();

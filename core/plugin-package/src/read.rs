@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use heirloom_plugin_host::{Manifest, TARGET, speaks};
 use serde_json::Value as Json;
 
-use crate::description::{DESCRIPTION, Description, MANIFEST, Payload, TrustedComment};
+use crate::description::{DESCRIPTION, Description, LOCAL, MANIFEST, Payload, TrustedComment};
 use crate::entry_path::EntryPath;
 use crate::error::{PackageError, Result};
 use crate::hash::Hash;
@@ -248,6 +248,10 @@ impl Package {
         let asked: HashSet<_> = self.manifest.capabilities.iter().collect();
         if asked != about.capabilities.iter().collect() {
             return Err(wrong("it asks for other capabilities than `plugin.toml`".into()));
+        }
+        if let Some((path, _)) = self.hashes.files().find(|(path, _)| path.names_last(LOCAL)) {
+            let problem = format!("`{path}` would say which program runs it, which is the user's to say");
+            return Err(PackageError::Entry { package: self.path.clone(), problem });
         }
         for payload in &about.payloads {
             let path = payload.path.as_str();

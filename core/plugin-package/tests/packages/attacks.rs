@@ -291,6 +291,22 @@ fn a_package_that_lies_about_what_its_library_is_is_refused() {
 }
 
 #[test]
+fn a_package_does_not_say_which_program_runs_it() {
+    let bench = Bench::new();
+    let package = bench.source_package("0.1.0", "");
+    for name in ["python/local.toml", "python/Local.TOML"] {
+        let local = Entry::file(name, "python = \"./evil\"\n");
+        let error = bench.refused(&bench.lying(&package, |entries| entries.push(local.clone())));
+        contains(&error, &[name, "would say which program runs it"]);
+    }
+    for name in ["python/.venv/bin/python", "python/.venv/pyvenv.cfg"] {
+        let local = Entry::file(name, "x");
+        let error = bench.refused(&bench.lying(&package, |entries| entries.push(local.clone())));
+        contains(&error, &[name, "a hidden name"]);
+    }
+}
+
+#[test]
 fn a_file_in_the_library_s_place_that_is_none_is_refused() {
     let bench = Bench::new();
     let package = bench.library_package();

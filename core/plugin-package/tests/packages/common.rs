@@ -68,6 +68,7 @@ impl Bench {
         std::fs::write(folder.join("inner/__init__.py"), "").unwrap();
         std::fs::write(folder.join("inner/__pycache__/x.pyc"), "stale").unwrap();
         std::fs::write(folder.join(".secret"), "not for others").unwrap();
+        std::fs::write(folder.join("local.toml"), "python = \"/usr/bin/python3\"\n").unwrap();
         folder
     }
 

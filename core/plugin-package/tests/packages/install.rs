@@ -118,6 +118,9 @@ fn what_is_changed_in_the_store_does_not_run() {
     change("python/__pycache__/again.pyc", "bytecode");
     bench.home.open_locked(LOCK.as_ref(), &lock).unwrap();
     assert!(!folder.join("python/__pycache__").exists());
+    // Which Python runs it is the user's own word.
+    change("python/local.toml", "python = \"python3\"");
+    bench.home.open_locked(LOCK.as_ref(), &lock).unwrap();
     // And what is damaged is fetched again.
     change("python/again.py", "import os");
     assert!(bench.home.restore(&bench.index, &plugin, &Grants::default()).unwrap());

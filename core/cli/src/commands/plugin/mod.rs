@@ -1,7 +1,7 @@
 //! `heirloom plugin`
 
-mod check;
 mod add;
+mod check;
 mod docs;
 mod info;
 mod key;
