@@ -112,7 +112,8 @@ fn short(name: &str) -> String {
         }
         text.replace_range(start..end, "");
     }
-    text.replace("<>", "")
+    // C's `char` has a sign on some targets and none on others.
+    text.replace("<>", "").replace("i8", "u8")
 }
 
 macro_rules! sizes {
@@ -136,6 +137,7 @@ fn described() -> String {
         crate::estimator::layouts(),
         crate::proxy::layouts(),
         columns::layouts(),
+        crate::c::table::layouts(),
     ];
     for Layout { name, size, align, fields } in modules.into_iter().flatten() {
         let _ = writeln!(out, "\n{name}: size {size}, align {align}");

@@ -12,7 +12,6 @@ use crate::proxy::{ProxyExtension, ProxyObject};
 use crate::strategy::{StrategyExtension, StrategyObject};
 
 /// Makes a library's components of one kind: the functions `E` of the SDK's extension, or a table in C.
-
 pub enum Maker<E: 'static> {
     /// The SDK's.
     Extension(&'static E),

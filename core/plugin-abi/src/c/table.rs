@@ -583,3 +583,31 @@ pub struct HeirloomPlugin {
     /// How many.
     pub n_components: usize,
 }
+
+#[cfg(test)]
+crate::layout::crossing! {
+    HeirloomError { text }
+    HeirloomParameter { name, kind, log, low, high, step, n_values, labels, default_number, conditional }
+    HeirloomFidelity { name, low, high, integer }
+    HeirloomObjective { name, maximise }
+    HeirloomOption { name, kind, number, text }
+    HeirloomSetup { name, parameters, n_parameters, fidelities, n_fidelities, objectives, n_objectives, options, n_options, options_json, problem_json, folder, threads, host }
+    HeirloomHost { context, sample, mutate, uniform, from_unit, to_unit, check, log, cancelled }
+    HeirloomTrials { n, ids, configurations, fidelities }
+    HeirloomAsk { n, first_trial, seed, pending }
+    HeirloomProposals { n, configurations, fidelities, parents, continues }
+    HeirloomObservations { trials, n_objectives, objectives, failures, costs }
+    HeirloomReport { trial, fidelity, step, objectives, n_objectives, cost_seconds }
+    HeirloomKnowledge { n, configurations, scores, weights }
+    HeirloomBytes { data, length }
+    HeirloomStrategy { create, destroy, ask, tell, judge, inform, recommend, save, restore }
+    HeirloomEstimatorInfo { objectives, n_objectives, fidelities, n_fidelities, space_json, simulated_cost, concurrent }
+    HeirloomReporter { context, report, metric, cancelled }
+    HeirloomEvaluation { trial, attempt, configuration, fidelity, n_parameters, n_fidelities, parent, continues, seed, seconds, memory_bytes, threads, folder, reporter }
+    HeirloomOutcome { objectives, cost_seconds }
+    HeirloomEstimator { create, destroy, info, evaluate }
+    HeirloomProxyInfo { maximise, needs, cost_seconds, unit, concurrent }
+    HeirloomProxy { create, destroy, info, score }
+    HeirloomComponent { name, strategy, estimator, proxy }
+    HeirloomPlugin { record, record_end, components, n_components }
+}
