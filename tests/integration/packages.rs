@@ -93,7 +93,7 @@ fn a_plugin_goes_from_its_author_to_a_search_through_the_lock() {
 
     user.search_file("cifar10", "evolution", 40);
     let summary = user.json(&["search", "cifar10.toml"]);
-    assert_eq!((&summary["n_completed"], &summary["versions"][EVOLUTION]), (&40.into(), &"0.1.0".into()));
+    assert_eq!((&summary["n_trials"], &summary["versions"][EVOLUTION]), (&40.into(), &"0.1.0".into()));
 
     // Gone from the lock, the search takes what it finds; gone from the store, the lock says how to get it back.
     let content = added["added"]["content"].as_str().unwrap();
@@ -172,7 +172,7 @@ fn a_run_goes_on_under_its_own_lock_or_when_told() {
     people.publish(&library("heirloom_strategy_evolution"));
     people.publish(&library("heirloom_estimator_table"));
     people.add(EVOLUTION);
-    people.user.search_file("cifar10", "evolution", 3000);
+    people.user.search_file("cifar10", "evolution", 1500);
     interrupted(&people);
     let lock = people.user.path("heirloom.lock");
     let before = std::fs::read_to_string(&lock).unwrap();
@@ -185,7 +185,7 @@ fn a_run_goes_on_under_its_own_lock_or_when_told() {
     // Other words for the same plugins are the same lock.
     std::fs::write(&lock, format!("# ours\n\n{before}")).unwrap();
     let summary = people.user.json(&["resume"]);
-    assert_eq!(summary["n_completed"], 3000, "{summary}");
+    assert_eq!(summary["n_trials"], 1500, "{summary}");
 }
 
 #[test]
@@ -193,11 +193,11 @@ fn a_run_can_be_told_to_go_on_under_another_lock() {
     let people = People::new();
     people.publish(&library("heirloom_strategy_evolution"));
     people.add(EVOLUTION);
-    people.user.search_file("cifar10", "evolution", 3000);
+    people.user.search_file("cifar10", "evolution", 1500);
     interrupted(&people);
     people.user.ok(&["plugin", "remove", EVOLUTION]);
     contains(&complaint(&people.user.run(&["resume"])), &["is another one than the run began under"]);
-    assert_eq!(people.user.json(&["resume", "--other-lock"])["n_completed"], 3000);
+    assert_eq!(people.user.json(&["resume", "--other-lock"])["n_trials"], 1500);
 }
 
 #[test]
