@@ -105,8 +105,8 @@ fn every_check_of_a_library_finds_one_that_breaks_it_and_no_other() {
     fails(&cut, "library/opens", "hint: build or copy it again");
     let alter = |old: &str, new: &str| changed(&bench, old, new);
     fails(&alter(r#"{"interface":1,"#, r#"{"interface":9,"#), "library/fits", "interface level 9");
-    let (id, other) = (r#"id = "heirloom-strategy-random""#, r#"id = "Heirloom Strategy Rando""#);
-    fails(&alter(id, other), "library/identified", "the id `Heirloom Strategy Rando` is not made of");
+    let (id, other) = (r#"id = "heirloom-strategy-random""#, r#"id = "Heirloom Strategy Random""#);
+    fails(&alter(id, other), "library/identified", "the id `Heirloom Strategy Random` is not made of");
     let description = "Draws configurations without looking at results";
     let blank = " ".repeat(description.len());
     fails(&alter(description, &blank), "library/described", "`random` has no `description`");
