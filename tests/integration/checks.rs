@@ -195,6 +195,57 @@ fn people_are_told_what_was_found_what_was_demanded_and_how_to_see_it_again() {
 }
 
 #[test]
+fn a_source_folder_is_checked_by_what_was_built_of_it_and_with_its_own_setting() {
+    let bench = Bench::new();
+    bench.write("Cargo.toml", "[package]\nname = \"heirloom-faulty-plugin\"\n");
+    let folder = bench.folder.path().to_str().unwrap().to_owned();
+    let count = ["plugin", "check", &folder, "--component", "faulty", "--only", "estimator/count", "--json"];
+    let run = || {
+        let mut command = bench.command(&count);
+        command.env_remove("CARGO_TARGET_DIR").output().unwrap()
+    };
+    let before = run();
+    assert_eq!(before.status.code(), Some(2));
+    assert!(complaint(&before).contains("was not built in"), "{}", complaint(&before));
+    let built = bench.path("target/debug");
+    std::fs::create_dir_all(&built).unwrap();
+    std::fs::copy(library("heirloom-faulty-plugin"), built.join("libheirloom_faulty_plugin.so")).unwrap();
+    assert!(run().status.success(), "{}", complaint(&run()));
+    bench.write("check.toml", "[component.faulty]\noptions = { fault = \"bad-count\", at = 0 }\n");
+    let report: Json = serde_json::from_slice(&run().stdout).unwrap();
+    assert_eq!(failed(&report), ["estimator/count"], "{report:#}");
+    bench.write("check.toml", "[component.faulty]\noption = 1\n");
+    let wrong = run();
+    assert_eq!(wrong.status.code(), Some(2));
+    assert!(complaint(&wrong).contains("unknown field `option`"), "{}", complaint(&wrong));
+}
+
+#[test]
+fn a_plugin_in_python_is_checked_in_its_worker() {
+    let bench = Bench::new();
+    bench.write(
+        "plugin.toml",
+        "id = \"again\"\ndescription = \"Draws\"\nversion = \"0.1.0\"\nlanguage = \"python\"\nmodule = \"again\"\n\
+         [[component]]\nkind = \"strategy\"\nname = \"again\"\ndescription = \"Draws\"\n",
+    );
+    let module = |extra: &str| {
+        let text = format!(
+            "from heirloom_plugin import strategy\n\n@strategy(\"again\")\nclass Again:\n    def __init__(self, problem, \
+             options, context):\n        self.space = problem.space\n\n    def ask(self, request):\n        return \
+             [self.space.sample(request.rng(index)) for index in range(request.n{extra})]\n\n    def tell(self, \
+             observations):\n        pass\n"
+        );
+        bench.write("again.py", &text);
+    };
+    let one = |only: &str| check(&bench, bench.folder.path(), &["--only", only]).1;
+    module("");
+    assert_eq!(failed(&one("strategy/count")), [""; 0], "{:#}", one("strategy/count"));
+    assert_eq!(results(&one("loads"))[0]["status"], "skipped");
+    module(" + (request.n == 7)");
+    assert_eq!(failed(&one("strategy/count")), ["strategy/count"]);
+}
+
+#[test]
 fn a_failing_sequence_is_found_made_short_and_played_again() {
     let bench = Bench::new();
     let plugin = library("heirloom-broken-plugins");

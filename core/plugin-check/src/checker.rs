@@ -53,19 +53,24 @@ impl PluginReport {
     }
 }
 
-/// Seconds that a check has where nothing else is said.
+/// Seconds that a check of a library has where nothing else is said.
 pub const CHECK_SECONDS: f64 = 20.0;
+
+/// The same for a folder of source: a check makes a dozen instances, and each starts an interpreter.
+pub const SOURCE_CHECK_SECONDS: f64 = 120.0;
 
 /// Makes the checks of `selection`, `n_at_once` at the same time, each within `seconds`.
 pub fn check_plugin(
     target: &Target,
     selection: &Selection,
-    seconds: f64,
+    seconds: Option<f64>,
     n_at_once: usize,
     start: &Start<'_>,
 ) -> Result<PluginReport, CheckError> {
     let host = target.host();
     let plugin = target.plugin(&host).ok();
+    let usual = if plugin.is_none_or(Plugin::is_library) { CHECK_SECONDS } else { SOURCE_CHECK_SECONDS };
+    let seconds = seconds.unwrap_or(usual);
     let plan = plan(target, plugin, selection)?;
     let processes = Processes::new(start, n_at_once)?;
     let mut results: Vec<TaskResult> = Vec::new();

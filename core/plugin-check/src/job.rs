@@ -208,6 +208,9 @@ fn with_component<R>(
     body(&loaded, schema, plugin)
 }
 
+/// A check of what only a library is handed as it is.
+const WRONG_INPUT: &str = "strategy/wrong-input";
+
 /// Makes one check in this process.
 fn attempt(target: &Target, task: &Task) -> Result<(), Trouble> {
     match &task.component {
@@ -217,7 +220,11 @@ fn attempt(target: &Target, task: &Task) -> Result<(), Trouble> {
             let host = target.host();
             check.make(&host, target.plugin(&host)?)
         }
-        Some(named) => with_component(target, named, None, |loaded, schema, _| {
+        Some(named) => with_component(target, named, None, |loaded, schema, plugin| {
+            if task.check == WRONG_INPUT && !plugin.is_library() {
+                let why = "what reaches it was read, and found to have the right shape, before";
+                return Err(Trouble::Skipped(why.into()));
+            }
             let ignores_seed = target.setting.component(&named.name).ignores_seed;
             attempt_of_component(loaded, schema, task, ignores_seed)
         }),

@@ -50,7 +50,7 @@ mod fuzz;
 pub use fuzz::{Call, FuzzReport, Replay, Told, fuzz_plugin, replay};
 
 mod checker;
-pub use checker::{CHECK_SECONDS, PluginReport, Selection, TaskResult, check_plugin};
+pub use checker::{CHECK_SECONDS, PluginReport, SOURCE_CHECK_SECONDS, Selection, TaskResult, check_plugin};
 
 use std::path::{Path, PathBuf};
 

@@ -6,8 +6,8 @@ use std::time::Instant;
 
 use clap::Args;
 use heirloom_plugin_check::{
-    CHECK_SECONDS, FuzzReport, PluginReport, Replay, Selection, Setting, Status, Target, TaskResult,
-    check_plugin, do_job, fuzz_plugin,
+    FuzzReport, PluginReport, Replay, Selection, Setting, Status, Target, TaskResult, check_plugin, do_job,
+    fuzz_plugin,
 };
 use heirloom_plugin_host::{HostOptions, PluginHost};
 use serde_json::json;
@@ -50,9 +50,9 @@ pub(super) struct Check {
     #[arg(long, value_name = "SECONDS", default_value_t = 10.0, requires = "fuzz")]
     seconds: f64,
 
-    /// Seconds after which a check that has not ended is ended
-    #[arg(long, value_name = "SECONDS", default_value_t = CHECK_SECONDS)]
-    limit: f64,
+    /// Seconds after which a check that has not ended is ended [default: 20, for a plugin in Python 120]
+    #[arg(long, value_name = "SECONDS")]
+    limit: Option<f64>,
 
     /// Do what a file says: the program starts itself with this for every check
     #[arg(long, hide = true)]
