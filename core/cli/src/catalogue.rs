@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use heirloom_config::{Catalogue, ComponentConfig, ComponentKind, Isolation, OptionMistake, RunConfig};
+use heirloom_config::{Catalogue, ComponentConfig, ComponentKind, Isolation, OptionMistake, RunConfig, WorkerConfig};
 use heirloom_model::{Estimator, Problem, Proxy, Space, Strategy};
-use heirloom_plugin_host::{HostError, HostOptions, Kind, Plugin, PluginHost};
+use heirloom_plugin_host::{HostError, HostOptions, Kind, Plugin, PluginHost, WorkerLimits};
 use serde_json::Value as Json;
 use sha2::{Digest, Sha256};
 
@@ -39,6 +39,7 @@ impl Plugins {
         searched.extend(project_lock::unsigned_paths(context)?);
         let options = HostOptions {
             folder: folder.unwrap_or_default(),
+            reports: crash_folder(),
             granted: lock.as_ref().map(ProjectLock::granted).unwrap_or_default(),
             ..HostOptions::default()
         };
@@ -53,6 +54,21 @@ impl Plugins {
     /// Whether a plugin came through the lock: it is signed, and verified.
     pub(crate) fn is_locked(&self, plugin: &Plugin) -> bool {
         self.lock.iter().flat_map(ProjectLock::paths).any(|path| path == plugin.path())
+    }
+
+    /// Holds the isolated components that are made from now on to what a run file says of them.
+    pub(crate) fn limit(&self, worker: &WorkerConfig) {
+        let standard = WorkerLimits::default();
+        self.host.set_limits(WorkerLimits {
+            memory_bytes: worker.memory_bytes.unwrap_or(standard.memory_bytes),
+            cpu_seconds: worker.cpu_seconds.or(standard.cpu_seconds),
+            call_seconds: worker.call_seconds.unwrap_or(standard.call_seconds),
+            open_files: worker.open_files.unwrap_or(standard.open_files),
+            processes: worker.processes.unwrap_or(standard.processes),
+            scratch_bytes: worker.scratch_bytes.unwrap_or(standard.scratch_bytes),
+            environment: worker.environment.clone(),
+            readable: worker.readable.clone(),
+        });
     }
 
     /// Where plugins were looked for, in this order.
@@ -137,6 +153,11 @@ impl Plugins {
         let project = self.lock.iter().map(ProjectLock::record);
         project.chain(self.used(config).into_iter().map(entry)).collect::<Vec<_>>().join("\n")
     }
+}
+
+/// Where crashes of plugins are remembered and reported.
+pub(crate) fn crash_folder() -> Option<PathBuf> {
+    data_folder().map(|folder| folder.join("crashes"))
 }
 
 fn place(isolation: Isolation) -> heirloom_plugin_host::Isolation {

@@ -86,6 +86,7 @@ impl From<Blame> for Failure {
 impl<'a> Job<'a> {
     /// Makes the estimator and puts the problem together.
     pub(crate) fn prepare(config: &'a RunConfig, plugins: &'a Plugins) -> Result<Self, Blame> {
+        plugins.limit(&config.worker);
         let wrong_space = |error| Blame::file("space", error);
         let given = config.space.clone().map(Space::compile).transpose().map_err(wrong_space)?.map(Arc::new);
         let estimator = plugins
@@ -253,6 +254,8 @@ impl ArchivedRun<'_> {
         crate::interrupt::watch(&stop)?;
         let elapsed_seconds = elapsed(self.archive, self.run)?;
         let files = files::of_run(&self.path, self.run)?;
+        let host = job.plugins.host();
+        let (quarantine, n_before) = (stop.clone(), host.quarantined().len());
         let mut progress =
             Progress::new(context.shows_progress(), job.budget(), job.objective().clone(), elapsed_seconds);
         progress.replay(&self.history);
@@ -264,7 +267,13 @@ impl ArchivedRun<'_> {
             history: &self.history,
             elapsed_seconds,
             files,
-            observer: Box::new(|event| progress.observe(event)),
+            observer: Box::new(|event| {
+                // Every further trial would fail for the same reason.
+                if matches!(event, Event::Failed { .. }) && !quarantine.stopping() {
+                    (n_before..host.quarantined().len()).for_each(|_| quarantine.request());
+                }
+                progress.observe(event);
+            }),
             stop,
         });
         progress.finish();
@@ -273,9 +282,16 @@ impl ArchivedRun<'_> {
             Ok(RunEnd { reason: EndReason::Stopped, .. }) => RunState::Interrupted,
             Ok(_) | Err(_) => RunState::Failed,
         };
+        let quarantined = host.quarantined().into_iter().next();
         // An archive that could not keep the trials will not keep this either: the first error says more.
         match (self.archive.set_run_state(self.run, state), end) {
             (Err(error), Ok(_)) => Err(Failure::new(error).into()),
+            (Ok(()), Ok(RunEnd { reason: EndReason::Stopped, .. })) if quarantined.is_some() => {
+                let plugin = quarantined.unwrap_or_default();
+                let hint = "hint: use another plugin or version; `heirloom resume` goes on when it is mended, \
+                            `heirloom plugin report` has what its author needs";
+                Err(Failure::new(format!("the run ends: {plugin}; {hint}")).into())
+            }
             (_, end) => end,
         }
     }

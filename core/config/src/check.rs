@@ -11,7 +11,7 @@ use crate::catalogue::{Catalogue, ComponentKind};
 use crate::mistake::{ConfigError, Mistake};
 use crate::run_config::{
     BudgetConfig, ComponentConfig, DataConfig, Isolation, ObjectiveConfig, ProxyConfig, RunConfig,
-    TaskConfig, WarmStartConfig, WarmStartMode,
+    TaskConfig, WarmStartConfig, WarmStartMode, WorkerConfig,
 };
 use crate::schema::RUN_FILE;
 use crate::tree::{Entry, Node, NodeValue};
@@ -116,6 +116,7 @@ impl Checker<'_> {
                 Some("process") => Isolation::Process,
                 _ => Isolation::None,
             },
+            worker: self.worker(),
             warm_start: self.warm_start(),
             archive: self.text("archive", "path").map(|path| self.folder.join(path)),
         }
@@ -172,8 +173,7 @@ impl Checker<'_> {
             Some("replace") => WarmStartMode::Replace,
             _ => WarmStartMode::Seed,
         };
-        let excluded = self.get("warm_start", "exclude_tasks").map(Node::items).unwrap_or_default();
-        let exclude_tasks = excluded.iter().filter_map(Node::text).map(str::to_owned).collect();
+        let exclude_tasks = self.texts("warm_start", "exclude_tasks");
         let initial = self.get("warm_start", "initial").and_then(Node::whole);
         let initial = initial.map_or(DEFAULT_INITIAL, |n| n.unsigned_abs() as usize);
         WarmStartConfig { mode, initial, exclude_tasks }
@@ -232,8 +232,29 @@ impl Checker<'_> {
         ComponentConfig { name, options }
     }
 
+    fn worker(&self) -> WorkerConfig {
+        let whole = |key| self.get("isolation", key).and_then(Node::whole).map(i64::unsigned_abs);
+        let bytes = |key| whole(key).map(|megabytes: u64| megabytes.saturating_mul(1_000_000));
+        let seconds = |key| self.get("isolation", key).and_then(Node::number);
+        WorkerConfig {
+            memory_bytes: bytes("memory_mb"),
+            cpu_seconds: seconds("cpu_seconds"),
+            call_seconds: seconds("call_seconds"),
+            open_files: whole("open_files"),
+            processes: whole("processes"),
+            scratch_bytes: bytes("scratch_mb"),
+            environment: self.texts("isolation", "environment"),
+            readable: self.texts("isolation", "readable").iter().map(|path| self.folder.join(path)).collect(),
+        }
+    }
+
     fn get(&self, table: &str, key: &str) -> Option<&Node> {
         if table.is_empty() { self.tree.get(key) } else { self.tree.get(table)?.get(key) }
+    }
+
+    fn texts(&self, table: &str, key: &str) -> Vec<String> {
+        let items = self.get(table, key).map(Node::items).unwrap_or_default();
+        items.iter().filter_map(Node::text).map(str::to_owned).collect()
     }
 
     fn text(&self, table: &str, key: &str) -> Option<String> {

@@ -37,6 +37,9 @@ pub struct RunConfig {
     pub workers: usize,
     /// Where plugins run.
     pub isolation: Isolation,
+    /// What isolated plugins may use.
+    #[serde(default, skip_serializing_if = "WorkerConfig::is_default")]
+    pub worker: WorkerConfig,
     /// What past runs may do for this one.
     pub warm_start: WarmStartConfig,
     /// The archive's file; `None`: the user's archive.
@@ -52,6 +55,7 @@ impl RunConfig {
         deciding.archive = None;
         deciding.workers = 1;
         deciding.isolation = Isolation::None;
+        deciding.worker = WorkerConfig::default();
         let json =
             serde_json::to_string(&deciding).expect("a configuration has text keys and finite numbers");
         Sha256::digest(json).iter().map(|byte| format!("{byte:02x}")).collect()
@@ -122,6 +126,33 @@ pub enum Isolation {
     None,
     /// In worker processes: a crash costs one trial.
     Process,
+}
+
+/// `[isolation]`: what is `None` is the host's own default.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct WorkerConfig {
+    /// Bytes of memory of a worker.
+    pub memory_bytes: Option<u64>,
+    /// Seconds of processor time of one call.
+    pub cpu_seconds: Option<f64>,
+    /// Seconds on the clock of a call that has no limit of its own.
+    pub call_seconds: Option<f64>,
+    /// Files that are open at the same time.
+    pub open_files: Option<u64>,
+    /// Processes at the same time.
+    pub processes: Option<u64>,
+    /// Bytes in a worker's scratch folder.
+    pub scratch_bytes: Option<u64>,
+    /// Further variables of the environment that plugins see.
+    pub environment: Vec<String>,
+    /// Further folders and files that plugins may read.
+    pub readable: Vec<PathBuf>,
+}
+
+impl WorkerConfig {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// `[warm_start]`

@@ -77,6 +77,7 @@ pub(crate) const RUN_FILE: Table = Table {
         key("budget", Kind::Table(&BUDGET), Required, ""),
         key("limits", Kind::Table(&LIMITS), Otherwise("none"), ""),
         key("run", Kind::Table(&RUN), Otherwise("the defaults below"), ""),
+        key("isolation", Kind::Table(&ISOLATION), Otherwise("the defaults below"), ""),
         key("warm_start", Kind::Table(&WARM_START), Otherwise("the defaults below"), ""),
         key("archive", Kind::Table(&ARCHIVE), Otherwise("the user's archive"), ""),
     ],
@@ -243,6 +244,42 @@ const RUN: Table = Table {
             Otherwise("\"none\""),
             "where plugins run: in this process, or each in its own, so that a crash costs one trial",
         ),
+    ],
+};
+
+const ISOLATION: Table = Table {
+    doc: "What an isolated plugin may use (`run.isolation = \"process\"`); beyond it its worker process is ended, \
+          which costs the call it was at. What it may do is in its own `capabilities`.",
+    open: false,
+    keys: &[
+        key(
+            "memory_mb",
+            Whole(1),
+            Otherwise("four fifths of the machine's"),
+            "megabytes (10⁶ bytes) of memory of a worker with all that it starts",
+        ),
+        key(
+            "cpu_seconds",
+            Above(0.0),
+            Otherwise("unlimited"),
+            "seconds of processor time of one call, over all its threads",
+        ),
+        key(
+            "call_seconds",
+            Above(0.0),
+            Otherwise("600"),
+            "seconds on the clock of a call that has no limit of its own (evaluations have `limits.seconds`)",
+        ),
+        key("open_files", Whole(16), Otherwise("1024"), "files and sockets that are open at the same time"),
+        key("processes", Whole(1), Otherwise("256"), "processes at the same time, where the plugin may start any"),
+        key(
+            "scratch_mb",
+            Whole(1),
+            Otherwise("10000"),
+            "megabytes in a worker's scratch folder, and of any one file that it writes",
+        ),
+        key("environment", Texts, Otherwise("none"), "names of further variables that plugins see, such as a proxy's"),
+        key("readable", Texts, Otherwise("none"), "further folders and files that plugins may read"),
     ],
 };
 

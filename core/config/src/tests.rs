@@ -72,6 +72,11 @@ memory_mb = 4096
 [run]
 workers = 2
 isolation = "process"
+[isolation]
+memory_mb = 500
+call_seconds = 30
+environment = ["https_proxy"]
+readable = ["data"]
 [warm_start]
 mode = "inform"
 exclude_tasks = ["cifar100"]
@@ -102,6 +107,16 @@ fn a_good_file_becomes_a_run_with_nothing_left_to_guess() {
     assert_eq!(config.proxies[0].component.options, json!({ "unit": "flops" }));
     assert_eq!(config.budget, BudgetConfig { trials: Some(100), seconds: None, cost_seconds: Some(1e6) });
     assert_eq!(config.limits.memory_bytes, Some(4_096_000_000));
+    let worker = WorkerConfig {
+        memory_bytes: Some(500_000_000),
+        call_seconds: Some(30.0),
+        environment: vec!["https_proxy".into()],
+        readable: vec!["/lab/data".into()],
+        ..WorkerConfig::default()
+    };
+    assert_eq!(config.worker, worker);
+    let without = check(&GOOD.replace("memory_mb = 500\n", "")).unwrap();
+    assert_eq!(without.hash(), config.hash());
     assert_eq!(config.warm_start.mode, WarmStartMode::Inform);
     assert_eq!(config.archive.as_deref(), Some(Path::new("/lab/lab.heirloom")));
     let kept = serde_json::to_string(&config).unwrap();

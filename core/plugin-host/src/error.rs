@@ -114,6 +114,20 @@ pub enum HostError {
         /// Why it is not.
         source: OpenError,
     },
+    /// A plugin has crashed too often.
+    #[error(
+        "plugin `{plugin}` {version} is in quarantine: {reason}; hint: install another version, or release it with \
+         `heirloom plugin quarantine --release {plugin}-{version}`; `heirloom plugin report {plugin}` has what its \
+         author needs"
+    )]
+    Quarantined {
+        /// The plugin.
+        plugin: String,
+        /// Its version.
+        version: String,
+        /// What happened.
+        reason: String,
+    },
     /// No plugin has such a component.
     #[error("there is no {kind} `{name}`; hint: {hint}")]
     Unknown {
@@ -180,7 +194,9 @@ impl From<HostError> for ComponentError {
         match error {
             HostError::Component { source } => source,
             HostError::Options { .. } | HostError::Unknown { .. } => Self::configuration(error.to_string()),
-            HostError::Worker { .. } => Self::new(ComponentErrorKind::Crashed, error.to_string()),
+            HostError::Worker { .. } | HostError::Quarantined { .. } => {
+                Self::new(ComponentErrorKind::Crashed, error.to_string())
+            }
             other => Self::failed(other.to_string()),
         }
     }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use heirloom_model::{ComponentError, Components, Estimator, Problem, Proxy, Space, Strategy};
 use heirloom_plugin_abi::schema::{self, OptionProblem};
@@ -12,6 +12,7 @@ use serde_json::Value as Json;
 
 use crate::checked::{CheckedEstimator, CheckedProxy, CheckedStrategy};
 use crate::error::HostError;
+use crate::health::Health;
 use crate::identity::Identity;
 use crate::limits::WorkerLimits;
 use crate::local::Recipe;
@@ -39,6 +40,8 @@ pub struct HostOptions {
     pub worker: Option<PathBuf>,
     /// What isolated components may use, until [`PluginHost::set_limits`] says otherwise.
     pub limits: WorkerLimits,
+    /// Where crashes of plugins are remembered and reported; `None`: nowhere beyond this host.
+    pub reports: Option<PathBuf>,
     /// By plugin id, the capabilities that were granted when the plugin was installed. A plugin that is not named
     /// here has all that its manifest asks for; none has more.
     pub granted: BTreeMap<String, BTreeSet<Capability>>,
@@ -53,6 +56,7 @@ impl Default for HostOptions {
             folder: PathBuf::new(),
             worker: None,
             limits: WorkerLimits::default(),
+            reports: None,
             granted: BTreeMap::new(),
             unchecked: false,
         }
@@ -72,6 +76,8 @@ pub(crate) struct HostState {
     by_name: HashMap<(Kind, String), usize>,
     cancelled: AtomicBool,
     limits: RwLock<WorkerLimits>,
+    /// By plugin id and version, of plugins that were used.
+    health: Mutex<BTreeMap<(String, String), Arc<Health>>>,
 }
 
 impl PluginHost {
@@ -102,7 +108,17 @@ impl PluginHost {
         let search_paths = search_paths.to_vec();
         let cancelled = AtomicBool::new(false);
         let limits = RwLock::new(options.limits.clone());
-        Self(Arc::new(HostState { search_paths, options, plugins, problems, by_name, cancelled, limits }))
+        let health = Mutex::default();
+        Self(Arc::new(HostState {
+            search_paths,
+            options,
+            plugins,
+            problems,
+            by_name,
+            cancelled,
+            limits,
+            health,
+        }))
     }
 
     /// Where plugins are looked for when nothing else is said: the folders in `$HEIRLOOM_PLUGINS`, then `plugins/`
@@ -315,6 +331,12 @@ impl PluginHost {
         *self.0.limits.write().unwrap_or_else(PoisonError::into_inner) = limits;
     }
 
+    /// What is wrong with plugins that went into quarantine while this host used them; empty is well.
+    pub fn quarantined(&self) -> Vec<String> {
+        let health = self.0.health.lock().unwrap_or_else(PoisonError::into_inner);
+        health.values().filter_map(|health| health.quarantined()).collect()
+    }
+
     /// Tells components that look at their context that the run ends.
     pub fn cancel(&self) {
         self.0.cancelled.store(true, Ordering::Relaxed);
@@ -329,6 +351,7 @@ impl PluginHost {
     ) -> Result<T, HostError> {
         let plugin = self.find(kind, name)?;
         plugin.check()?;
+        self.0.health(plugin).check()?;
         let host = &self.0.options;
         let options = self
             .check_options(kind, name, options, &host.folder)
@@ -343,6 +366,14 @@ impl HostState {
     /// What isolated components may use.
     pub(crate) fn limits(&self) -> WorkerLimits {
         self.limits.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// What is known of a plugin's crashes.
+    pub(crate) fn health(&self, plugin: &Plugin) -> Arc<Health> {
+        let key = (plugin.id().to_owned(), plugin.version().to_owned());
+        let mut health = self.health.lock().unwrap_or_else(PoisonError::into_inner);
+        let new = || Arc::new(Health::of(plugin, self.options.reports.as_deref()));
+        Arc::clone(health.entry(key).or_insert_with(new))
     }
 
     /// The capabilities that a plugin has.

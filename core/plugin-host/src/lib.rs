@@ -7,6 +7,9 @@
 mod host;
 pub use host::{HostOptions, Isolation, PluginHost};
 
+mod health;
+pub use health::{CrashReport, Ended, QuarantineState, Remembered, release, remembered};
+
 mod limits;
 pub use limits::WorkerLimits;
 

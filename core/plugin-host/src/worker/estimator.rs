@@ -13,7 +13,7 @@ use heirloom_plugin_abi::{Wire, verdict_code};
 use crate::checked::RawEstimator;
 
 use super::frame::{Verb, frame_of};
-use super::launch::Launcher;
+use super::launch::{Call, Launcher};
 use super::process::{Fault, Watch, Worker};
 
 /// How much longer than its limit an evaluation may take to end by itself.
@@ -43,6 +43,9 @@ impl IsolatedEstimator {
         requests: &[EvaluationRequest],
         reporter: &dyn Reporter,
     ) -> Result<Result<Results, ComponentError>, Fault> {
+        if let Err(error) = self.launcher.check() {
+            return Ok(Err(error));
+        }
         for folder in requests.iter().filter_map(|request| request.folder.as_deref()) {
             if self.launcher.let_write(folder) {
                 self.idle.lock().unwrap_or_else(PoisonError::into_inner).clear();
@@ -67,13 +70,40 @@ impl IsolatedEstimator {
                 reporter.cancelled() && cancelled_at.get_or_insert_with(Instant::now).elapsed() > CANCEL_GRACE
             },
         };
-        let answer = worker.call(Verb::Evaluate, &mut frame, &mut watch)?;
-        let results = answer.and_then(|body| Outcomes::read_all(body)?.to_model());
-        let usable = !matches!(&results, Err(error) if error.kind == ComponentErrorKind::Panicked);
-        if usable {
-            self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(worker);
+        let answer = worker.call(Verb::Evaluate, &mut frame, &mut watch);
+        let crashed = |frame: &[u8], worker: &Worker, message: String| {
+            // A batch is taken apart after it: the trial that did it comes again, alone.
+            if requests.len() > 1 {
+                return message;
+            }
+            let call = Call {
+                verb: Verb::Evaluate,
+                trials: requests.iter().map(|request| request.trial.0).collect(),
+                seed: requests.first().map(|request| request.seed),
+                seen: &[frame],
+            };
+            self.launcher.crashed(&call, worker, message, false)
+        };
+        let results = match answer {
+            Ok(answer) => answer.and_then(|body| Outcomes::read_all(body)?.to_model()),
+            Err(Fault { kind: FailureKind::Crashed, message }) => {
+                let message = crashed(&frame, &worker, message);
+                return Err(Fault { kind: FailureKind::Crashed, message });
+            }
+            Err(fault) => return Err(fault),
+        };
+        match results {
+            // The object is of no use any more.
+            Err(error) if error.kind == ComponentErrorKind::Panicked => {
+                let message = crashed(&frame, &worker, error.message);
+                Ok(Err(ComponentError { message, ..error }))
+            }
+            results => {
+                self.launcher.worked();
+                self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(worker);
+                Ok(results)
+            }
         }
-        Ok(results)
     }
 }
 

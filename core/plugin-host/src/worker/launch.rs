@@ -8,12 +8,14 @@ use std::process::Command;
 use std::sync::{Arc, Mutex, Once, PoisonError};
 use std::time::Duration;
 
-use heirloom_model::{ComponentError, ComponentErrorKind, Space};
+use heirloom_model::{ComponentError, ComponentErrorKind, Seed, Space};
+use heirloom_plugin_abi::embed::TARGET;
 use heirloom_plugin_abi::{Capability, ToTracing};
 use serde_json::Value as Json;
 
 use crate::confine::{self, Confinement};
 use crate::error::HostError;
+use crate::health::{Crash, CrashReport, Health};
 use crate::host::HostState;
 use crate::libtorch;
 use crate::limits::WorkerLimits;
@@ -23,7 +25,7 @@ use crate::source_folder;
 
 use super::confined::{Bounds, Confined};
 use super::environment;
-use super::frame::{Verb, new_frame};
+use super::frame::{Verb, new_frame, seal};
 use super::message::{Create, write};
 use super::output::Output;
 use super::process::Worker;
@@ -44,6 +46,9 @@ pub(super) struct Launcher {
     pub(super) call_limit: Duration,
     limits: WorkerLimits,
     granted: Vec<Capability>,
+    health: Arc<Health>,
+    /// What a report says whatever happens.
+    report: CrashReport,
     /// Where LibTorch is, for plugins that compute with it.
     libtorch: Option<PathBuf>,
     /// Files and folders that its workers may read.
@@ -107,6 +112,8 @@ impl Launcher {
             call_limit: Duration::try_from_secs_f64(limits.call_seconds).unwrap_or(Duration::MAX),
             limits,
             granted: host.granted(plugin),
+            health: host.health(plugin),
+            report: report_of(recipe),
             libtorch,
             readable,
             writable: Mutex::default(),
@@ -148,6 +155,41 @@ impl Launcher {
         }
         writable.push(folder.to_owned());
         true
+    }
+
+    /// Whether the plugin may be called, after all that it did.
+    pub(super) fn check(&self) -> Result<(), ComponentError> {
+        Ok(self.health.check()?)
+    }
+
+    /// A call has worked.
+    pub(super) fn worked(&self) {
+        self.health.worked();
+    }
+
+    /// A worker has died in `call`, or is of no use after it, because of `message`. Returns the message with where the
+    /// report is.
+    pub(super) fn crashed(
+        &self,
+        call: &Call<'_>,
+        worker: &Worker,
+        message: String,
+        ends_run: bool,
+    ) -> String {
+        // One that panicked lives on.
+        worker.kill();
+        let report = CrashReport {
+            method: format!("{:?}", call.verb).to_lowercase(),
+            trials: call.trials.clone(),
+            seed: call.seed.map(|seed| seed.0.iter().map(|byte| format!("{byte:02x}")).collect()),
+            message: message.clone(),
+            printed: worker.printed(),
+            ..self.report.clone()
+        };
+        let mut create = new_frame();
+        let sealed = write(&self.create, &mut create).is_ok() && seal(Verb::Create, &mut create).is_ok();
+        let replay = if sealed { [&[create.as_slice()], call.seen].concat() } else { Vec::new() };
+        message + &self.health.crashed(&Crash { report, replay, ends_run })
     }
 
     fn has(&self, capability: Capability) -> bool {
@@ -200,6 +242,38 @@ impl Launcher {
             self.limits.cpu_seconds,
             self.space.clone(),
         )
+    }
+}
+
+/// A call that ended its worker.
+pub(super) struct Call<'a> {
+    pub(super) verb: Verb,
+    pub(super) trials: Vec<u64>,
+    pub(super) seed: Option<Seed>,
+    /// The frames after the worker's start that lead to the same end, this call's the last.
+    pub(super) seen: &'a [&'a [u8]],
+}
+
+/// The report of a component to which nothing has happened yet.
+fn report_of(recipe: &Recipe<'_>) -> CrashReport {
+    let plugin = recipe.plugin;
+    let (compiler, target) = plugin.built_with();
+    CrashReport {
+        plugin: plugin.id().into(),
+        version: plugin.version().into(),
+        fingerprint: plugin.fingerprint().into(),
+        built: format!("for {target} with {compiler}"),
+        host: format!("heirloom {} on {TARGET}", env!("CARGO_PKG_VERSION")),
+        kind: recipe.identity.kind.to_string(),
+        component: recipe.identity.name.clone(),
+        options: recipe.options.clone(),
+        method: String::new(),
+        trials: Vec::new(),
+        seed: None,
+        message: String::new(),
+        printed: String::new(),
+        time: 0,
+        replay: None,
     }
 }
 

@@ -29,6 +29,10 @@ mod estimator;
 
 mod proxy;
 
+mod replay;
+
+mod last_words;
+
 mod serve;
 
 #[cfg(test)]

@@ -74,6 +74,11 @@ impl Worker {
         Ok(Self { process, frames: FrameReader::impatient(socket), output, cpu_seconds, space })
     }
 
+    /// The last that it printed.
+    pub(super) fn printed(&self) -> String {
+        self.output.tail()
+    }
+
     /// A call in which the worker asks nothing.
     pub(super) fn call_simply(
         &mut self,
@@ -208,7 +213,8 @@ impl Worker {
         })
     }
 
-    fn kill(&self) {
+    /// Ends it.
+    pub(super) fn kill(&self) {
         self.process.end();
     }
 

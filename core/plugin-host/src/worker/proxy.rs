@@ -8,7 +8,7 @@ use heirloom_plugin_abi::columns::{self, Scoring};
 use crate::checked::RawProxy;
 
 use super::frame::{Verb, frame_of};
-use super::launch::Launcher;
+use super::launch::{Call, Launcher};
 use super::process::Worker;
 
 pub(super) struct IsolatedProxy {
@@ -32,6 +32,7 @@ impl RawProxy for IsolatedProxy {
         seed: Seed,
         scores: &mut [f64],
     ) -> Result<(), ComponentError> {
+        self.launcher.check()?;
         let mut frame = frame_of(&Scoring::from_model(configurations, seed)?);
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let mut worker = match idle {
@@ -45,9 +46,17 @@ impl RawProxy for IsolatedProxy {
         let lost = |error: &ComponentError| {
             matches!(error.kind, ComponentErrorKind::Panicked | ComponentErrorKind::Crashed)
         };
-        if !scored.as_ref().is_err_and(lost) {
-            self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(worker);
+        match scored {
+            Err(error) if lost(&error) => {
+                let call = Call { verb: Verb::Score, trials: Vec::new(), seed: Some(seed), seen: &[&frame] };
+                let message = self.launcher.crashed(&call, &worker, error.message, false);
+                Err(ComponentError { message, ..error })
+            }
+            scored => {
+                self.launcher.worked();
+                self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(worker);
+                scored
+            }
         }
-        scored
     }
 }

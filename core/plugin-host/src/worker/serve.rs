@@ -55,6 +55,7 @@ pub fn serve() -> io::Result<()> {
         }
     }
     let socket = take_socket()?;
+    super::last_words::prepare();
     keep_memory();
     let watched = socket.try_clone()?;
     std::thread::spawn(move || end_with_host(&watched));

@@ -7,18 +7,25 @@ use std::cell::RefCell;
 
 use heirloom_model::{
     AskRequest, ComponentError, ComponentErrorKind, CurveReport, FailureKind, Observation, PriorKnowledge,
-    Proposal, Strategy, TrialId, Verdict,
+    Proposal, Seed, Strategy, TrialId, Verdict,
 };
 use heirloom_plugin_abi::columns::{Ask, Knowledge, Observations, Proposals, Report};
 use heirloom_plugin_abi::{Wire, verdict_from_code};
 
 use super::frame::{Verb, frame_of, new_frame};
-use super::launch::Launcher;
-use super::process::{Watch, Worker};
+use super::launch::{Call, Launcher};
+use super::process::{Fault, Watch, Worker};
 
 pub(crate) struct IsolatedStrategy {
     launcher: Launcher,
     state: RefCell<State>,
+}
+
+/// What a report says of a call.
+#[derive(Debug, Clone, Default)]
+struct About {
+    trials: Vec<u64>,
+    seed: Option<Seed>,
 }
 
 struct State {
@@ -40,8 +47,10 @@ impl IsolatedStrategy {
         &self,
         verb: Verb,
         mut frame: Vec<u8>,
+        about: About,
         read: impl Fn(&[u8]) -> Result<T, ComponentError>,
     ) -> Result<T, ComponentError> {
+        self.launcher.check()?;
         let state = &mut *self.state.borrow_mut();
         let mut died_before = false;
         loop {
@@ -58,6 +67,7 @@ impl IsolatedStrategy {
             match worker.call(verb, &mut frame, &mut watch) {
                 Ok(Ok(answer)) => {
                     let answer = read(answer)?;
+                    self.launcher.worked();
                     if matches!(verb, Verb::Ask | Verb::Tell | Verb::Judge | Verb::Inform | Verb::Restore) {
                         state.seen.push((verb, frame));
                     }
@@ -65,20 +75,48 @@ impl IsolatedStrategy {
                 }
                 Ok(Err(error)) if error.kind != ComponentErrorKind::Panicked => return Err(error),
                 // After a panic the object is of no use.
-                Ok(Err(panic)) if died_before => {
+                Ok(Err(panic)) => {
+                    let message =
+                        self.crashed(verb, &frame, &about, worker, &state.seen, panic.message, died_before);
                     state.worker = None;
-                    return Err(panic);
+                    if died_before {
+                        return Err(ComponentError { message, ..panic });
+                    }
+                    tracing::warn!("{message}; the strategy is rebuilt");
                 }
-                Ok(Err(panic)) => tracing::warn!("{panic}; the strategy is rebuilt"),
-                Err(fault) if died_before || fault.kind == FailureKind::TimedOut => {
+                Err(fault) if fault.kind == FailureKind::TimedOut => {
                     state.worker = None;
                     return Err(fault.into());
                 }
-                Err(fault) => tracing::warn!("{}; the strategy is rebuilt", fault.message),
+                Err(fault) => {
+                    let message =
+                        self.crashed(verb, &frame, &about, worker, &state.seen, fault.message, died_before);
+                    state.worker = None;
+                    if died_before {
+                        return Err(Fault { message, ..fault }.into());
+                    }
+                    tracing::warn!("{message}; the strategy is rebuilt");
+                }
             }
-            state.worker = None;
             died_before = true;
         }
+    }
+
+    /// Reports a worker's end; returns the message with where the report is.
+    #[expect(clippy::too_many_arguments, reason = "parts of a call that the caller holds apart")]
+    fn crashed(
+        &self,
+        verb: Verb,
+        frame: &[u8],
+        about: &About,
+        worker: &Worker,
+        seen: &[(Verb, Vec<u8>)],
+        message: String,
+        ends_run: bool,
+    ) -> String {
+        let seen: Vec<&[u8]> = seen.iter().map(|(_, frame)| frame.as_slice()).chain([frame]).collect();
+        let About { trials, seed } = about.clone();
+        self.launcher.crashed(&Call { verb, trials, seed, seen: &seen }, worker, message, ends_run)
     }
 
     /// A new worker that has seen the same calls.
@@ -98,31 +136,35 @@ fn nothing(_: &[u8]) -> Result<(), ComponentError> {
 impl Strategy for IsolatedStrategy {
     fn ask(&mut self, request: &AskRequest<'_>) -> Result<Vec<Proposal>, ComponentError> {
         let frame = frame_of(&Ask::from_model(request)?);
-        self.call(Verb::Ask, frame, |answer| Proposals::read_all(answer)?.to_model())
+        let first = request.first_trial.0;
+        let about = About { trials: (first..first + request.n as u64).collect(), seed: Some(request.seed) };
+        self.call(Verb::Ask, frame, about, |answer| Proposals::read_all(answer)?.to_model())
     }
 
     fn tell(&mut self, observations: &[Observation]) -> Result<(), ComponentError> {
-        self.call(Verb::Tell, frame_of(&Observations::from_model(observations)?), nothing)
+        let about = About { trials: observations.iter().map(|told| told.trial.0).collect(), seed: None };
+        self.call(Verb::Tell, frame_of(&Observations::from_model(observations)?), about, nothing)
     }
 
     fn judge(&mut self, report: &CurveReport) -> Result<Verdict, ComponentError> {
         let frame = frame_of(&Report::from_model(report));
-        self.call(Verb::Judge, frame, |answer| Ok(verdict_from_code(u8::read_all(answer)?)))
+        let about = About { trials: vec![report.trial.0], seed: None };
+        self.call(Verb::Judge, frame, about, |answer| Ok(verdict_from_code(u8::read_all(answer)?)))
     }
 
     fn inform(&mut self, knowledge: &PriorKnowledge) -> Result<bool, ComponentError> {
         let frame = frame_of(&Knowledge::from_model(knowledge)?);
-        self.call(Verb::Inform, frame, |answer| Ok(u8::read_all(answer)? != 0))
+        self.call(Verb::Inform, frame, About::default(), |answer| Ok(u8::read_all(answer)? != 0))
     }
 
     fn recommend(&self) -> Result<Option<TrialId>, ComponentError> {
-        self.call(Verb::Recommend, new_frame(), |answer| {
+        self.call(Verb::Recommend, new_frame(), About::default(), |answer| {
             if answer.is_empty() { Ok(None) } else { Ok(Some(TrialId(u64::read_all(answer)?))) }
         })
     }
 
     fn save(&self) -> Result<Option<Vec<u8>>, ComponentError> {
-        self.call(Verb::Save, new_frame(), |answer| {
+        self.call(Verb::Save, new_frame(), About::default(), |answer| {
             Ok(answer.split_first().filter(|(present, _)| **present != 0).map(|(_, state)| state.to_vec()))
         })
     }
@@ -130,6 +172,6 @@ impl Strategy for IsolatedStrategy {
     fn restore(&mut self, state: &[u8]) -> Result<(), ComponentError> {
         let mut frame = new_frame();
         frame.extend_from_slice(state);
-        self.call(Verb::Restore, frame, nothing)
+        self.call(Verb::Restore, frame, About::default(), nothing)
     }
 }

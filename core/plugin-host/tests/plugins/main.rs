@@ -13,4 +13,6 @@ mod isolated;
 
 mod log;
 
+mod quarantine;
+
 mod refused;

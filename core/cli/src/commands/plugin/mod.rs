@@ -10,7 +10,9 @@ mod new;
 mod pack;
 mod project;
 mod publish;
+mod quarantine;
 mod remove;
+mod report;
 mod sign;
 mod update;
 mod verify;
@@ -56,6 +58,10 @@ enum PluginCommand {
     Add(add::Add),
     Update(update::Update),
     Remove(remove::Remove),
+    /// List plugins that crashed too often to be used, or release one
+    Quarantine(quarantine::Quarantine),
+    /// Show the reports of a plugin's crashes, for its author
+    Report(report::Report),
 }
 
 impl Plugin {
@@ -64,6 +70,8 @@ impl Plugin {
         let plugins = || Plugins::open(context, Some(Path::new(".")));
         match &self.command {
             PluginCommand::List => list::list(&plugins()?, context)?,
+            PluginCommand::Quarantine(command) => command.run(context)?,
+            PluginCommand::Report(command) => return command.run(context),
             PluginCommand::Info { name } => info::info(&plugins()?, name, context)?,
             PluginCommand::New(command) => command.run(context)?,
             PluginCommand::Check(check) => return check.run(context),

@@ -1,0 +1,55 @@
+//! `heirloom plugin quarantine`
+
+use clap::Args;
+use heirloom_plugin_host::{release, remembered};
+use serde_json::json;
+
+use crate::catalogue::crash_folder;
+use crate::context::Context;
+use crate::failure::{Failure, OrFail};
+use crate::output::{self, Table};
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "A plugin goes into quarantine when its worker processes die three times in a row, or when its \
+    strategy has ended three runs. Another version or a new build is free of it.\n\n\
+    Examples:\n  heirloom plugin quarantine\n  heirloom plugin quarantine --release my-plugin-0.1.0"
+)]
+pub(super) struct Quarantine {
+    /// Use a plugin again: its id and version, as they are listed
+    #[arg(long, value_name = "ID-VERSION")]
+    release: Option<String>,
+}
+
+impl Quarantine {
+    pub(super) fn run(&self, context: &Context) -> miette::Result<()> {
+        let folder = crash_folder()
+            .ok_or_else(|| Failure::new("there is no place for a user's data; hint: set `HOME`"))?;
+        let known = remembered(&folder);
+        if let Some(plugin) = &self.release {
+            let names: Vec<_> = known.iter().map(|known| known.plugin.as_str()).collect();
+            if !names.contains(&plugin.as_str()) || !release(&folder, plugin).or_fail()? {
+                let remedy = heirloom_config::suggest::remedy(plugin, "there are", &names);
+                let message = format!("nothing is held against a plugin `{plugin}`; hint: {remedy}");
+                return Err(Failure::usage(message).into());
+            }
+            return match context.json {
+                true => output::json(&json!({ "released": plugin })),
+                false => output::line(&format!("plugin `{plugin}` is used again")),
+            };
+        }
+        if context.json {
+            return output::json(&known);
+        }
+        let mut table = Table::new(&["plugin", "quarantine", "runs ended", "reports", "why"]);
+        for known in known {
+            let (state, why) = match known.quarantined {
+                Some(state) => ("yes", state.reason),
+                None => ("no", String::new()),
+            };
+            let counts = [known.ended_runs.to_string(), known.reports.len().to_string()];
+            table.row([known.plugin, state.into()].into_iter().chain(counts).chain([why]));
+        }
+        table.print()
+    }
+}

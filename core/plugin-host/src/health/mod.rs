@@ -1,0 +1,232 @@
+//! What a host remembers of plugins whose workers die: reports for their authors, and which plugins it no longer uses.
+//!
+//! A worker that dies costs one call. A plugin whose workers die three times in a row, or whose strategy has ended
+//! three runs, goes into quarantine: nobody is served by a run in which every trial fails for the same reason, nor by
+//! the same crash on every day. The quarantine is of one build: another version, or a library that was built anew, is
+//! free of it.
+
+mod build;
+
+mod record;
+pub use record::QuarantineState;
+
+mod report;
+pub use report::{CrashReport, Ended};
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use crate::error::HostError;
+use crate::plugin::Plugin;
+
+use build::Build;
+use record::Record;
+
+/// So many crashes without a call between them that worked, and the plugin goes into quarantine.
+const MAX_IN_A_ROW: u32 = 3;
+
+/// So many runs that its strategy has ended by crashing, and the plugin goes into quarantine.
+const MAX_ENDED_RUNS: u32 = 3;
+
+/// The newest reports of a plugin that are kept.
+const MAX_REPORTS: usize = 20;
+
+/// The longest replay file.
+const MAX_REPLAY_BYTES: usize = 64 << 20;
+
+/// The health of one plugin, as far as this host and this user's earlier ones know it.
+#[derive(Debug)]
+pub(crate) struct Health {
+    plugin: String,
+    version: String,
+    /// Where it is remembered; `None`: only as long as this host.
+    folder: Option<PathBuf>,
+    in_a_row: AtomicU32,
+    record: Mutex<Record>,
+    /// Set once: what is said of the plugin from then on.
+    quarantined: OnceLock<String>,
+}
+
+/// One death of a worker.
+pub(crate) struct Crash<'a> {
+    pub(crate) report: CrashReport,
+    /// The frames that lead to it again, in order.
+    pub(crate) replay: Vec<&'a [u8]>,
+    /// Whether it ends the run: a strategy that dies of the same call again.
+    pub(crate) ends_run: bool,
+}
+
+impl Health {
+    /// What `folder` remembers of a plugin.
+    pub(crate) fn of(plugin: &Plugin, folder: Option<&Path>) -> Self {
+        let folder = folder.map(|folder| folder.join(format!("{}-{}", plugin.id(), plugin.version())));
+        let build = Build::of(plugin.path());
+        let record = folder.as_deref().and_then(Record::read).filter(|record| record.build == build);
+        let health = Self {
+            plugin: plugin.id().into(),
+            version: plugin.version().into(),
+            folder,
+            in_a_row: AtomicU32::new(0),
+            record: Mutex::new(record.unwrap_or_else(|| Record::new(build))),
+            quarantined: OnceLock::new(),
+        };
+        let reason = health.record().quarantined.as_ref().map(|state| state.reason.clone());
+        if let Some(reason) = reason {
+            let _ = health.quarantined.set(reason);
+        }
+        health
+    }
+
+    fn record(&self) -> std::sync::MutexGuard<'_, Record> {
+        self.record.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Refuses a plugin that is in quarantine.
+    pub(crate) fn check(&self) -> Result<(), HostError> {
+        let Some(reason) = self.quarantined.get() else { return Ok(()) };
+        Err(HostError::Quarantined {
+            plugin: self.plugin.clone(),
+            version: self.version.clone(),
+            reason: reason.clone(),
+        })
+    }
+
+    /// A call has worked.
+    pub(crate) fn worked(&self) {
+        // Almost always it is 0 already: reading it costs next to nothing.
+        if self.in_a_row.load(Ordering::Relaxed) > 0 {
+            self.in_a_row.store(0, Ordering::Relaxed);
+        }
+    }
+
+    /// A worker has died. Writes the report; returns what to add to the message.
+    pub(crate) fn crashed(&self, crash: &Crash<'_>) -> String {
+        let in_a_row = self.in_a_row.fetch_add(1, Ordering::Relaxed) + 1;
+        let written = self.folder.as_deref().map(|folder| write_report(folder, crash));
+        let report = match written {
+            Some(Ok(path)) => Some(path),
+            Some(Err(error)) => {
+                tracing::warn!("the report of a crash of plugin `{}` is not written: {error}", self.plugin);
+                None
+            }
+            None => None,
+        };
+        let mut record = self.record();
+        record.ended_runs += u32::from(crash.ends_run);
+        let reason = if in_a_row >= MAX_IN_A_ROW {
+            Some(format!("its workers died {in_a_row} times in a row"))
+        } else if record.ended_runs >= MAX_ENDED_RUNS {
+            Some(format!("it ended {} runs", record.ended_runs))
+        } else {
+            None
+        };
+        if let Some(reason) = reason.filter(|_| record.quarantined.is_none()) {
+            let reason = format!("{reason}, at last because {}", crash.report.message);
+            tracing::warn!("plugin `{}` {} goes into quarantine: {reason}", self.plugin, self.version);
+            record.quarantined =
+                Some(QuarantineState { since: now(), reason: reason.clone(), report: report.clone() });
+            let _ = self.quarantined.set(reason);
+        }
+        if let Some(folder) = &self.folder
+            && let Err(error) = record.write(folder)
+        {
+            tracing::warn!("what is known of plugin `{}` is not kept: {error}", self.plugin);
+        }
+        report.map(|path| format!("; the report is `{}`", path.display())).unwrap_or_default()
+    }
+
+    /// What this host knows, for lists.
+    pub(crate) fn quarantined(&self) -> Option<String> {
+        let reason = self.quarantined.get()?;
+        Some(format!("plugin `{}` {} is in quarantine: {reason}", self.plugin, self.version))
+    }
+}
+
+/// Seconds since 1970.
+fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs())
+}
+
+/// Writes `crash-N.json` and `crash-N.replay` into `folder`; the oldest make room.
+fn write_report(folder: &Path, crash: &Crash<'_>) -> io::Result<PathBuf> {
+    fs::create_dir_all(folder)?;
+    let numbers = report_numbers(folder);
+    let surplus = (numbers.len() + 1).saturating_sub(MAX_REPORTS);
+    for number in &numbers[..surplus] {
+        for ending in ["json", "replay"] {
+            // One that is gone already is what is wanted.
+            let _ = fs::remove_file(folder.join(format!("crash-{number}.{ending}")));
+        }
+    }
+    let number = numbers.last().map_or(1, |last| last + 1);
+    let mut report = crash.report.clone();
+    report.time = now();
+    if crash.replay.iter().map(|frame| frame.len()).sum::<usize>() <= MAX_REPLAY_BYTES {
+        let name = format!("crash-{number}.replay");
+        fs::write(folder.join(&name), crash.replay.concat())?;
+        report.replay = Some(name);
+    }
+    let path = folder.join(format!("crash-{number}.json"));
+    fs::write(&path, serde_json::to_string_pretty(&report)?)?;
+    Ok(path)
+}
+
+/// The numbers of the reports in `folder`, the oldest first.
+fn report_numbers(folder: &Path) -> Vec<u64> {
+    let files = fs::read_dir(folder).into_iter().flatten().flatten();
+    let number = |name: &str| name.strip_prefix("crash-")?.strip_suffix(".json")?.parse().ok();
+    let mut numbers: Vec<u64> = files.filter_map(|file| number(file.file_name().to_str()?)).collect();
+    numbers.sort_unstable();
+    numbers
+}
+
+/// What is remembered of one plugin: what `heirloom plugin quarantine` and `heirloom plugin report` show.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct Remembered {
+    /// The plugin's id and version.
+    pub plugin: String,
+    /// Whether its build is in quarantine, and why.
+    pub quarantined: Option<QuarantineState>,
+    /// Runs that its strategy has ended by crashing.
+    pub ended_runs: u32,
+    /// The reports, the oldest first.
+    pub reports: Vec<PathBuf>,
+}
+
+/// What `folder` remembers, by the plugins' names.
+pub fn remembered(folder: &Path) -> Vec<Remembered> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut all: Vec<_> = entries
+        .filter_map(|entry| {
+            let folder = entry.path();
+            let plugin = entry.file_name().to_str()?.to_owned();
+            let record = Record::read(&folder);
+            let reports: Vec<_> = report_numbers(&folder)
+                .into_iter()
+                .map(|number| folder.join(format!("crash-{number}.json")))
+                .collect();
+            if record.is_none() && reports.is_empty() {
+                return None;
+            }
+            let ended_runs = record.as_ref().map_or(0, |record| record.ended_runs);
+            let quarantined = record.and_then(|record| record.quarantined);
+            Some(Remembered { plugin, quarantined, ended_runs, reports })
+        })
+        .collect();
+    all.sort_by(|a, b| a.plugin.cmp(&b.plugin));
+    all
+}
+
+/// Forgets the crashes of a plugin in `folder`, named as [`Remembered::plugin`] names it; its reports stay. Returns
+/// whether there was something to forget.
+pub fn release(folder: &Path, plugin: &str) -> io::Result<bool> {
+    match fs::remove_file(folder.join(plugin).join(record::FILE)) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
+}
