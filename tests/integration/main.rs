@@ -14,6 +14,9 @@ mod faults;
 // `plugin check`: every check has something that breaks it, and what is sound passes.
 mod checks;
 
+// A plugin that attacks its host and the machine.
+mod hostile;
+
 // Plugins that compute with LibTorch, with it and without.
 mod libtorch;
 

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use heirloom_config::{Catalogue, ComponentConfig, ComponentKind, Isolation, OptionMistake, RunConfig, WorkerConfig};
+use heirloom_config::{
+    Catalogue, ComponentConfig, ComponentKind, Isolation, OptionMistake, RunConfig, WorkerConfig,
+};
 use heirloom_model::{Estimator, Problem, Proxy, Space, Strategy};
 use heirloom_plugin_host::{HostError, HostOptions, Kind, Plugin, PluginHost, WorkerLimits};
 use serde_json::Value as Json;

@@ -269,7 +269,7 @@ impl ArchivedRun<'_> {
             files,
             observer: Box::new(|event| {
                 // Every further trial would fail for the same reason.
-                if matches!(event, Event::Failed { .. }) && !quarantine.stopping() {
+                if matches!(event, Event::Finished { .. }) && !quarantine.stopping() {
                     (n_before..host.quarantined().len()).for_each(|_| quarantine.request());
                 }
                 progress.observe(event);

@@ -271,14 +271,24 @@ const ISOLATION: Table = Table {
             "seconds on the clock of a call that has no limit of its own (evaluations have `limits.seconds`)",
         ),
         key("open_files", Whole(16), Otherwise("1024"), "files and sockets that are open at the same time"),
-        key("processes", Whole(1), Otherwise("256"), "processes at the same time, where the plugin may start any"),
+        key(
+            "processes",
+            Whole(1),
+            Otherwise("256"),
+            "processes at the same time, where the plugin may start any",
+        ),
         key(
             "scratch_mb",
             Whole(1),
             Otherwise("10000"),
             "megabytes in a worker's scratch folder, and of any one file that it writes",
         ),
-        key("environment", Texts, Otherwise("none"), "names of further variables that plugins see, such as a proxy's"),
+        key(
+            "environment",
+            Texts,
+            Otherwise("none"),
+            "names of further variables that plugins see, such as a proxy's",
+        ),
         key("readable", Texts, Otherwise("none"), "further folders and files that plugins may read"),
     ],
 };

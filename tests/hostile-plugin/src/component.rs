@@ -19,6 +19,9 @@ pub(crate) struct Options {
     /// The trial at which it does.
     #[option(default = 0)]
     at: u64,
+    /// Whether it does at all trials from then on.
+    #[option(default = false)]
+    onwards: bool,
     /// What the attack is on: a file, a port. A text, not a path, so that naming it here opens nothing.
     #[option(default = "")]
     target: String,
@@ -26,7 +29,11 @@ pub(crate) struct Options {
 
 impl Options {
     fn strike(&self, trial: TrialId) -> Result<Option<f64>, String> {
-        if trial.0 == self.at { self.attack.carry_out(&self.target) } else { Ok(None) }
+        if trial.0 == self.at || self.onwards && trial.0 > self.at {
+            self.attack.carry_out(&self.target)
+        } else {
+            Ok(None)
+        }
     }
 }
 
