@@ -4,7 +4,7 @@
 //! A trial gets the validation accuracy of one of the cell's two or three recorded trainings, drawn by its seed, as a
 //! real training would give it; the figure is the mean over seeds of the best value a run saw.
 
-use heirloom_plugin_host::{HostOptions, PluginHost};
+use heirloom_plugin_host::{HostOptions, Isolation, PluginHost};
 use rayon::prelude::*;
 
 use crate::recorded_task::RecordedTask;
@@ -40,7 +40,7 @@ pub(crate) fn measure(prefix: &str) -> Result<Vec<Row>, String> {
 
 /// The best accuracy that a run sees, in percent.
 fn best_accuracy(task: &RecordedTask, host: &PluginHost, strategy: &str, seed: u64) -> Result<f64, String> {
-    let end = task.search(host, strategy, seed, N_TRIALS, 1)?;
+    let end = task.search(host, (strategy, Isolation::None), seed, N_TRIALS, 1)?;
     let incumbent = end.incumbent.ok_or_else(|| format!("no trial of {strategy} succeeded"))?;
     Ok(task.problem.objectives[0].direction.turn(incumbent.objectives[0]))
 }

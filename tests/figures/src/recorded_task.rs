@@ -36,11 +36,11 @@ impl RecordedTask {
         Ok(Self { estimator, problem })
     }
 
-    /// One search of `n_trials` trials on `n_workers` workers.
+    /// One search of `n_trials` trials on `n_workers` workers, with the strategy where `isolation` says.
     pub(crate) fn search(
         &self,
         host: &PluginHost,
-        strategy: &str,
+        (strategy, isolation): (&str, Isolation),
         seed: u64,
         n_trials: u64,
         n_workers: usize,
@@ -58,7 +58,7 @@ impl RecordedTask {
         };
         let stop = StopSignal::default();
         let parts = Parts {
-            strategy: host.strategy(strategy, &json!({}), Isolation::None, &self.problem).map_err(text)?,
+            strategy: host.strategy(strategy, &json!({}), isolation, &self.problem).map_err(text)?,
             executor: Box::new(LocalExecutor::new(
                 Arc::clone(&self.estimator),
                 "table".into(),

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use heirloom_plugin_host::{HostOptions, PluginHost};
+use heirloom_plugin_host::{HostOptions, Isolation, PluginHost};
 
 use crate::recorded_task::RecordedTask;
 use crate::row::Row;
@@ -18,7 +18,7 @@ pub(crate) fn measure(_prefix: &str) -> Result<Vec<Row>, String> {
     let rates = (0..N_REPETITIONS)
         .map(|seed| {
             let begin = Instant::now();
-            let end = task.search(&host, "random", seed, N_TRIALS, N_WORKERS)?;
+            let end = task.search(&host, ("random", Isolation::None), seed, N_TRIALS, N_WORKERS)?;
             Ok(end.n_trials as f64 / begin.elapsed().as_secs_f64())
         })
         .collect::<Result<Vec<f64>, String>>()?;

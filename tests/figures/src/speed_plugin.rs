@@ -1,5 +1,7 @@
 //! `speed.plugin.*`: what the plugin boundary costs, in the host's process and through a worker process.
 //!
+//! Last, what isolation costs a whole search: seconds a trial beside those with the strategy in this process.
+//!
 //! The plugin is `random`, whose methods do next to nothing, so that what is measured is the way to them. Beside the
 //! calls stands the same strategy, linked into this program, as a plain `dyn Strategy`, and beside the round trip one
 //! of as few bytes between two threads, without any protocol. Whether both ends of a socket sit on one core decides a
@@ -24,6 +26,7 @@ use rustix::io::Errno;
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use serde_json::json;
 
+use crate::recorded_task::RecordedTask;
 use crate::row::Row;
 
 /// Numbers in a configuration: as many as NAS-Bench-201 has edges.
@@ -33,6 +36,10 @@ const N_CALLS: usize = 20_000;
 const N_ROUND_TRIPS: usize = 1_000;
 /// Rows in a batch.
 const N_ROWS: usize = 1_000;
+/// Trials at the same time, and in all, of the searches whose throughput is compared.
+const N_WORKERS: usize = 64;
+const N_TRIALS: u64 = 20_000;
+const N_SEARCHES: u64 = 15;
 
 /// Holds this thread, and the threads and processes that it starts, to one core until it is dropped.
 struct OneCore(CpuSet);
@@ -57,6 +64,7 @@ impl Drop for OneCore {
 
 /// Measures the rows.
 pub(crate) fn measure(_prefix: &str) -> Result<Vec<Row>, String> {
+    let searches = searches()?;
     let _one_core = OneCore::hold().map_err(text)?;
     let host = PluginHost::open(&PluginHost::default_search_paths(), HostOptions::default());
     let library = host.find(Kind::Strategy, "random").map_err(text)?.path().to_owned();
@@ -84,7 +92,23 @@ pub(crate) fn measure(_prefix: &str) -> Result<Vec<Row>, String> {
         row("spawn", "ms", 1e3, &spawns),
         row_beside("roundtrip", "µs", 1e6, &round_trips),
         row("worker-row", "µs", 1e6, &worker_rows),
+        row_beside("isolated-search", "µs", 1e6, &searches),
     ])
+}
+
+/// Seconds a trial of a search on a recorded table: with the strategy in a worker, and in this process.
+fn searches() -> Result<[Vec<f64>; 2], String> {
+    let host = PluginHost::open(&PluginHost::default_search_paths(), HostOptions::default());
+    let task = RecordedTask::open(&host, "cifar10")?;
+    let search = |isolation, seed| {
+        seconds(|| task.search(&host, ("random", isolation), seed, N_TRIALS, N_WORKERS).map(drop))
+    };
+    let mut samples = [Vec::new(), Vec::new()];
+    for seed in 0..N_SEARCHES {
+        samples[0].push(search(Isolation::Process, seed)? / N_TRIALS as f64);
+        samples[1].push(search(Isolation::None, seed)? / N_TRIALS as f64);
+    }
+    Ok(samples)
 }
 
 /// Seconds to read the record of a library that was never loaded, check it, load it, and make a strategy.

@@ -5,7 +5,7 @@ use std::io;
 use std::path::Path;
 
 use heirloom_model::{ComponentError, ComponentErrorKind, Verdict};
-use heirloom_plugin_abi::{Wire as _, verdict_code};
+use heirloom_plugin_abi::{Kind, Wire as _, read_problem, read_space, verdict_code};
 
 use crate::error::HostError;
 use crate::health::Ended;
@@ -40,7 +40,11 @@ impl PluginHost {
         let options = serde_json::from_str(&create.options).map_err(|error| no_replay(error.to_string()))?;
         let context = heirloom_plugin_abi::Context::detached();
         let recipe = Recipe { plugin, identity: &identity, options: &options, context: &context };
-        let launcher = Launcher::new(&recipe, &self.0, create.subject)?;
+        let space = match create.kind {
+            Kind::Estimator => read_space(&create.subject).ok().flatten(),
+            _ => read_problem(&create.subject).ok().map(|problem| problem.space),
+        };
+        let launcher = Launcher::new(&recipe, &self.0, create.subject, space)?;
         let (mut worker, _) = launcher.start().map_err(|error| recipe.explain(error))?;
         let mut call = 0;
         loop {
