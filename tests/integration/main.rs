@@ -17,6 +17,9 @@ mod checks;
 // A plugin that attacks its host and the machine.
 mod hostile;
 
+// `plugin dev`: a plugin built and searched with again at every change.
+mod dev;
+
 // Plugins that compute with LibTorch, with it and without.
 mod libtorch;
 

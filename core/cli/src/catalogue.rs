@@ -12,7 +12,7 @@ use heirloom_plugin_host::{HostError, HostOptions, Kind, Plugin, PluginHost, Wor
 use serde_json::Value as Json;
 use sha2::{Digest, Sha256};
 
-use crate::context::Context;
+use crate::context::{Context, data_folder};
 use crate::project_lock::{self, ProjectLock};
 
 /// The plugins that were found.

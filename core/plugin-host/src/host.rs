@@ -40,7 +40,7 @@ pub struct HostOptions {
     pub worker: Option<PathBuf>,
     /// What isolated components may use, until [`PluginHost::set_limits`] says otherwise.
     pub limits: WorkerLimits,
-    /// Where crashes of plugins are remembered and reported; `None`: nowhere beyond this host.
+    /// Where crashes of plugins are remembered and reported; `None`: nowhere, and no plugin goes into quarantine.
     pub reports: Option<PathBuf>,
     /// By plugin id, the capabilities that were granted when the plugin was installed. A plugin that is not named
     /// here has all that its manifest asks for; none has more.

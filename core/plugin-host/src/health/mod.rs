@@ -43,7 +43,7 @@ const MAX_REPLAY_BYTES: usize = 64 << 20;
 pub(crate) struct Health {
     plugin: String,
     version: String,
-    /// Where it is remembered; `None`: only as long as this host.
+    /// Where it is remembered; `None`: nowhere.
     folder: Option<PathBuf>,
     in_a_row: AtomicU32,
     record: Mutex<Record>,
@@ -105,17 +105,17 @@ impl Health {
 
     /// A worker has died. Writes the report; returns what to add to the message.
     pub(crate) fn crashed(&self, crash: &Crash<'_>) -> String {
+        let Some(folder) = self.folder.as_deref() else { return String::new() };
         let in_a_row = self.in_a_row.fetch_add(1, Ordering::Relaxed) + 1;
-        let written = self.folder.as_deref().map(|folder| write_report(folder, crash));
-        let report = match written {
-            Some(Ok(path)) => Some(path),
-            Some(Err(error)) => {
+        // Held while the report is written: two workers that die at once shall not choose one name.
+        let mut record = self.record();
+        let report = match write_report(folder, crash) {
+            Ok(path) => Some(path),
+            Err(error) => {
                 tracing::warn!("the report of a crash of plugin `{}` is not written: {error}", self.plugin);
                 None
             }
-            None => None,
         };
-        let mut record = self.record();
         record.ended_runs += u32::from(crash.ends_run);
         let reason = if in_a_row >= MAX_IN_A_ROW {
             Some(format!("its workers died {in_a_row} times in a row"))
@@ -131,9 +131,7 @@ impl Health {
                 Some(QuarantineState { since: now(), reason: reason.clone(), report: report.clone() });
             let _ = self.quarantined.set(reason);
         }
-        if let Some(folder) = &self.folder
-            && let Err(error) = record.write(folder)
-        {
+        if let Err(error) = record.write(folder) {
             tracing::warn!("what is known of plugin `{}` is not kept: {error}", self.plugin);
         }
         report.map(|path| format!("; the report is `{}`", path.display())).unwrap_or_default()

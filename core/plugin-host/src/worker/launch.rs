@@ -328,6 +328,7 @@ fn of_libtorch(folder: &Path) -> Vec<PathBuf> {
         is_packages.then(|| outer.to_owned())
     };
     folders.extend(beside(folder));
+    folders.extend(folder.canonicalize().ok().as_deref().and_then(beside));
     for entry in std::fs::read_dir(folder.join("lib")).into_iter().flatten().flatten() {
         if entry.file_type().is_ok_and(|kind| kind.is_symlink())
             && let Ok(target) = entry.path().canonicalize()

@@ -291,7 +291,7 @@ fn summary(reports: &[PluginReport]) -> serde_json::Value {
 }
 
 /// The plugins at a path: the library itself, those of a folder, or what was built of a source folder.
-fn plugins(path: &Path) -> miette::Result<Vec<PathBuf>> {
+pub(super) fn plugins(path: &Path) -> miette::Result<Vec<PathBuf>> {
     if path.join("Cargo.toml").is_file() {
         return built(path).map(|library| vec![library]);
     }

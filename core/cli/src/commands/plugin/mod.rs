@@ -2,6 +2,7 @@
 
 mod add;
 mod check;
+mod dev;
 mod docs;
 mod info;
 mod key;
@@ -58,6 +59,8 @@ enum PluginCommand {
     Add(add::Add),
     Update(update::Update),
     Remove(remove::Remove),
+    /// Build and search again whenever the plugin's source changes
+    Dev(dev::Dev),
     /// List plugins that crashed too often to be used, or release one
     Quarantine(quarantine::Quarantine),
     /// Show the reports of a plugin's crashes, for its author
@@ -70,6 +73,7 @@ impl Plugin {
         let plugins = || Plugins::open(context, Some(Path::new(".")));
         match &self.command {
             PluginCommand::List => list::list(&plugins()?, context)?,
+            PluginCommand::Dev(command) => return command.run(context),
             PluginCommand::Quarantine(command) => command.run(context)?,
             PluginCommand::Report(command) => return command.run(context),
             PluginCommand::Info { name } => info::info(&plugins()?, name, context)?,
