@@ -53,11 +53,11 @@ fn a_change_is_built_and_searched_with_the_same_seed_in_under_two_seconds() {
     let same = round();
     assert_eq!((&same["n_trials"], &same["n_replayed"]), (&Json::from(40), &Json::from(40)));
     assert_eq!((&same["differs_from"], &same["best"]), (&Json::Null, &first["best"]));
-    let seconds = |round: &Json| {
-        round["build_seconds"].as_f64().unwrap() + round["search_seconds"].as_f64().unwrap()
-    };
+    let seconds =
+        |round: &Json| round["build_seconds"].as_f64().unwrap() + round["search_seconds"].as_f64().unwrap();
     // The least of two: other tests run at the same time.
-    std::fs::write(&source, text.replace("toss < coin->mutation_rate", "toss > coin->mutation_rate")).unwrap();
+    std::fs::write(&source, text.replace("toss < coin->mutation_rate", "toss > coin->mutation_rate"))
+        .unwrap();
     let other = round();
     assert!(seconds(&same).min(seconds(&other)) < 2.0, "{same} {other}");
     assert_eq!((&other["n_trials"], &other["n_replayed"]), (&Json::from(40), &Json::from(0)));

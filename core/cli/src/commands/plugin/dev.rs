@@ -104,12 +104,7 @@ impl Dev {
     }
 
     /// Builds, and searches as far as the budget goes.
-    fn round(
-        &self,
-        context: &Context,
-        history: &mut Vec<Event>,
-        stop: &StopSignal,
-    ) -> miette::Result<Round> {
+    fn round(&self, context: &Context, history: &mut Vec<Event>, stop: &StopSignal) -> miette::Result<Round> {
         let begin = Instant::now();
         build(&self.folder)?;
         let build_seconds = begin.elapsed().as_secs_f64();
@@ -162,7 +157,8 @@ impl Dev {
         if context.json {
             return output::json(round);
         }
-        let Round { build_seconds, search_seconds, n_trials, n_failed, best, n_replayed, differs_from } = round;
+        let Round { build_seconds, search_seconds, n_trials, n_failed, best, n_replayed, differs_from } =
+            round;
         let best = best.map_or_else(|| "none".to_owned(), |best| best.to_string());
         let before = match differs_from {
             Some(trial) => format!("; another search than before from trial {trial} on"),
