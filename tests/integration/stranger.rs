@@ -2,7 +2,6 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use heirloom_tests::{Bench, built, complaint, root};
-use serde_json::Value as Json;
 
 /// Where all crates of strangers are built: what they depend on is compiled once.
 fn target() -> PathBuf {
@@ -22,11 +21,18 @@ fn cargo(folder: &Path, arguments: &[&str]) -> String {
 }
 
 /// A new plugin in a folder of its own, far from the project.
-fn new_plugin(bench: &Bench, kind: &str) -> PathBuf {
+fn new_plugin(bench: &Bench, kind: &str, language: &str) -> PathBuf {
     let name = format!("their-{kind}");
-    let made = bench.json(&["plugin", "new", &name, "--kind", kind, "--sdk", root().to_str().unwrap()]);
-    assert_eq!((made["kind"].as_str(), made["folder"].as_str()), (Some(kind), Some(name.as_str())));
-    let folder = bench.path(&name);
+    let sdk = root().to_str().unwrap();
+    let made = bench.json(&["plugin", "new", &name, "--kind", kind, "--lang", language, "--sdk", sdk]);
+    assert_eq!((made["kind"].as_str(), made["language"].as_str()), (Some(kind), Some(language)));
+    assert_eq!(made["folder"], name);
+    bench.path(&name)
+}
+
+/// A new crate.
+fn new_crate(bench: &Bench, kind: &str) -> PathBuf {
+    let folder = new_plugin(bench, kind, "rust");
     // The versions of the project itself: those are here without a network.
     std::fs::copy(root().join("Cargo.lock"), folder.join("Cargo.lock")).unwrap();
     folder
@@ -35,7 +41,7 @@ fn new_plugin(bench: &Bench, kind: &str) -> PathBuf {
 /// Makes a plugin, tests it, builds it and searches with it.
 fn build_and_search(kind: &str) {
     let bench = Bench::new();
-    let folder = new_plugin(&bench, kind);
+    let folder = new_crate(&bench, kind);
     cargo_fmt(&folder);
     let tested = cargo(&folder, &["test"]);
     let passed = tested.lines().filter(|line| line.starts_with("test result: ok")).count();
@@ -44,18 +50,18 @@ fn build_and_search(kind: &str) {
     assert!(tested.contains("test the_library_conforms ... ok"), "{tested}");
     cargo(&folder, &["build"]);
     let library = target().join("debug").join(format!("libtheir_{kind}.so"));
-    let summary = search(&bench, &folder, &library);
+    search(&bench, kind, &library);
+}
+
+/// The run file of a new plugin, searched with the plugin at `path`.
+fn search(bench: &Bench, kind: &str, path: &Path) {
+    let run = format!("their-{kind}/search/run.toml");
+    let summary = bench.json(&["search", &run, "--plugins", path.to_str().unwrap()]);
     assert_eq!(summary["name"], format!("their-{kind}"));
     assert_eq!(summary["versions"][format!("their-{kind}")], "0.1.0", "{summary}");
     assert_eq!(summary["n_failed"], 0, "{summary}");
     let n_filtered = summary["n_filtered"].as_u64().unwrap();
     assert_eq!(n_filtered > 0, kind == "proxy", "{summary}");
-}
-
-/// The run file of a new plugin, searched with the library at `library`.
-fn search(bench: &Bench, folder: &Path, library: &Path) -> Json {
-    let run = folder.join("search/run.toml");
-    bench.json(&["search", run.to_str().unwrap(), "--plugins", library.to_str().unwrap()])
 }
 
 fn cargo_fmt(folder: &Path) {
@@ -77,6 +83,33 @@ fn a_new_estimator_builds_passes_its_tests_and_measures() {
 #[test]
 fn a_new_proxy_builds_passes_its_tests_and_filters() {
     build_and_search("proxy");
+}
+
+/// Makes a plugin in Python, runs its tests as its README says, and searches with it.
+fn test_and_search_in_python(kind: &str) {
+    let bench = Bench::new();
+    let folder = new_plugin(&bench, kind, "python");
+    let readme = std::fs::read_to_string(folder.join("README.md")).unwrap();
+    let tests = readme.lines().find(|line| line.contains("unittest")).unwrap();
+    let output = Command::new("sh").args(["-c", tests]).current_dir(&folder).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && said.contains("\nOK"), "{tests}: {said}");
+    search(&bench, kind, &folder);
+}
+
+#[test]
+fn a_new_strategy_in_python_passes_its_tests_and_searches() {
+    test_and_search_in_python("strategy");
+}
+
+#[test]
+fn a_new_estimator_in_python_passes_its_tests_and_measures() {
+    test_and_search_in_python("estimator");
+}
+
+#[test]
+fn a_new_proxy_in_python_passes_its_tests_and_filters() {
+    test_and_search_in_python("proxy");
 }
 
 #[test]

@@ -2,10 +2,8 @@
 
 use std::path::PathBuf;
 
-use heirloom_plugin_abi::Kind;
+use heirloom_plugin_abi::{Kind, Language};
 use thiserror::Error;
-
-use crate::Language;
 
 /// Why a plugin could not be made from a template.
 #[derive(Debug, Error)]
@@ -22,7 +20,7 @@ pub enum TemplateError {
         hint: String,
     },
     /// There is no template of the kind in the language.
-    #[error("there is no template for {} in {language}; hint: there is one for {}", plural(*.kind), join(.known))]
+    #[error("there is no template for {} in {}; hint: {}", plural(*.kind), title(*.language), known(.known))]
     NoTemplate {
         /// The kind.
         kind: Kind,
@@ -66,6 +64,21 @@ fn plural(kind: Kind) -> String {
     .into()
 }
 
-fn join(kinds: &[Kind]) -> String {
-    kinds.iter().map(|&kind| plural(kind)).collect::<Vec<_>>().join(", ")
+fn known(kinds: &[Kind]) -> String {
+    match kinds {
+        [] => "there are templates in Rust and Python".into(),
+        kinds => {
+            let kinds: Vec<_> = kinds.iter().map(|&kind| plural(kind)).collect();
+            format!("there is one for {}", kinds.join(", "))
+        }
+    }
+}
+
+/// A language's name as people write it.
+pub(crate) fn title(language: Language) -> &'static str {
+    match language {
+        Language::Rust => "Rust",
+        Language::C => "C",
+        Language::Python => "Python",
+    }
 }

@@ -1,8 +1,6 @@
 //! The files of the templates, part of the program.
 
-use heirloom_plugin_abi::Kind;
-
-use crate::Language;
+use heirloom_plugin_abi::{Kind, Language};
 
 /// A file of a template: its path in the new folder, and its text with places to fill.
 pub(crate) type Source = (&'static str, &'static str);
@@ -58,11 +56,52 @@ const RUST_PROXY: &[Source] = files![
     "search/measurements.csv" from "search/measurements.csv",
 ];
 
+/// Instructions for use, which every README of a Python plugin ends with.
+pub(crate) const PYTHON_USE: &str = include_str!("../templates/python/common/use.md");
+
+const PYTHON: &[Source] = files![
+    ".gitignore" from "python/common/gitignore",
+    ".github/workflows/test.yml" from "python/common/ci.yml",
+    "requirements-test.txt" from "python/common/requirements.txt",
+];
+
+const PYTHON_STRATEGY: &[Source] = files![
+    "plugin.toml" from "python/strategy/plugin.toml",
+    "README.md" from "python/strategy/README.md",
+    "plugin.py" from "python/strategy/plugin.py",
+    "tests/test_plugin.py" from "python/strategy/test_plugin.py",
+    "search/run.toml" from "search/strategy.toml",
+    "search/table.toml" from "search/table.toml",
+    "search/measurements.csv" from "search/measurements.csv",
+];
+
+const PYTHON_ESTIMATOR: &[Source] = files![
+    "plugin.toml" from "python/estimator/plugin.toml",
+    "README.md" from "python/estimator/README.md",
+    "plugin.py" from "python/estimator/plugin.py",
+    "tests/test_plugin.py" from "python/estimator/test_plugin.py",
+    "search/run.toml" from "search/estimator.toml",
+];
+
+const PYTHON_PROXY: &[Source] = files![
+    "plugin.toml" from "python/proxy/plugin.toml",
+    "README.md" from "python/proxy/README.md",
+    "plugin.py" from "python/proxy/plugin.py",
+    "tests/test_plugin.py" from "python/proxy/test_plugin.py",
+    "search/run.toml" from "search/proxy.toml",
+    "search/table.toml" from "search/table.toml",
+    "search/measurements.csv" from "search/measurements.csv",
+];
+
 /// The sets of files that make a plugin; `None` where there is no template.
 pub(crate) fn sets(language: Language, kind: Kind) -> Option<&'static [&'static [Source]]> {
     match (language, kind) {
         (Language::Rust, Kind::Strategy) => Some(&[RUST, RUST_STRATEGY]),
         (Language::Rust, Kind::Estimator) => Some(&[RUST, RUST_ESTIMATOR]),
         (Language::Rust, Kind::Proxy) => Some(&[RUST, RUST_PROXY]),
+        (Language::Python, Kind::Strategy) => Some(&[PYTHON, PYTHON_STRATEGY]),
+        (Language::Python, Kind::Estimator) => Some(&[PYTHON, PYTHON_ESTIMATOR]),
+        (Language::Python, Kind::Proxy) => Some(&[PYTHON, PYTHON_PROXY]),
+        (Language::C, _) => None,
     }
 }

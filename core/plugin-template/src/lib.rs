@@ -10,7 +10,9 @@ pub use sdk::Sdk;
 mod files;
 
 mod template;
-pub use template::{Language, NewFile, Template};
+pub use template::{NewFile, Template};
+
+pub use heirloom_plugin_abi::{Kind, Language};
 
 mod error;
 pub use error::TemplateError;

@@ -52,6 +52,32 @@ impl Sdk {
             Self::Git(address) => format!("{{ git = {} }}", quoted(address)),
         }
     }
+
+    /// What `pip` is told to install for the tests of a Python plugin.
+    pub(crate) fn requirement(&self) -> String {
+        match self {
+            Self::Checkout(root) => root.join(PYTHON_PACKAGE).to_string_lossy().into_owned(),
+            Self::Version(version) => format!("heirloom-plugin=={version}"),
+            Self::Git(address) => format!("heirloom-plugin @ git+{address}#subdirectory={PYTHON_PACKAGE}"),
+        }
+    }
+
+    /// What stands before a command that needs the Python package, where it lies in a checkout.
+    pub(crate) fn python_path(&self) -> String {
+        match self {
+            Self::Checkout(root) => format!("PYTHONPATH={} ", quoted_for_shell(&root.join(PYTHON_PACKAGE))),
+            Self::Version(_) | Self::Git(_) => String::new(),
+        }
+    }
+}
+
+/// Where the Python package lies in a checkout.
+const PYTHON_PACKAGE: &str = "python/heirloom-plugin";
+
+fn quoted_for_shell(path: &Path) -> String {
+    let text = path.to_string_lossy();
+    let plain = |letter: char| letter.is_ascii_alphanumeric() || "/._-+".contains(letter);
+    if text.chars().all(plain) { text.into_owned() } else { format!("'{}'", text.replace('\'', "'\\''")) }
 }
 
 impl std::fmt::Display for Sdk {
@@ -90,5 +116,9 @@ mod tests {
         assert_eq!(Sdk::Version("0.1.0".into()).dependency("plugin"), "\"0.1.0\"");
         assert_eq!(Sdk::Git(git.into()).dependency("plugin"), format!("{{ git = \"{git}\" }}"));
         assert!(checkout.dependency("plugin").ends_with("core/plugin\" }"));
+        assert!(Path::new(&checkout.requirement()).join("pyproject.toml").is_file());
+        assert_eq!(Sdk::Version("0.1.0".into()).requirement(), "heirloom-plugin==0.1.0");
+        let spaced = Sdk::Checkout("/my work".into()).python_path();
+        assert_eq!(spaced, "PYTHONPATH='/my work/python/heirloom-plugin' ");
     }
 }

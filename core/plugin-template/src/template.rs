@@ -1,37 +1,12 @@
 //! A template filled in: the files of a new plugin.
 
-use std::fmt;
 use std::path::{Path, PathBuf};
 
-use heirloom_plugin_abi::Kind;
+use heirloom_plugin_abi::{Kind, Language};
 
+use crate::error::title;
 use crate::files::{self, Source};
 use crate::{PluginName, Sdk, TemplateError};
-
-/// The languages that there are templates in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Language {
-    /// A crate.
-    Rust,
-}
-
-impl Language {
-    /// All languages.
-    pub const ALL: [Self; 1] = [Self::Rust];
-
-    /// The language's name for people.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Rust => "Rust",
-        }
-    }
-}
-
-impl fmt::Display for Language {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
 
 /// What a new plugin is to be.
 #[derive(Debug, Clone)]
@@ -86,10 +61,21 @@ impl Template {
         files.iter().map(write).collect()
     }
 
-    /// The file that cargo or a compiler makes of the plugin.
-    pub fn library(&self) -> String {
+    /// The library that is built of the plugin; `None` where its source is what runs.
+    pub fn library(&self) -> Option<String> {
         let name = self.name.identifier();
-        format!("{}{name}{}", std::env::consts::DLL_PREFIX, std::env::consts::DLL_SUFFIX)
+        let file = format!("{}{name}{}", std::env::consts::DLL_PREFIX, std::env::consts::DLL_SUFFIX);
+        (self.language != Language::Python).then_some(file)
+    }
+
+    /// The language's name as people write it.
+    pub fn language_title(&self) -> &'static str {
+        title(self.language)
+    }
+
+    /// The command that runs the tests of a Python plugin.
+    pub fn python_tests(&self) -> String {
+        format!("{}python3 -m unittest discover -s tests", self.sdk.python_path())
     }
 
     fn fill(&self, &(path, text): &Source) -> NewFile {
@@ -100,12 +86,15 @@ impl Template {
         };
         let places = [
             ("use", files::RUST_USE.to_owned()),
+            ("python_use", files::PYTHON_USE.to_owned()),
             ("name", self.name.as_str().to_owned()),
             ("crate", self.name.identifier()),
             ("description", format!("{description} for Heirloom")),
-            ("library", self.library()),
+            ("library", self.library().unwrap_or_default()),
             ("sdk", self.sdk.dependency("plugin")),
             ("check_sdk", self.sdk.dependency("plugin-check")),
+            ("python_sdk", self.sdk.requirement()),
+            ("python_path", self.sdk.python_path()),
         ];
         let mut text = text.to_owned();
         for (place, value) in places {
@@ -120,7 +109,8 @@ mod tests {
     use super::*;
 
     fn templates() -> impl Iterator<Item = Template> {
-        let all = Language::ALL.into_iter().flat_map(|language| KINDS.map(|kind| (language, kind)));
+        let languages = [Language::Rust, Language::Python];
+        let all = languages.into_iter().flat_map(|language| KINDS.map(|kind| (language, kind)));
         all.map(|(language, kind)| Template {
             name: PluginName::new("tree-search").unwrap(),
             kind,
@@ -158,6 +148,28 @@ mod tests {
                 (template.kind, "tree-search")
             );
         }
+    }
+
+    #[test]
+    fn manifests_of_plugins_without_a_derive_declare_their_options() {
+        for template in templates().filter(|template| template.language == Language::Python) {
+            let files = template.files().unwrap();
+            let manifest = files.iter().find(|file| file.path == "plugin.toml").unwrap();
+            let manifest = heirloom_plugin_abi::Manifest::parse(&manifest.text).unwrap();
+            let record = manifest.declared_record("any", "Python").unwrap();
+            assert_eq!(record.version, "0.1.0");
+            assert!(!manifest.components[0].options.is_empty());
+        }
+    }
+
+    #[test]
+    fn a_language_without_templates_says_which_have_some() {
+        let template = Template { language: Language::C, ..templates().next().unwrap() };
+        let error = template.files().unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "there is no template for strategies in C; hint: there are templates in Rust and Python"
+        );
     }
 
     #[test]

@@ -3,8 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use heirloom_plugin_host::Kind;
-use heirloom_plugin_template::{Language, PluginName, Sdk, Template, TemplateError};
+use heirloom_plugin_template::{Kind, Language, PluginName, Sdk, Template, TemplateError};
 use serde_json::json;
 
 use crate::context::Context;
@@ -15,7 +14,7 @@ use crate::output;
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  heirloom plugin new tree-search --kind strategy\n  heirloom plugin new my-training --kind \
-    estimator --path plugins/my-training\n  heirloom plugin new my-score --kind proxy --sdk 0.1.0\n\nNothing is \
+    estimator --lang python --path plugins/my-training\n  heirloom plugin new my-score --kind proxy --sdk 0.1.0\n\nNothing is \
     fetched: the files are part of this program."
 )]
 pub(crate) struct New {
@@ -56,6 +55,10 @@ enum NewKind {
 enum NewLanguage {
     /// A crate
     Rust,
+    /// C or C++
+    C,
+    /// A folder with a module, run by the user's Python
+    Python,
 }
 
 impl New {
@@ -65,6 +68,8 @@ impl New {
             kind: self.kind()?,
             language: match self.lang {
                 NewLanguage::Rust => Language::Rust,
+                NewLanguage::C => Language::C,
+                NewLanguage::Python => Language::Python,
             },
             sdk: self.sdk()?,
         };
@@ -78,7 +83,7 @@ impl New {
             return output::json(&json!({
                 "name": template.name.as_str(),
                 "kind": template.kind,
-                "language": template.language.name().to_lowercase(),
+                "language": template.language,
                 "folder": folder,
                 "files": files,
                 "sdk": template.sdk.to_string(),
@@ -90,7 +95,7 @@ impl New {
             "made `{}`, a {} in {}, against {}",
             folder.display(),
             template.kind,
-            template.language,
+            template.language_title(),
             template.sdk
         ))?;
         output::line("\nnext:")?;
@@ -127,6 +132,12 @@ fn next_steps(template: &Template, folder: &Path) -> Vec<String> {
             "cargo test".into(),
             "cargo build --release".into(),
             "heirloom --plugins target/release search search/run.toml".into(),
+        ],
+        Language::C => vec![],
+        Language::Python => vec![
+            format!("cd {}", folder.display()),
+            template.python_tests(),
+            "heirloom --plugins . search search/run.toml".into(),
         ],
     }
 }
