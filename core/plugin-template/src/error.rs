@@ -20,7 +20,7 @@ pub enum TemplateError {
         hint: String,
     },
     /// There is no template of the kind in the language.
-    #[error("there is no template for {} in {}; hint: {}", plural(*.kind), title(*.language), known(.known))]
+    #[error("there is no template for {} in {}; hint: {}", plural(*.kind), title(*.language), there_is(.known))]
     NoTemplate {
         /// The kind.
         kind: Kind,
@@ -64,7 +64,7 @@ fn plural(kind: Kind) -> String {
     .into()
 }
 
-fn known(kinds: &[Kind]) -> String {
+fn there_is(kinds: &[Kind]) -> String {
     match kinds {
         [] => "there are templates in Rust and Python".into(),
         kinds => {
