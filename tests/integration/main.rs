@@ -32,6 +32,9 @@ mod messages;
 // The commands beside `search`: what they print for programs.
 mod commands;
 
+// The book of plugins.
+mod book;
+
 // A plugin by somebody who has never seen this project.
 mod stranger;
 

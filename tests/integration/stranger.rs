@@ -2,6 +2,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use heirloom_tests::{Bench, built, complaint, root};
+use serde_json::Value as Json;
 
 /// Where all crates of strangers are built: what they depend on is compiled once.
 fn target() -> PathBuf {
@@ -50,7 +51,20 @@ fn build_and_search(kind: &str) {
     assert!(tested.contains("test the_library_conforms ... ok"), "{tested}");
     cargo(&folder, &["build"]);
     let library = target().join("debug").join(format!("libtheir_{kind}.so"));
+    check(&bench, &folder);
     search(&bench, kind, &library);
+}
+
+/// What others run before they trust a plugin.
+fn check(bench: &Bench, folder: &Path) {
+    let mut command = bench.command(&["plugin", "check", folder.to_str().unwrap(), "--json"]);
+    let output = command.env("CARGO_TARGET_DIR", target()).output().unwrap();
+    let report = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{report}{}", complaint(&output));
+    let report: Json = serde_json::from_str(&report).unwrap();
+    let summary = &report["summary"];
+    assert!(summary["success"].as_u64().unwrap() >= 20, "{summary}");
+    assert_eq!((summary["failed"].as_u64(), summary["crashed"].as_u64()), (Some(0), Some(0)), "{summary}");
 }
 
 /// The run file of a new plugin, searched with the plugin at `path`.
@@ -94,6 +108,7 @@ fn test_and_search_in_python(kind: &str) {
     let output = Command::new("sh").args(["-c", tests]).current_dir(&folder).output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success() && said.contains("\nOK"), "{tests}: {said}");
+    check(&bench, &folder);
     search(&bench, kind, &folder);
 }
 

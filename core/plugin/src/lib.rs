@@ -16,6 +16,22 @@ pub use options::{NestedStrategy, NoOptions, PluginOptions};
 
 mod export;
 
+/// The code in the book of plugins compiles and does what the book says.
+#[cfg(doctest)]
+mod book {
+    #[doc = include_str!("../../../docs/plugins/src/first-plugin.md")]
+    struct FirstPlugin;
+
+    #[doc = include_str!("../../../docs/plugins/src/traits.md")]
+    struct Traits;
+
+    #[doc = include_str!("../../../docs/plugins/src/determinism.md")]
+    struct Determinism;
+
+    #[doc = include_str!("../../../docs/plugins/src/testing.md")]
+    struct Testing;
+}
+
 #[doc(hidden)]
 pub mod __private {
     pub use crate::export::{estimator, proxy, strategy};
