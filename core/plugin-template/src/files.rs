@@ -45,6 +45,7 @@ const RUST_ESTIMATOR: &[Source] = files![
 
 const RUST_PROXY: &[Source] = files![
     "plugin.toml" from "rust/proxy/plugin.toml",
+    "check.toml" from "search/check.toml",
     "README.md" from "rust/proxy/README.md",
     "src/lib.rs" from "rust/proxy/lib.rs",
     "src/score.rs" from "rust/proxy/score.rs",
@@ -85,6 +86,7 @@ const PYTHON_ESTIMATOR: &[Source] = files![
 
 const PYTHON_PROXY: &[Source] = files![
     "plugin.toml" from "python/proxy/plugin.toml",
+    "check.toml" from "search/check.toml",
     "README.md" from "python/proxy/README.md",
     "plugin.py" from "python/proxy/plugin.py",
     "tests/test_plugin.py" from "python/proxy/test_plugin.py",
