@@ -127,6 +127,39 @@ fn a_new_proxy_in_python_passes_its_tests_and_filters() {
     test_and_search_in_python("proxy");
 }
 
+/// Makes a plugin in C, builds and tests it with both compilers, and searches with it.
+fn make_and_search_in_c(kind: &str) {
+    let bench = Bench::new();
+    let folder = new_plugin(&bench, kind, "c");
+    for arguments in
+        [&["CFLAGS=-O2 -Wall -Wextra -Werror"][..], &["clean"], &["CC=g++ -x c++", "STANDARD=c++17"]]
+    {
+        let goal = if arguments == ["clean"] { &[][..] } else { &["test"] };
+        let output = Command::new("make").args(arguments).args(goal).current_dir(&folder).output().unwrap();
+        let printed = String::from_utf8_lossy(&output.stdout);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "make {arguments:?}: {printed}{said}");
+        assert!(goal.is_empty() || printed.contains("\npassed"), "{printed}{said}");
+    }
+    check(&bench, &folder);
+    search(&bench, kind, &folder);
+}
+
+#[test]
+fn a_new_strategy_in_c_passes_its_tests_and_searches() {
+    make_and_search_in_c("strategy");
+}
+
+#[test]
+fn a_new_estimator_in_c_passes_its_tests_and_measures() {
+    make_and_search_in_c("estimator");
+}
+
+#[test]
+fn a_new_proxy_in_c_passes_its_tests_and_filters() {
+    make_and_search_in_c("proxy");
+}
+
 #[test]
 fn what_cannot_be_made_is_said_with_a_remedy_and_nothing_is_written() {
     let bench = Bench::new();

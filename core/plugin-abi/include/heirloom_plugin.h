@@ -496,8 +496,6 @@ typedef struct HeirloomPlugin {
   size_t n_components;
 } HeirloomPlugin;
 
-#endif  /* HEIRLOOM_PLUGIN_H */
-
 /* Writes why a function fails, and gives back the status to return. */
 #if defined(__GNUC__)
 __attribute__((format(printf, 3, 4)))
@@ -620,3 +618,5 @@ int32_t heirloom_guard(HeirloomError *error, int32_t status, Body body) {
   }
 }
 #endif
+
+#endif /* HEIRLOOM_PLUGIN_H */

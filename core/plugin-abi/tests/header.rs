@@ -13,7 +13,6 @@ fn written() -> String {
         language: Language::C,
         style: Style::Both,
         documentation_style: DocumentationStyle::Cxx,
-        include_guard: Some("HEIRLOOM_PLUGIN_H".into()),
         cpp_compat: true,
         line_length: 110,
         tab_width: 2,
@@ -21,10 +20,13 @@ fn written() -> String {
         sys_includes: ["stdarg.h", "stddef.h", "stdint.h", "stdio.h", "string.h"].map(String::from).to_vec(),
         usize_is_size_t: true,
         header: Some(
-            "/* Plugins of Heirloom in C and C++.\n *\n * Written by a test of heirloom-plugin-abi: do not edit.\n */".into(),
+            "/* Plugins of Heirloom in C and C++.\n *\n * Written by a test of heirloom-plugin-abi: do not edit.\n */\n\n\
+             #ifndef HEIRLOOM_PLUGIN_H\n#define HEIRLOOM_PLUGIN_H"
+                .into(),
         ),
         after_includes: Some("#ifdef __cplusplus\n#include <exception>\n#endif".into()),
-        trailer: Some(fs::read_to_string(source.join("trailer.h")).unwrap()),
+        // The guard is closed behind the conveniences: they too may stand once in a file.
+        trailer: Some(fs::read_to_string(source.join("trailer.h")).unwrap() + "\n#endif /* HEIRLOOM_PLUGIN_H */"),
         ..Config::default()
     };
     config.function.must_use = None;

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use heirloom_plugin_abi::{Kind, Language};
+use heirloom_plugin_abi::Language;
 use thiserror::Error;
 
 /// Why a plugin could not be made from a template.
@@ -18,16 +18,6 @@ pub enum TemplateError {
         problem: String,
         /// What would do.
         hint: String,
-    },
-    /// There is no template of the kind in the language.
-    #[error("there is no template for {} in {}; hint: {}", plural(*.kind), title(*.language), there_is(.known))]
-    NoTemplate {
-        /// The kind.
-        kind: Kind,
-        /// The language.
-        language: Language,
-        /// Kinds with a template in the language.
-        known: Vec<Kind>,
     },
     /// The SDK is not where it was said to be.
     #[error(
@@ -53,25 +43,6 @@ pub enum TemplateError {
         /// The system's words.
         reason: String,
     },
-}
-
-fn plural(kind: Kind) -> String {
-    match kind {
-        Kind::Strategy => "strategies",
-        Kind::Estimator => "estimators",
-        Kind::Proxy => "proxies",
-    }
-    .into()
-}
-
-fn there_is(kinds: &[Kind]) -> String {
-    match kinds {
-        [] => "there are templates in Rust and Python".into(),
-        kinds => {
-            let kinds: Vec<_> = kinds.iter().map(|&kind| plural(kind)).collect();
-            format!("there is one for {}", kinds.join(", "))
-        }
-    }
 }
 
 /// A language's name as people write it.

@@ -95,15 +95,58 @@ const PYTHON_PROXY: &[Source] = files![
     "search/measurements.csv" from "search/measurements.csv",
 ];
 
-/// The sets of files that make a plugin; `None` where there is no template.
-pub(crate) fn sets(language: Language, kind: Kind) -> Option<&'static [&'static [Source]]> {
+/// Instructions for use, which every README of a plugin in C ends with.
+pub(crate) const C_USE: &str = include_str!("../templates/c/common/use.md");
+
+const C: &[Source] = &[
+    ("Makefile", include_str!("../templates/c/common/Makefile")),
+    (".gitignore", include_str!("../templates/c/common/gitignore")),
+    (".github/workflows/test.yml", include_str!("../templates/c/common/ci.yml")),
+    ("tests/host.h", include_str!("../templates/c/common/host.h")),
+    // The whole interface: with it the folder needs nothing else.
+    ("heirloom_plugin.h", include_str!("../../plugin-abi/include/heirloom_plugin.h")),
+];
+
+const C_STRATEGY: &[Source] = files![
+    "plugin.toml" from "c/strategy/plugin.toml",
+    "README.md" from "c/strategy/README.md",
+    "plugin.c" from "c/strategy/plugin.c",
+    "tests/test_plugin.c" from "c/strategy/test_plugin.c",
+    "search/run.toml" from "search/strategy.toml",
+    "search/table.toml" from "search/table.toml",
+    "search/measurements.csv" from "search/measurements.csv",
+];
+
+const C_ESTIMATOR: &[Source] = files![
+    "plugin.toml" from "c/estimator/plugin.toml",
+    "README.md" from "c/estimator/README.md",
+    "plugin.c" from "c/estimator/plugin.c",
+    "tests/test_plugin.c" from "c/estimator/test_plugin.c",
+    "search/run.toml" from "search/estimator.toml",
+];
+
+const C_PROXY: &[Source] = files![
+    "plugin.toml" from "c/proxy/plugin.toml",
+    "check.toml" from "search/check.toml",
+    "README.md" from "c/proxy/README.md",
+    "plugin.c" from "c/proxy/plugin.c",
+    "tests/test_plugin.c" from "c/proxy/test_plugin.c",
+    "search/run.toml" from "search/proxy.toml",
+    "search/table.toml" from "search/table.toml",
+    "search/measurements.csv" from "search/measurements.csv",
+];
+
+/// The sets of files that make a plugin.
+pub(crate) fn sets(language: Language, kind: Kind) -> [&'static [Source]; 2] {
     match (language, kind) {
-        (Language::Rust, Kind::Strategy) => Some(&[RUST, RUST_STRATEGY]),
-        (Language::Rust, Kind::Estimator) => Some(&[RUST, RUST_ESTIMATOR]),
-        (Language::Rust, Kind::Proxy) => Some(&[RUST, RUST_PROXY]),
-        (Language::Python, Kind::Strategy) => Some(&[PYTHON, PYTHON_STRATEGY]),
-        (Language::Python, Kind::Estimator) => Some(&[PYTHON, PYTHON_ESTIMATOR]),
-        (Language::Python, Kind::Proxy) => Some(&[PYTHON, PYTHON_PROXY]),
-        (Language::C, _) => None,
+        (Language::Rust, Kind::Strategy) => [RUST, RUST_STRATEGY],
+        (Language::Rust, Kind::Estimator) => [RUST, RUST_ESTIMATOR],
+        (Language::Rust, Kind::Proxy) => [RUST, RUST_PROXY],
+        (Language::Python, Kind::Strategy) => [PYTHON, PYTHON_STRATEGY],
+        (Language::Python, Kind::Estimator) => [PYTHON, PYTHON_ESTIMATOR],
+        (Language::Python, Kind::Proxy) => [PYTHON, PYTHON_PROXY],
+        (Language::C, Kind::Strategy) => [C, C_STRATEGY],
+        (Language::C, Kind::Estimator) => [C, C_ESTIMATOR],
+        (Language::C, Kind::Proxy) => [C, C_PROXY],
     }
 }

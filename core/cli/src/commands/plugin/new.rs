@@ -133,7 +133,11 @@ fn next_steps(template: &Template, folder: &Path) -> Vec<String> {
             "cargo build --release".into(),
             "heirloom --plugins target/release search search/run.toml".into(),
         ],
-        Language::C => vec![],
+        Language::C => vec![
+            format!("cd {}", folder.display()),
+            "make test".into(),
+            "heirloom --plugins . search search/run.toml".into(),
+        ],
         Language::Python => vec![
             format!("cd {}", folder.display()),
             template.python_tests(),
