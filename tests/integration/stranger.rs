@@ -53,6 +53,37 @@ fn build_and_search(kind: &str) {
     let library = target().join("debug").join(format!("libtheir_{kind}.so"));
     check(&bench, &folder);
     search(&bench, kind, &library);
+    give_away_and_use(&bench, &folder, kind);
+}
+
+/// Packs, signs and publishes a plugin; then somebody else, whose home is empty, installs it by name and searches.
+fn give_away_and_use(author: &Bench, folder: &Path, kind: &str) {
+    let name = format!("their-{kind}");
+    let as_author = |arguments: &[&str]| {
+        let output = author.command(arguments).env("CARGO_TARGET_DIR", target()).output().unwrap();
+        assert!(output.status.success(), "heirloom {arguments:?}: {}", complaint(&output));
+    };
+    let package = format!("dist/{name}-0.1.0.heirloom");
+    as_author(&["plugin", "key", "new"]);
+    as_author(&["plugin", "pack", folder.to_str().unwrap(), "--out", "dist"]);
+    as_author(&["plugin", "sign", &package]);
+    as_author(&["plugin", "verify", &package]);
+    as_author(&["plugin", "publish", &package, "--index", "index"]);
+
+    let user = Bench::new();
+    for entry in std::fs::read_dir(folder.join("search")).unwrap() {
+        let path = entry.unwrap().path();
+        std::fs::copy(&path, user.path(path.file_name().unwrap().to_str().unwrap())).unwrap();
+    }
+    let unknown = user.run(&["search", "run.toml"]);
+    assert!(complaint(&unknown).contains(&format!("there is no {kind} `{name}`")), "{}", complaint(&unknown));
+    let index = author.path("index");
+    user.ok(&["plugin", "add", &format!("{name}@0.1.0"), "--index", index.to_str().unwrap()]);
+    let summary = user.json(&["search", "run.toml"]);
+    assert_eq!(summary["versions"][&name], "0.1.0", "{summary}");
+    assert_eq!(summary["n_failed"], 0, "{summary}");
+    let lock = std::fs::read_to_string(user.path("heirloom.lock")).unwrap();
+    assert!(lock.contains(&name), "{lock}");
 }
 
 /// What others run before they trust a plugin.
@@ -110,6 +141,7 @@ fn test_and_search_in_python(kind: &str) {
     assert!(output.status.success() && said.contains("\nOK"), "{tests}: {said}");
     check(&bench, &folder);
     search(&bench, kind, &folder);
+    give_away_and_use(&bench, &folder, kind);
 }
 
 #[test]
@@ -143,6 +175,7 @@ fn make_and_search_in_c(kind: &str) {
     }
     check(&bench, &folder);
     search(&bench, kind, &folder);
+    give_away_and_use(&bench, &folder, kind);
 }
 
 #[test]

@@ -115,7 +115,7 @@ class Observation:
     @property
     def objective(self):
         """The first objective, minimised; None where the trial failed."""
-        return None if self.objectives is None else self.objectives[0]
+        return self.objectives[0] if self.objectives else None
 
 
 class CurveReport:

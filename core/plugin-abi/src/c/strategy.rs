@@ -56,12 +56,35 @@ fn optional(trial: u64) -> Option<TrialId> {
     (trial != HEIRLOOM_NONE).then_some(TrialId(trial))
 }
 
+impl Adapted {
+    /// Refuses points of another space: the functions read as many numbers as the problem has, whatever they are given.
+    fn check_widths<'a>(
+        &self,
+        mut trials: impl Iterator<Item = (&'a Configuration, &'a Fidelity)>,
+    ) -> Result<(), ComponentError> {
+        let (d, f) = (self.space.parameters().len(), self.full.0.len());
+        let other = |(configuration, fidelity): &(&Configuration, &Fidelity)| {
+            configuration.values().len() != d || fidelity.0.len() != f
+        };
+        trials.find(other).map_or(Ok(()), |(configuration, fidelity)| {
+            Err(ComponentError::failed(format!(
+                "it was given a configuration of {} values with a fidelity of {}, and its problem has {d} parameters and \
+                 {f} fidelities",
+                configuration.values().len(),
+                fidelity.0.len()
+            )))
+        })
+    }
+}
+
 // SAFETY of all calls below: the component is the one that `create` gave, calls do not overlap because the trait's do
 // not, and what the pointers name outlives the call.
 #[allow(clippy::undocumented_unsafe_blocks, reason = "one comment for all")]
 impl Strategy for Adapted {
     fn ask(&mut self, request: &AskRequest<'_>) -> Result<Vec<Proposal>, ComponentError> {
         let ask = self.functions.ask.ok_or_else(|| missing("ask"))?;
+        let pending = request.pending.iter().map(|trial| (&trial.configuration, &trial.fidelity));
+        self.check_widths(pending)?;
         let columns = Ask::from_model(request)?;
         let asked = HeirloomAsk {
             n: request.n,
@@ -95,6 +118,7 @@ impl Strategy for Adapted {
 
     fn tell(&mut self, observations: &[Observation]) -> Result<(), ComponentError> {
         let tell = self.functions.tell.ok_or_else(|| missing("tell"))?;
+        self.check_widths(observations.iter().map(|told| (&told.configuration, &told.fidelity)))?;
         let columns = Observations::from_model(observations)?;
         let m = columns.objectives.len().checked_div(observations.len()).unwrap_or_default();
         // Where all trials failed the columns have no width.
@@ -127,6 +151,7 @@ impl Strategy for Adapted {
 
     fn inform(&mut self, knowledge: &PriorKnowledge) -> Result<bool, ComponentError> {
         let Some(inform) = self.functions.inform else { return Ok(false) };
+        self.check_widths(knowledge.observations.iter().map(|known| (&known.configuration, &self.full)))?;
         let columns = Knowledge::from_model(knowledge)?;
         let known = HeirloomKnowledge {
             n: columns.scores.len(),
