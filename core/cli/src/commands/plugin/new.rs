@@ -91,13 +91,18 @@ impl New {
                 "next": next,
             }));
         }
-        output::line(&format!(
-            "made `{}`, a {} in {}, against {}",
+        let made = format!(
+            "made `{}`, {} {} in {}",
             folder.display(),
+            article(template.kind),
             template.kind,
-            template.language_title(),
-            template.sdk
-        ))?;
+            template.language_title()
+        );
+        // What is written in C has the whole interface in its folder.
+        output::line(&match template.language {
+            Language::C => made,
+            Language::Rust | Language::Python => format!("{made}, against {}", template.sdk),
+        })?;
         output::line("\nnext:")?;
         next.iter().try_for_each(|step| output::line(&format!("  {step}")))
     }
@@ -122,6 +127,10 @@ impl New {
         let around = std::env::current_exe().ok().and_then(|program| Sdk::around(&program));
         Ok(around.unwrap_or_else(|| Sdk::Version(env!("CARGO_PKG_VERSION").into())))
     }
+}
+
+fn article(kind: Kind) -> &'static str {
+    if kind == Kind::Estimator { "an" } else { "a" }
 }
 
 /// What to type next.
