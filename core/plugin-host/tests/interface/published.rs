@@ -4,10 +4,11 @@
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
+use heirloom_model::space::{ParameterSpec, ParameterType};
 use heirloom_model::{
     Configuration, CurvePoint, CurveReport, EvaluationRequest, Failure, FailureKind, Fidelity, Limits,
-    Observation, Outcome, PriorKnowledge, PriorObservation, Problem, Reporter, Seed, Strategy, TrialId,
-    Verdict,
+    Observation, Outcome, PriorKnowledge, PriorObservation, Problem, Reporter, Seed, Space, SpaceSpec,
+    Strategy, TrialId, Value, Verdict,
 };
 use heirloom_plugin_host::{Isolation, Kind, PluginHost};
 use serde_json::{Value as Json, json};
@@ -20,10 +21,9 @@ fn fixture() -> PathBuf {
 }
 
 /// The fixture for this machine; `None`, said on standard error, where it was never made for one like this.
-fn compiled() -> Option<PathBuf> {
+fn compiled(name: &str) -> Option<PathBuf> {
     let found = std::fs::read_dir(fixture()).unwrap().map(|entry| entry.unwrap().path());
-    let file =
-        format!("{}heirloom_interface_1{}", std::env::consts::DLL_PREFIX, std::env::consts::DLL_SUFFIX);
+    let file = format!("{}{name}{}", std::env::consts::DLL_PREFIX, std::env::consts::DLL_SUFFIX);
     let path = found
         .filter(|folder| folder.ends_with(heirloom_plugin_abi::embed::TARGET))
         .map(|folder| folder.join(&file))
@@ -167,28 +167,101 @@ fn everything(host: &PluginHost, isolation: Isolation) -> Json {
 
 #[test]
 fn an_old_plugin_loads_and_gives_what_it_gave_in_process_and_isolated() {
-    let Some(path) = compiled() else { return };
+    let Some(path) = compiled("heirloom_interface_1") else { return };
     let host = host_of(&path);
     assert!(host.problems().is_empty(), "{:?}", host.problems());
     let plugin = &host.plugins()[0];
     assert_eq!((plugin.id(), plugin.version(), plugin.interface()), ("heirloom-interface-1", "1.0.0", 1));
-    let expected = fixture().join("expected.json");
+    gives_what_it_gave(&host, "expected.json", everything);
+}
+
+/// Compares what the components of a host give, in both ways, with what they gave when they were compiled.
+fn gives_what_it_gave(host: &PluginHost, file: &str, given: fn(&PluginHost, Isolation) -> Json) {
+    let expected = fixture().join(file);
     if std::env::var_os("HEIRLOOM_BLESS").is_some() && !expected.exists() {
-        let text = serde_json::to_string_pretty(&everything(&host, Isolation::None)).unwrap();
+        let text = serde_json::to_string_pretty(&given(host, Isolation::None)).unwrap();
         std::fs::write(&expected, text + "\n").unwrap();
     }
     let expected: Json = serde_json::from_str(&std::fs::read_to_string(&expected).unwrap()).unwrap();
     for isolation in [Isolation::None, Isolation::Process] {
-        let found = everything(&host, isolation);
+        let found = given(host, isolation);
         for part in ["strategy", "estimator", "proxy"] {
             assert_eq!(found[part], expected[part], "{part}, {isolation:?}");
         }
     }
 }
 
+/// A network's size, which the proxy in C counts the weights of.
+fn networks() -> Problem {
+    let ordinal = |numbers: &[i64]| ParameterType::Ordinal {
+        values: numbers.iter().map(|&number| Value::Int(number)).collect(),
+    };
+    let parameters = vec![
+        ParameterSpec::new("layers", ordinal(&[1, 2, 3, 4])),
+        ParameterSpec::new("width", ordinal(&[16, 32, 64, 128])),
+        ParameterSpec::new("lr", ParameterType::Float { low: 0.0, high: 1.0, log: false, step: None }),
+    ];
+    let space = Space::compile(SpaceSpec { parameters, ..SpaceSpec::default() }).unwrap();
+    Problem { space: space.into(), ..problem() }
+}
+
+/// A value without costs: those of curves are on the clock in C.
+fn without_costs(mut value: Json) -> Json {
+    match &mut value {
+        Json::Object(fields) => {
+            fields.remove("cost_seconds");
+            fields.values_mut().for_each(|field| *field = without_costs(field.take()));
+        }
+        Json::Array(items) => items.iter_mut().for_each(|item| *item = without_costs(item.take())),
+        _ => {}
+    }
+    value
+}
+
+/// What the components in C do.
+fn everything_in_c(host: &PluginHost, isolation: Isolation) -> Json {
+    let problem = networks();
+    let training =
+        host.estimator("published-c", &json!({ "epochs": 4 }), isolation, Some(&problem.space)).unwrap();
+    let problem = Problem { fidelities: training.info().fidelities, ..problem };
+    let mut strategy = host.strategy("published-c", &json!({ "n_parents": 2 }), isolation, &problem).unwrap();
+    let searched = search(strategy.as_mut());
+
+    let requests =
+        [request(0, &[1.0, 2.0, 0.01]), request(1, &[0.0, 0.0, 1.0]), request(2, &[0.0, 9.0, 1.0])];
+    let listener = Listener::default();
+    let results = training.evaluate(&requests, &listener);
+    let cancelled = training.evaluate(&requests[..1], &Listener { cancelled: true, ..Listener::default() });
+
+    let proxy = host.proxy("published-c", &json!({ "inputs": 8 }), isolation, &problem).unwrap();
+    let mut scores = [0.0; 3];
+    let scored = [[0.0, 0.0, 0.5], [3.0, 3.0, 0.5], [7.0, 0.0, 0.5]].map(Configuration::new);
+    proxy.score(&scored, Seed::from_number(3), &mut scores).unwrap();
+    without_costs(json!({
+        "strategy": searched,
+        "estimator": {
+            "info": training.info(),
+            "results": shown(results),
+            "reported": listener.reported.into_inner().unwrap(),
+            "cancelled": shown(cancelled),
+        },
+        "proxy": { "info": proxy.info(), "scores": scores.map(|score| score.to_string()) },
+    }))
+}
+
+#[test]
+fn an_old_plugin_in_c_loads_and_gives_what_it_gave_in_process_and_isolated() {
+    let Some(path) = compiled("heirloom_interface_1_c") else { return };
+    let host = host_of(&path);
+    assert!(host.problems().is_empty(), "{:?}", host.problems());
+    let plugin = &host.plugins()[0];
+    assert_eq!((plugin.id(), plugin.version(), plugin.interface()), ("heirloom-interface-1-c", "1.0.0", 1));
+    gives_what_it_gave(&host, "expected-c.json", everything_in_c);
+}
+
 #[test]
 fn an_old_plugins_options_are_still_checked_against_its_own_schema() {
-    let Some(path) = compiled() else { return };
+    let Some(path) = compiled("heirloom_interface_1") else { return };
     let host = host_of(&path);
     let wrong = json!({ "rate": 2.0, "choice": "highest", "depth": 3 });
     let problems = host.check_options(Kind::Strategy, "published", &wrong, Path::new("")).unwrap_err();
