@@ -82,7 +82,7 @@ impl Plan<'_> {
             strategy,
             warm_start: knowledge.map(past::make).transpose()?,
             recorder: Box::new(Forget),
-            history: &[],
+            history: Box::new(std::iter::empty()),
             elapsed_seconds: 0.0,
             files: files.path().to_owned(),
             observer: Box::new(|event| follower.observe(event)),

@@ -1,5 +1,6 @@
 //! A checked run file made ready to run: its plugins made, its problem put together; then the run itself.
 
+use std::cell::RefCell;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -10,8 +11,8 @@ use heirloom_engine::{
     Budget, EndReason, LocalExecutor, Parts, ProxyFilter, Run, RunEnd, RunSpec, StopSignal,
 };
 use heirloom_model::{
-    ComponentErrorKind, Direction, Estimator, EstimatorInfo, Event, Objective, Problem, Recorder, Seed,
-    Space, SpaceSpec, Strategy, WarmStart,
+    ComponentErrorKind, Direction, Estimator, EstimatorInfo, Event, Objective, Problem, RecordError,
+    Recorder, Seed, Space, SpaceSpec, Strategy, WarmStart,
 };
 use heirloom_plugin_host::{HostError, Kind};
 use miette::Report;
@@ -193,13 +194,16 @@ impl<'a> Job<'a> {
     }
 }
 
+/// The events of a run's earlier parts, read while they are replayed.
+pub(crate) type History<'a> = Box<dyn Iterator<Item = Result<Event, RecordError>> + 'a>;
+
 /// What one passage through the engine needs beside its job.
 pub(crate) struct Passage<'a> {
     pub(crate) seed: u64,
     pub(crate) strategy: &'a ComponentConfig,
     pub(crate) warm_start: Option<Box<dyn WarmStart>>,
     pub(crate) recorder: Box<dyn Recorder + 'a>,
-    pub(crate) history: &'a [Event],
+    pub(crate) history: History<'a>,
     pub(crate) elapsed_seconds: f64,
     /// Where the trials' files are kept; the estimator makes the folder.
     pub(crate) files: PathBuf,
@@ -243,7 +247,7 @@ pub(crate) struct ArchivedRun<'a> {
     pub(crate) path: PathBuf,
     pub(crate) run: RunId,
     pub(crate) recorder: Box<dyn Recorder>,
-    pub(crate) history: Vec<Event>,
+    pub(crate) history: History<'a>,
     pub(crate) warm_start: Option<Box<dyn WarmStart>>,
 }
 
@@ -256,15 +260,20 @@ impl ArchivedRun<'_> {
         let files = files::of_run(&self.path, self.run)?;
         let host = job.plugins.host();
         let (quarantine, n_before) = (stop.clone(), host.quarantined().len());
-        let mut progress =
+        let progress =
             Progress::new(context.shows_progress(), job.budget(), job.objective().clone(), elapsed_seconds);
-        progress.replay(&self.history);
+        let progress = RefCell::new(progress);
+        let replayed = |event: &Result<Event, RecordError>| {
+            if let Ok(event) = event {
+                progress.borrow_mut().replay(event);
+            }
+        };
         let end = job.run(Passage {
             seed: job.config.seed,
             strategy: &job.config.strategy,
             warm_start: self.warm_start,
             recorder: self.recorder,
-            history: &self.history,
+            history: Box::new(self.history.inspect(replayed)),
             elapsed_seconds,
             files,
             observer: Box::new(|event| {
@@ -272,11 +281,11 @@ impl ArchivedRun<'_> {
                 if matches!(event, Event::Finished { .. }) && !quarantine.stopping() {
                     (n_before..host.quarantined().len()).for_each(|_| quarantine.request());
                 }
-                progress.observe(event);
+                progress.borrow_mut().observe(event);
             }),
             stop,
         });
-        progress.finish();
+        progress.into_inner().finish();
         let state = match &end {
             Ok(RunEnd { reason: EndReason::BudgetSpent | EndReason::Exhausted, .. }) => RunState::Finished,
             Ok(RunEnd { reason: EndReason::Stopped, .. }) => RunState::Interrupted,

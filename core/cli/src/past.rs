@@ -152,8 +152,8 @@ pub(crate) fn report(archive: &Archive, run: RunId) -> miette::Result<Option<War
     warm_start.knowledge().or_fail()?;
     let mut proposed: BTreeMap<TrialId, (Proposal, bool)> = BTreeMap::new();
     let mut ended = BTreeMap::new();
-    for event in archive.history(run).or_fail()? {
-        match event {
+    for event in archive.events(run) {
+        match event.or_fail()? {
             Event::Proposed { trial, proposal, origin, .. } => {
                 proposed.insert(trial, (proposal, matches!(origin, Origin::WarmStart { .. })));
             }

@@ -53,9 +53,9 @@ impl Progress {
         }
     }
 
-    /// Takes in what happened before this process.
-    pub(crate) fn replay(&mut self, history: &[Event]) {
-        history.iter().for_each(|event| self.count(event));
+    /// Takes in an event that happened before this process.
+    pub(crate) fn replay(&mut self, event: &Event) {
+        self.count(event);
         self.n_told_before = self.n_told;
         self.share_before = self.share(0.0);
     }

@@ -217,23 +217,23 @@ impl Summary {
 }
 
 /// The best value, minimised, after each told trial, in order; NaN before the first result.
-pub(crate) fn incumbents(history: &[Event]) -> Vec<f64> {
+pub(crate) fn incumbents(archive: &Archive, run: RunId) -> miette::Result<Vec<f64>> {
     let mut ended = BTreeMap::new();
     let mut best = f64::NAN;
     let mut incumbents = Vec::new();
-    for event in history {
-        match event {
+    for event in archive.events(run) {
+        match event.or_fail()? {
             Event::Finished { trial, result: Ok(outcome), .. } => {
-                ended.insert(*trial, outcome.objectives.first().copied().unwrap_or(f64::NAN));
+                ended.insert(trial, outcome.objectives.first().copied().unwrap_or(f64::NAN));
             }
             Event::Told { trial } => {
-                best = best.min(ended.get(trial).copied().unwrap_or(f64::NAN));
+                best = best.min(ended.remove(&trial).unwrap_or(f64::NAN));
                 incumbents.push(best);
             }
             _ => {}
         }
     }
-    incumbents
+    Ok(incumbents)
 }
 
 /// A run's first objective.

@@ -75,6 +75,13 @@ impl Ledger {
         trial
     }
 
+    /// Takes back a trial that was filtered out.
+    pub(crate) fn filter(&mut self, trial: TrialId) {
+        if self.pending.remove(&trial).is_some() {
+            self.n_trials -= 1;
+        }
+    }
+
     /// Takes a told trial out and counts it. Returns whether it had been transferred.
     pub(crate) fn close(&mut self, observation: &Observation) -> bool {
         let transferred = self.pending.remove(&observation.trial).is_some_and(|pending| pending.transferred);

@@ -1,102 +1,95 @@
 //! Recorded events back into a fresh strategy.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 
-use heirloom_model::{Event, Failure, FailureKind, Origin, Outcome, Proposal, TrialId};
+use heirloom_model::{Event, Failure, FailureKind, Origin, Outcome, Proposal, RecordError, TrialId};
 
 use crate::run::{EngineError, Loop};
 
 /// A recorded trial's end that the strategy may not have been told of.
 type Ends = BTreeMap<TrialId, (u32, Result<Outcome, Failure>)>;
 
-/// Brings the loop to the state that `history` describes. Returns the recorded ends that were not told yet.
-pub(crate) fn replay(run: &mut Loop<'_>, history: &[Event]) -> Result<Ends, EngineError> {
-    let filtered: HashSet<TrialId> = history.iter().filter_map(filtered_trial).collect();
+/// Brings the loop to the state that `history` describes. Returns the recorded ends that were not told yet, and
+/// whether there was any history.
+pub(crate) fn replay(
+    run: &mut Loop<'_>,
+    history: impl IntoIterator<Item = Result<Event, RecordError>>,
+) -> Result<(Ends, bool), EngineError> {
     let mut ends = Ends::new();
-    let mut rest = history;
-    while let Some((event, after)) = rest.split_first() {
-        rest = after;
+    let mut asked = Asked::default();
+    let mut has_history = false;
+    for event in history {
+        has_history = true;
+        let event = event.map_err(EngineError::History)?;
+        if let Event::Proposed { trial, proposal, origin: Origin::Strategy { ask, n }, .. } = event {
+            if asked.number != Some(ask) {
+                asked.again(run)?;
+                asked = Asked { number: Some(ask), n, proposals: Vec::new() };
+            }
+            asked.proposals.push((trial, proposal));
+            continue;
+        }
+        asked.again(run)?;
         match event {
-            Event::Proposed { trial, proposal, origin, .. } => match origin {
-                Origin::WarmStart { .. } => reopen(run, *trial, proposal, true, true)?,
-                Origin::Strategy { ask, n } => {
-                    let group = ask_group(event, rest, *ask);
-                    rest = &rest[group.len() - 1..];
-                    ask_again(run, &filtered, &group, *n)?;
-                }
-            },
+            Event::Proposed { trial, proposal, .. } => reopen(run, trial, &proposal, true)?,
             Event::Started { trial, attempt } => {
-                if let Some(pending) = run.ledger.pending.get_mut(trial) {
-                    pending.attempts = pending.attempts.max(*attempt);
+                if let Some(pending) = run.ledger.pending.get_mut(&trial) {
+                    pending.attempts = pending.attempts.max(attempt);
                 }
             }
             Event::Reported { .. } => {}
             Event::Finished { trial, attempt, result, .. } => {
                 match result.as_ref().err().map(|failure| failure.kind) {
-                    Some(FailureKind::Filtered) => {}
+                    Some(FailureKind::Filtered) => run.ledger.filter(trial),
                     Some(FailureKind::Cancelled) => {
-                        let pending = run.ledger.pending.get_mut(trial);
-                        pending.ok_or(EngineError::BrokenHistory { trial: *trial })?.cancelled += 1;
+                        let pending = run.ledger.pending.get_mut(&trial);
+                        pending.ok_or(EngineError::BrokenHistory { trial })?.cancelled += 1;
                     }
                     _ => {
-                        ends.insert(*trial, (*attempt, result.clone()));
+                        ends.insert(trial, (attempt, result));
                     }
                 }
             }
             Event::Told { trial } => {
-                let broken = || EngineError::BrokenHistory { trial: *trial };
-                let (_, result) = ends.remove(trial).ok_or_else(broken)?;
-                let observation = run.observation(*trial, &result).ok_or_else(broken)?;
+                let broken = || EngineError::BrokenHistory { trial };
+                let (_, result) = ends.remove(&trial).ok_or_else(broken)?;
+                let observation = run.observation(trial, &result).ok_or_else(broken)?;
                 run.tell(vec![observation]).map_err(EngineError::Strategy)?;
             }
         }
     }
-    Ok(ends)
+    asked.again(run)?;
+    Ok((ends, has_history))
 }
 
-fn filtered_trial(event: &Event) -> Option<TrialId> {
-    match event {
-        Event::Finished { trial, result: Err(failure), .. } if failure.kind == FailureKind::Filtered => {
-            Some(*trial)
-        }
-        _ => None,
-    }
-}
-
-/// The proposals of one ask: the event at hand and those that follow it with the same ask number.
-fn ask_group<'a>(first: &'a Event, rest: &'a [Event], ask: u64) -> Vec<(TrialId, &'a Proposal)> {
-    std::iter::once(first)
-        .chain(rest)
-        .map_while(|event| match event {
-            Event::Proposed { trial, proposal, origin: Origin::Strategy { ask: other, .. }, .. }
-                if *other == ask =>
-            {
-                Some((*trial, proposal))
-            }
-            _ => None,
-        })
-        .collect()
-}
-
-fn ask_again(
-    run: &mut Loop<'_>,
-    filtered: &HashSet<TrialId>,
-    group: &[(TrialId, &Proposal)],
+/// The recorded proposals of one ask, as far as they were read.
+#[derive(Default)]
+struct Asked {
+    /// Which ask; `None` where there is nothing to ask again.
+    number: Option<u64>,
+    /// How many proposals were wanted.
     n: usize,
-) -> Result<(), EngineError> {
-    let first_trial = run.ledger.next_trial;
-    let proposals = run.ask_strategy(n).map_err(EngineError::Strategy)?;
-    if proposals.len() != group.len() {
-        return Err(EngineError::ReplayMismatch { trial: first_trial });
-    }
-    for (&(trial, recorded), proposal) in group.iter().zip(&proposals) {
-        if recorded != proposal {
-            return Err(EngineError::ReplayMismatch { trial });
+    proposals: Vec<(TrialId, Proposal)>,
+}
+
+impl Asked {
+    /// Asks the strategy once more, compares, and leaves nothing.
+    fn again(&mut self, run: &mut Loop<'_>) -> Result<(), EngineError> {
+        let Self { number: Some(_), n, proposals: recorded } = std::mem::take(self) else { return Ok(()) };
+        let first_trial = run.ledger.next_trial;
+        let proposals = run.ask_strategy(n).map_err(EngineError::Strategy)?;
+        if proposals.len() != recorded.len() {
+            return Err(EngineError::ReplayMismatch { trial: first_trial });
         }
-        reopen(run, trial, recorded, false, !filtered.contains(&trial))?;
+        for ((trial, recorded), proposal) in recorded.iter().zip(&proposals) {
+            if recorded != proposal {
+                return Err(EngineError::ReplayMismatch { trial: *trial });
+            }
+            reopen(run, *trial, recorded, false)?;
+        }
+        run.ledger.n_asks += 1;
+        Ok(())
     }
-    run.ledger.n_asks += 1;
-    Ok(())
 }
 
 fn reopen(
@@ -104,9 +97,8 @@ fn reopen(
     trial: TrialId,
     proposal: &Proposal,
     transferred: bool,
-    alive: bool,
 ) -> Result<(), EngineError> {
-    if run.ledger.open(proposal, transferred, alive) == trial {
+    if run.ledger.open(proposal, transferred, true) == trial {
         Ok(())
     } else {
         Err(EngineError::BrokenHistory { trial })

@@ -127,6 +127,9 @@ pub enum EngineError {
     /// The events could not be kept.
     #[error("the run's events cannot be recorded: {0}")]
     Record(#[from] RecordError),
+    /// The events of earlier parts cannot be read.
+    #[error("the run's past cannot be read: {0}")]
+    History(RecordError),
     /// The strategy failed while the run was being resumed.
     #[error("the strategy failed while the run's past was replayed: {0}")]
     Strategy(ComponentError),
@@ -154,11 +157,15 @@ impl Run {
     /// Runs until the budget is spent, the strategy is exhausted or the run is asked to end.
     ///
     /// `history` holds the events of earlier parts of the same run, in order; empty for a new run.
-    pub fn run(spec: &RunSpec, parts: Parts<'_>, history: &[Event]) -> Result<RunEnd, EngineError> {
+    pub fn run(
+        spec: &RunSpec,
+        parts: Parts<'_>,
+        history: impl IntoIterator<Item = Result<Event, RecordError>>,
+    ) -> Result<RunEnd, EngineError> {
         let mut run = Loop::new(spec, parts);
         run.inform();
-        let untold = replay(&mut run, history)?;
-        run.wary = !history.is_empty();
+        let (untold, has_history) = replay(&mut run, history)?;
+        run.wary = has_history;
         run.take_up(untold);
         run.go()?;
         Ok(run.end())

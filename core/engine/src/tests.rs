@@ -186,7 +186,7 @@ impl Setup {
             observer: Box::new(|_| {}),
             stop: self.stop,
         };
-        Run::run(spec, parts, history)
+        Run::run(spec, parts, history.iter().cloned().map(Ok))
     }
 }
 

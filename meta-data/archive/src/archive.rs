@@ -5,7 +5,7 @@ use std::ops::Deref;
 use std::path::Path;
 use std::sync::Arc;
 
-use heirloom_model::{Event, Failure, FailureKind, Origin, RecordError, Recorder};
+use heirloom_model::{Event, Failure, FailureKind, Origin, RecordError, Recorder, TrialId};
 
 use crate::sqlite::SqliteStore;
 use crate::{
@@ -62,22 +62,48 @@ impl Archive {
         Ok((run, RunRecorder { store: self.store.clone(), run }))
     }
 
-    /// Takes a run up again: its header, its [`history`](Self::history), and the recorder for what follows.
-    pub fn resume_run(&self, run: RunId) -> Result<(RunHeader, Vec<Event>, RunRecorder)> {
+    /// Takes a run up again: its header, and the recorder for what follows its [`events`](Self::events).
+    pub fn resume_run(&self, run: RunId) -> Result<(RunHeader, RunRecorder)> {
         let header = self.store.header(run)?;
-        let history = self.history(run)?;
         self.store.set_run_state(run, RunState::Running)?;
-        Ok((header, history, RunRecorder { store: self.store.clone(), run }))
+        Ok((header, RunRecorder { store: self.store.clone(), run }))
+    }
+
+    /// All [`events`](Self::events) of a run.
+    pub fn history(&self, run: RunId) -> Result<Vec<Event>> {
+        let mut history = Vec::new();
+        self.each_event(run, &mut |event| {
+            history.push(event);
+            Ok(())
+        })?;
+        Ok(history)
     }
 
     /// What happened in a run, in the order of the strategy's calls: replaying it brings a fresh strategy to where
-    /// it was.
+    /// it was. The events are read while they are used: a run of a million trials does not stand in memory.
     ///
-    /// `Proposed` and `Told` stand exactly as they were recorded, each `Finished` right before its `Told`. Trials
+    /// `Proposed` and `Told` stand exactly as they were recorded, each `Finished` right before its `Told`; that of a
+    /// trial that was filtered out after the proposals of its ask. Trials
     /// that finished and were not told come with `Finished` at the end, by number; trials that were begun and did
     /// not finish come there with `Started` of their newest attempt (later ones must have higher numbers) and with
     /// `Finished` of every attempt that was cancelled.
-    pub fn history(&self, run: RunId) -> Result<Vec<Event>> {
+    pub fn events(&self, run: RunId) -> impl Iterator<Item = Result<Event>> + use<> {
+        const AHEAD: usize = 4096;
+        let (sender, events) = std::sync::mpsc::sync_channel(AHEAD);
+        let archive = self.clone();
+        std::thread::spawn(move || {
+            let read = archive.each_event(run, &mut |event| {
+                // The error ends the reading; nobody is left to see it.
+                sender.send(Ok(event)).map_err(|_| ArchiveError::NoSuchRun { run: run.to_string() })
+            });
+            if let Err(error) = read {
+                let _ = sender.send(Err(error));
+            }
+        });
+        events.into_iter()
+    }
+
+    fn each_event(&self, run: RunId, visit: &mut dyn FnMut(Event) -> Result<()>) -> Result<()> {
         let mut curves = BTreeMap::new();
         self.store.curves(run, &mut |trial, points| {
             curves.insert(trial, points);
@@ -85,32 +111,45 @@ impl Archive {
         })?;
         let mut cancelled: Vec<AttemptRecord> = self.store.attempts(run)?;
         cancelled.retain(|attempt| attempt.state == TrialState::Pending);
-        // Each step of the run with its events; what was not told comes last.
-        let mut steps: Vec<(u64, Event)> = Vec::new();
+        // Trials come in the order in which they were proposed; what happens to one later waits for its step.
+        let mut later: BTreeMap<(u64, TrialId), Vec<Event>> = BTreeMap::new();
+        let (mut ask, mut filtered) = (None, Vec::new());
         self.store.trials(run, &mut |trial| {
             let TrialRecord { id, proposal, origin, scores, attempt, .. } = trial;
             let origin = origin.unwrap_or(Origin::WarmStart { sources: Vec::new() });
-            steps.push((trial.proposed, Event::Proposed { trial: id, proposal, origin, scores }));
+            let own_ask = if let Origin::Strategy { ask, .. } = &origin { Some(*ask) } else { None };
+            if ask != own_ask {
+                filtered.drain(..).try_for_each(&mut *visit)?;
+                ask = own_ask;
+            }
+            while let Some(first) = later.first_entry().filter(|first| first.key().0 <= trial.proposed) {
+                first.remove().into_iter().try_for_each(&mut *visit)?;
+            }
+            visit(Event::Proposed { trial: id, proposal, origin, scores })?;
+            let mut events = Vec::new();
             if let Some(mut result) = trial.result {
                 if let (Ok(outcome), Some(curve)) = (&mut result, curves.remove(&id)) {
                     outcome.curve = curve;
                 }
+                let is_filtered = result.as_ref().is_err_and(|failure| failure.kind == FailureKind::Filtered);
                 let wall_seconds = trial.wall_seconds.unwrap_or(0.0);
-                let step = trial.told.unwrap_or(u64::MAX);
-                steps.push((step, Event::Finished { trial: id, attempt, result, wall_seconds }));
+                let finished = Event::Finished { trial: id, attempt, result, wall_seconds };
+                if is_filtered { filtered.push(finished) } else { events.push(finished) }
             } else if attempt > 0 {
-                steps.push((u64::MAX, Event::Started { trial: id, attempt }));
-                let of_trial = cancelled.iter().filter(|attempt| attempt.trial == id);
-                steps.extend(of_trial.map(|attempt| (u64::MAX, attempt_was_cancelled(attempt))));
+                events.push(Event::Started { trial: id, attempt });
+                events.extend(
+                    cancelled.iter().filter(|attempt| attempt.trial == id).map(attempt_was_cancelled),
+                );
             }
-            if let Some(step) = trial.told {
-                steps.push((step, Event::Told { trial: id }));
+            if trial.told.is_some() {
+                events.push(Event::Told { trial: id });
+            }
+            if !events.is_empty() {
+                later.insert((trial.told.unwrap_or(u64::MAX), id), events);
             }
             Ok(())
         })?;
-        // Stable: `Finished` stays before its `Told`.
-        steps.sort_by_key(|(step, _)| *step);
-        Ok(steps.into_iter().map(|(_, event)| event).collect())
+        filtered.into_iter().chain(later.into_values().flatten()).try_for_each(visit)
     }
 
     /// The run that a person means by `text`: an id, the beginning or end of one, or a run's name.

@@ -143,7 +143,8 @@ fn the_history_keeps_the_order_of_the_strategys_calls(archive: &Archive) {
         .unwrap();
     recorder.record(&[failed.clone(), told(2), finished(0, 1, 0.25), told(0), finished(3, 1, 0.75)]).unwrap();
     recorder.record(&[proposed(4), proposed(5), started(5)]).unwrap();
-    let (_, history, mut recorder) = archive.resume_run(run).unwrap();
+    let (_, mut recorder) = archive.resume_run(run).unwrap();
+    let history = archive.history(run).unwrap();
     let expected = [
         proposed(0),
         proposed(1),

@@ -115,7 +115,8 @@ fn no_acknowledged_trial_is_lost_or_doubled_by_a_hundred_kills() {
 fn search_until_killed(path: &Path) {
     let archive = Archive::open(path).unwrap();
     let run = archive.runs().unwrap()[0].id;
-    let (_, history, recorder) = archive.resume_run(run).unwrap();
+    let (_, recorder) = archive.resume_run(run).unwrap();
+    let history = archive.history(run).unwrap();
     let first = history
         .iter()
         .filter_map(|event| if let Event::Proposed { trial, .. } = event { Some(trial.0 + 1) } else { None })

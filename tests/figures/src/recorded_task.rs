@@ -71,7 +71,7 @@ impl RecordedTask {
             observer: Box::new(|_| {}),
             stop,
         };
-        Run::run(&spec, parts, &[]).map_err(text)
+        Run::run(&spec, parts, []).map_err(text)
     }
 }
 

@@ -80,7 +80,7 @@ impl Task {
             observer: Box::new(observer),
             stop,
         };
-        let end = Run::run(&spec, parts, &[]).map_err(text)?;
+        let end = Run::run(&spec, parts, []).map_err(text)?;
         match failures.first() {
             Some(message) => Err(format!("{} trials failed, the first so: {message}", failures.len())),
             None => Ok(end),

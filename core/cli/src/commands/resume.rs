@@ -70,8 +70,9 @@ impl Resume {
         if self.other_lock {
             project_lock::keep(&archive, found.id, &plugins)?;
         }
-        let (_, history, recorder) = archive.resume_run(found.id).or_fail()?;
-        tracing::info!(run = %found.id, n_events = history.len(), "the run goes on");
+        let (_, recorder) = archive.resume_run(found.id).or_fail()?;
+        let history = Box::new(archive.events(found.id).map(|event| event.map_err(Into::into)));
+        tracing::info!(run = %found.id, "the run goes on");
         let archived = ArchivedRun {
             archive: &archive,
             path,

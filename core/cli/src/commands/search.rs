@@ -84,7 +84,7 @@ impl Search {
             path,
             run,
             recorder: Box::new(recorder),
-            history: Vec::new(),
+            history: Box::new(std::iter::empty()),
             warm_start,
         };
         finish(archived, &job, context)

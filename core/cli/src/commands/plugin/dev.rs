@@ -232,7 +232,7 @@ fn search(
         strategy: &job.config.strategy,
         warm_start: None,
         recorder: Box::new(kept.clone()),
-        history,
+        history: Box::new(history.iter().cloned().map(Ok)),
         elapsed_seconds: 0.0,
         files: files.folder("dev").path().to_owned(),
         observer: Box::new(|_| {}),
