@@ -137,8 +137,10 @@ fn end_with_host(socket: &UnixStream) {
     // SAFETY: one valid entry.
     while unsafe { libc::poll(&raw mut watched, 1, LOOK_MILLISECONDS) } <= 0 {}
     // The plugin has closed it. That reaches the host now that nothing here holds the socket any more.
-    while watched.revents & libc::POLLNVAL != 0 {
-        std::thread::park();
+    if watched.revents & libc::POLLNVAL != 0 {
+        loop {
+            std::thread::park();
+        }
     }
     // A host that hangs up in order has let the worker answer before: there is nothing to wait for.
     // SAFETY: ends the process at once; destructors of a plugin that may hang are what must not run.
