@@ -5,16 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::Output;
 use std::time::Instant;
 
-use heirloom_tests::{Bench, built, complaint, root};
+use heirloom_tests::{Bench, complaint, library, root};
 use serde_json::Value as Json;
-
-fn library(package: &str) -> PathBuf {
-    let file = format!("lib{}.so", package.replace('-', "_"));
-    [built().join(&file), built().join("deps").join(&file)]
-        .into_iter()
-        .find(|path| path.is_file())
-        .unwrap_or_else(|| panic!("`{file}` is not built; hint: run `cargo build --workspace` first"))
-}
 
 fn check(bench: &Bench, library: &Path, more: &[&str]) -> (Output, Json) {
     let arguments = [&["plugin", "check", library.to_str().unwrap(), "--json"], more].concat();

@@ -1,8 +1,8 @@
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
-use heirloom_tests::{Bench, built, complaint, root};
+use heirloom_tests::{Bench, built, complaint, library, root};
 use serde_json::Value as Json;
 
 /// An author and a user, who share nothing but an index.
@@ -23,7 +23,8 @@ impl People {
     }
 
     /// Packs, signs and publishes what lies at a path; what `pack` said.
-    fn publish(&self, path: &str) -> Json {
+    fn publish(&self, path: impl AsRef<Path>) -> Json {
+        let path = path.as_ref().to_str().unwrap();
         let packed = self.author.json(&["plugin", "pack", path, "--out", "dist"]);
         let package = packed["package"].as_str().unwrap();
         self.author.ok(&["plugin", "sign", package]);
@@ -49,11 +50,6 @@ impl People {
     }
 }
 
-/// A built library's path.
-fn library(name: &str) -> String {
-    built().join(format!("lib{name}.so")).to_str().unwrap().to_owned()
-}
-
 fn contains(text: &str, parts: &[&str]) {
     for part in parts {
         assert!(text.contains(part), "`{part}` is not in: {text}");
@@ -71,7 +67,7 @@ const EVOLUTION: &str = "heirloom-strategy-evolution";
 #[test]
 fn a_plugin_goes_from_its_author_to_a_search_through_the_lock() {
     let people = People::new();
-    let packed = people.publish(&library("heirloom_strategy_evolution"));
+    let packed = people.publish(library("heirloom_strategy_evolution"));
     assert_eq!(packed["description"]["id"], EVOLUTION);
     let package = packed["package"].as_str().unwrap();
     let verified = people.author.json(&["plugin", "verify", package]);
@@ -114,7 +110,7 @@ fn a_plugin_goes_from_its_author_to_a_search_through_the_lock() {
 #[test]
 fn a_changed_library_in_the_store_is_not_loaded() {
     let people = People::new();
-    people.publish(&library("heirloom_strategy_evolution"));
+    people.publish(library("heirloom_strategy_evolution"));
     people.add(EVOLUTION);
     let path = people.user.json(&["plugin", "info", "evolution"])[0]["path"].as_str().unwrap().to_owned();
     let mut bytes = std::fs::read(&path).unwrap();
@@ -133,7 +129,7 @@ fn a_changed_library_in_the_store_is_not_loaded() {
 fn a_library_that_lies_about_its_extension_is_refused_when_it_is_loaded() {
     // Its record says `strategy/1`, and what it gives for that has another layout: only loading can find out.
     let people = People::new();
-    people.publish(&library("heirloom_altered_plugin"));
+    people.publish(library("heirloom_altered_plugin"));
     people.add("heirloom-altered");
     people.user.search_file("cifar10", "altered", 10);
     let output = people.user.run(&["search", "cifar10.toml"]);
@@ -169,8 +165,8 @@ fn interrupted(people: &People) {
 #[test]
 fn a_run_goes_on_under_its_own_lock_or_when_told() {
     let people = People::new();
-    people.publish(&library("heirloom_strategy_evolution"));
-    people.publish(&library("heirloom_estimator_table"));
+    people.publish(library("heirloom_strategy_evolution"));
+    people.publish(library("heirloom_estimator_table"));
     people.add(EVOLUTION);
     people.user.search_file("cifar10", "evolution", 1500);
     interrupted(&people);
@@ -191,7 +187,7 @@ fn a_run_goes_on_under_its_own_lock_or_when_told() {
 #[test]
 fn a_run_can_be_told_to_go_on_under_another_lock() {
     let people = People::new();
-    people.publish(&library("heirloom_strategy_evolution"));
+    people.publish(library("heirloom_strategy_evolution"));
     people.add(EVOLUTION);
     people.user.search_file("cifar10", "evolution", 1500);
     interrupted(&people);
@@ -203,7 +199,7 @@ fn a_run_can_be_told_to_go_on_under_another_lock() {
 #[test]
 fn trust_only_tightens() {
     let people = People::new();
-    people.publish(&library("heirloom_strategy_evolution"));
+    people.publish(library("heirloom_strategy_evolution"));
     people.add(EVOLUTION);
     // A program of its own, with no plugins beside it.
     std::fs::create_dir_all(people.user.path("program")).unwrap();
@@ -333,7 +329,7 @@ fn keys_are_made_rotated_and_revoked_by_command() {
 fn what_a_person_forgets_is_said_with_a_remedy() {
     let people = People::new();
     let (author, user) = (&people.author, &people.user);
-    let package = author.json(&["plugin", "pack", &library("heirloom_strategy_evolution")]);
+    let package = author.json(&["plugin", "pack", library("heirloom_strategy_evolution").to_str().unwrap()]);
     let package = package["package"].as_str().unwrap();
     let error = complaint(&author.run(&["plugin", "publish", package, "--index", "index"]));
     contains(&error, &["is not signed", "heirloom plugin sign"]);

@@ -28,6 +28,19 @@ pub fn built() -> &'static Path {
     })
 }
 
+/// The library that was built of a package, or of a crate's name.
+///
+/// # Panics
+///
+/// When it was not built.
+pub fn library(package: &str) -> PathBuf {
+    let file = format!("lib{}.so", package.replace('-', "_"));
+    [built().join(&file), built().join("deps").join(&file)]
+        .into_iter()
+        .find(|path| path.is_file())
+        .unwrap_or_else(|| panic!("`{file}` is not built; hint: run `cargo build --workspace` first"))
+}
+
 /// What a program said on standard error, without the frame that lines are broken and drawn in.
 pub fn complaint(output: &Output) -> String {
     let text = String::from_utf8_lossy(&output.stderr).replace(['│', '·'], " ");
