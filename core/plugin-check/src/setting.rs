@@ -40,7 +40,7 @@ pub enum SpaceSetting {
     /// The name of a preset.
     Preset(String),
     /// The description itself.
-    Described(SpaceSpec),
+    Described(Box<SpaceSpec>),
 }
 
 /// How a component is checked.
@@ -81,7 +81,7 @@ impl Setting {
     pub(crate) fn compile(&self) -> Result<Option<Arc<Space>>, String> {
         let spec = match &self.space {
             None => return Ok(None),
-            Some(SpaceSetting::Described(spec)) => spec.clone(),
+            Some(SpaceSetting::Described(spec)) => (**spec).clone(),
             Some(SpaceSetting::Preset(name)) => SpaceSpec::preset(name).ok_or_else(|| {
                 format!("there is no space `{name}`; hint: there are {}", SpaceSpec::PRESETS.join(", "))
             })?,

@@ -30,7 +30,7 @@ pub(crate) fn usage() -> Option<Usage> {
     (usage.n_processes > 0).then_some(usage)
 }
 
-/// Lines such as `VmRSS:	  1024 kB` and `Threads:	3`.
+/// From lines such as `VmRSS: 1024 kB` and `Threads: 3`.
 fn resident_and_threads(folder: &Path) -> Option<(u64, usize)> {
     let status = std::fs::read_to_string(folder.join("status")).ok()?;
     let field = |name: &str| -> Option<u64> {

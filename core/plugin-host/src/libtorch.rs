@@ -53,12 +53,13 @@ pub(crate) fn open_for(plugin: &Path) -> Result<(), OpenError> {
     Ok(())
 }
 
-/// LibTorch's folder, where the library at `plugin` depends on it and it is found.
-pub(crate) fn folder_for(plugin: &Path) -> Option<PathBuf> {
+/// LibTorch's folder, where the library at `plugin` depends on it.
+pub(crate) fn folder_for(plugin: &Path) -> Result<Option<PathBuf>, OpenError> {
     if !needs_it(plugin) {
-        return None;
+        return Ok(None);
     }
-    heirloom_libtorch::find().ok().map(|(libtorch, _)| libtorch.folder().to_owned())
+    let (libtorch, _) = heirloom_libtorch::find().map_err(|source| OpenError::NotFound { source })?;
+    Ok(Some(libtorch.folder().to_owned()))
 }
 
 fn needs_it(plugin: &Path) -> bool {

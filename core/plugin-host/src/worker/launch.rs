@@ -93,7 +93,11 @@ impl Launcher {
             max_level: ToTracing::max_level(),
         };
         let limits = host.limits();
-        let libtorch = libtorch::folder_for(plugin.path());
+        let libtorch = libtorch::folder_for(plugin.path()).map_err(|source| HostError::LibTorch {
+            plugin: plugin.id().into(),
+            version: plugin.version().into(),
+            source,
+        })?;
         let mut readable = limits.readable.clone();
         readable.extend(host.search_paths.iter().cloned().chain([plugin.path().into()]).flat_map(of_library));
         readable.extend(of_program(&program));
@@ -321,12 +325,7 @@ fn of_program(program: &Path) -> Vec<PathBuf> {
 /// LibTorch's folder, also where links lead. The packages for Python keep NVIDIA's libraries beside it.
 fn of_libtorch(folder: &Path) -> Vec<PathBuf> {
     let mut folders = vec![folder.to_owned()];
-    let beside = |folder: &Path| {
-        let outer = folder.parent()?;
-        let is_packages =
-            outer.file_name().is_some_and(|name| name == "site-packages" || name == "dist-packages");
-        is_packages.then(|| outer.to_owned())
-    };
+    let beside = |folder: &Path| Some(folder.parent()?.join("nvidia")).filter(|path| path.is_dir());
     folders.extend(beside(folder));
     folders.extend(folder.canonicalize().ok().as_deref().and_then(beside));
     for entry in std::fs::read_dir(folder.join("lib")).into_iter().flatten().flatten() {

@@ -60,6 +60,6 @@ pub(super) fn index_folder(option: &IndexOption) -> miette::Result<PathBuf> {
             "`{text}` cannot be written to; hint: publish into a folder, and let a web server show that"
         ))
         .into()),
-        None => Ok(path.into()),
+        None => Ok(path),
     }
 }
