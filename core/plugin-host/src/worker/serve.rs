@@ -39,7 +39,7 @@ static LINK: OnceLock<Link> = OnceLock::new();
 
 /// Serves the host at the other end of the standard input. Returns when the host hangs up.
 ///
-/// The first argument is what the process may do ([`Confinement`]); arguments that follow are a program that takes the
+/// The first argument is what the process may do (a `Confinement`); arguments that follow are a program that takes the
 /// process over under the same limits, and with the same socket for its standard input.
 ///
 /// To be called first thing in `main`, and once.
