@@ -41,9 +41,16 @@ impl Confinement {
     ///
     /// What this system has no means for is left out: the host has said so.
     pub(crate) fn enforce(&self, becomes: bool) -> io::Result<()> {
-        // A session of its own: what the worker starts can be found by it, and a terminal's signals pass it by.
-        // SAFETY: takes nothing. It fails for the leader of a group, which has one already.
-        unsafe { libc::setsid() };
+        // A terminal's signals pass it by. A session of its own only where the worker can start processes, which are
+        // found by it: systems that share processors between sessions take 2 µs longer for a round trip to another.
+        // SAFETY: neither touches memory. They fail for the leader of a group, which has one already.
+        unsafe {
+            if self.has(Capability::Processes) || !holds_processes() {
+                libc::setsid();
+            } else {
+                libc::setpgid(0, 0);
+            }
+        }
         limit(libc::RLIMIT_CORE, 0)?;
         limit(libc::RLIMIT_NOFILE, self.open_files)?;
         limit(libc::RLIMIT_FSIZE, self.file_bytes)?;
