@@ -1,16 +1,15 @@
 //! The same search many times: over seeds and strategies, cold and warm, without an archive to write to.
 
-use std::collections::BTreeMap;
-
 use heirloom_config::ComponentConfig;
 use heirloom_engine::StopSignal;
-use heirloom_model::{Event, Outcome, RecordError, Recorder, TrialId};
+use heirloom_model::{Event, RecordError, Recorder};
 use heirloom_warm_start::Knowledge;
 use rayon::prelude::*;
 use serde::Serialize;
 
 use crate::failure::Failure;
 use crate::files::Passing;
+use crate::incumbent::{Follower, Incumbent};
 use crate::job::{Job, Passage};
 use crate::past;
 
@@ -75,7 +74,7 @@ impl Plan<'_> {
         strategy: &ComponentConfig,
         knowledge: Option<&Knowledge>,
     ) -> miette::Result<Vec<f64>> {
-        let mut follower = Follower { plan: self, outcomes: BTreeMap::new(), best: None, curve: Vec::new() };
+        let (mut follower, mut curve) = (Follower::default(), Vec::new());
         let files = self.files.folder(&seed.to_string());
         let end = self.job.run(Passage {
             seed,
@@ -85,52 +84,27 @@ impl Plan<'_> {
             history: Box::new(std::iter::empty()),
             elapsed_seconds: 0.0,
             files: files.path().to_owned(),
-            observer: Box::new(|event| follower.observe(event)),
+            observer: Box::new(|event| {
+                if follower.observe(event).is_some() {
+                    curve.push(follower.best().map_or(f64::NAN, |best| self.value(best)));
+                }
+            }),
             stop: StopSignal::default(),
         })?;
         if let heirloom_engine::EndReason::ComponentFailed { error } = end.reason {
             return Err(Failure::new(error).into());
         }
-        let mut curve = follower.curve;
         let n_trials = self.checkpoints.last().copied().unwrap_or(0);
         let last = curve.last().copied().unwrap_or(f64::NAN);
         curve.resize(n_trials, last);
         Ok(curve)
     }
-}
 
-/// Follows a run's incumbent.
-struct Follower<'a> {
-    plan: &'a Plan<'a>,
-    outcomes: BTreeMap<TrialId, Outcome>,
-    best: Option<Outcome>,
-    curve: Vec<f64>,
-}
-
-impl Follower<'_> {
-    fn observe(&mut self, event: &Event) {
-        match event {
-            Event::Finished { trial, result: Ok(outcome), .. } => {
-                self.outcomes.insert(*trial, outcome.clone());
-            }
-            Event::Told { trial } => {
-                let outcome = self.outcomes.remove(trial);
-                let improves = |outcome: &Outcome| {
-                    self.best.as_ref().is_none_or(|best| outcome.objectives[0] < best.objectives[0])
-                };
-                if let Some(outcome) = outcome.filter(improves) {
-                    self.best = Some(outcome);
-                }
-                self.curve.push(self.best.as_ref().map_or(f64::NAN, |best| self.value(best)));
-            }
-            _ => {}
-        }
-    }
-
-    fn value(&self, outcome: &Outcome) -> f64 {
-        match &self.plan.metric {
-            Some(metric) => outcome.metrics.get(metric).copied().unwrap_or(f64::NAN),
-            None => self.plan.job.objective().direction.turn(outcome.objectives[0]),
+    /// What is reported of a trial, in the direction in which people read it.
+    fn value(&self, incumbent: &Incumbent) -> f64 {
+        match &self.metric {
+            Some(metric) => incumbent.metrics.get(metric).copied().unwrap_or(f64::NAN),
+            None => self.job.objective().direction.turn(incumbent.objective),
         }
     }
 }

@@ -6,6 +6,7 @@ mod commands;
 mod context;
 mod failure;
 mod files;
+mod incumbent;
 mod interrupt;
 mod job;
 mod logging;

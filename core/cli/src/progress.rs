@@ -1,12 +1,12 @@
 //! The progress of a run: how far, how fast, and what is best so far.
 
-use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use heirloom_engine::Budget;
-use heirloom_model::{Event, Objective, TrialId};
+use heirloom_model::{Event, Objective};
 use indicatif::{ProgressBar, ProgressStyle};
 
+use crate::incumbent::Follower;
 use crate::output;
 
 /// A line on the terminal that follows a run's events.
@@ -22,9 +22,7 @@ pub(crate) struct Progress {
     /// The share of the budget that was spent before.
     share_before: f64,
     cost_seconds: f64,
-    best: Option<(f64, TrialId)>,
-    /// First objective, minimised, and cost of trials that ended and are not told yet.
-    ended: HashMap<TrialId, (Option<f64>, f64)>,
+    follower: Follower,
     drawn: Instant,
 }
 
@@ -47,8 +45,7 @@ impl Progress {
             n_told_before: 0,
             share_before: 0.0,
             cost_seconds: 0.0,
-            best: None,
-            ended: HashMap::new(),
+            follower: Follower::default(),
             drawn: now,
         }
     }
@@ -69,25 +66,9 @@ impl Progress {
     }
 
     fn count(&mut self, event: &Event) {
-        match event {
-            Event::Finished { trial, result, .. } => {
-                let ended = match result {
-                    Ok(outcome) => (outcome.objectives.first().copied(), outcome.cost_seconds),
-                    Err(failure) => (None, failure.cost_seconds),
-                };
-                self.ended.insert(*trial, ended);
-            }
-            Event::Told { trial } => {
-                self.n_told += 1;
-                let (value, cost_seconds) = self.ended.remove(trial).unwrap_or_default();
-                self.cost_seconds += cost_seconds;
-                if let Some(value) = value
-                    && self.best.is_none_or(|(best, _)| value < best)
-                {
-                    self.best = Some((value, *trial));
-                }
-            }
-            _ => {}
+        if let Some(cost_seconds) = self.follower.observe(event) {
+            self.n_told += 1;
+            self.cost_seconds += cost_seconds;
         }
     }
 
@@ -100,9 +81,9 @@ impl Progress {
             Some(trials) => format!("{}/{trials} trials", self.n_told),
             None => format!("{} trials", self.n_told),
         }];
-        if let Some((best, trial)) = self.best {
-            let value = output::number(self.objective.direction.turn(best));
-            parts.push(format!("best {} {value} (trial {trial})", self.objective.name));
+        if let Some(best) = self.follower.best() {
+            let value = output::number(self.objective.direction.turn(best.objective));
+            parts.push(format!("best {} {value} (trial {})", self.objective.name, best.trial));
         }
         parts.push(format!("{rate:.1}/s"));
         if share > self.share_before {

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 
 use heirloom_archive::{Archive, RunHeader, RunId, RunState, RunSummary, TrialRecord, TrialState};
-use heirloom_engine::{EndReason, RunEnd};
-use heirloom_model::{Event, FailureKind, Fidelity, Objective, Origin, Space, Value};
+use heirloom_engine::{EndReason, RunEnd, beats};
+use heirloom_model::{FailureKind, Objective, Origin, Space, Value};
 use serde::Serialize;
 use serde_json::Value as Json;
 
 use crate::failure::OrFail;
+use crate::incumbent::Follower;
 use crate::{objectives, output};
 
 /// A run in figures.
@@ -122,7 +123,7 @@ impl Tally {
             Some(Err(failure)) => self.cost_seconds += failure.cost_seconds,
             None => {}
         }
-        if better(&trial, self.best.as_ref()) {
+        if is_better(&trial, self.best.as_ref()) {
             self.best = Some(trial);
         }
     }
@@ -133,17 +134,15 @@ pub(crate) fn is_filtered(trial: &TrialRecord) -> bool {
     matches!(&trial.result, Some(Err(failure)) if failure.kind == FailureKind::Filtered)
 }
 
-/// A larger evaluation beats a smaller one; of the same size the first objective decides.
-fn better(trial: &TrialRecord, best: Option<&TrialRecord>) -> bool {
-    let value = |trial: &TrialRecord| Some(*trial.result.as_ref()?.as_ref().ok()?.objectives.first()?);
-    let Some(mine) = value(trial) else { return false };
-    let Some((best, theirs)) = best.and_then(|best| Some((best, value(best)?))) else { return true };
-    let size = |Fidelity(sizes): &Fidelity| sizes.iter().product::<f64>();
-    match size(&trial.proposal.fidelity).total_cmp(&size(&best.proposal.fidelity)) {
-        std::cmp::Ordering::Greater => true,
-        std::cmp::Ordering::Less => false,
-        std::cmp::Ordering::Equal => mine < theirs,
-    }
+/// Whether a trial is better than another, if that has any result.
+pub(crate) fn is_better(trial: &TrialRecord, than: Option<&TrialRecord>) -> bool {
+    let score = |trial: &TrialRecord| {
+        let objective = trial.result.as_ref()?.as_ref().ok()?.objectives.first();
+        objective.copied().filter(|objective| objective.is_finite())
+    };
+    let Some(mine) = score(trial) else { return false };
+    than.and_then(|than| Some((&than.proposal.fidelity, score(than)?)))
+        .is_none_or(|than| beats((&trial.proposal.fidelity, mine), than))
 }
 
 impl Summary {
@@ -216,21 +215,12 @@ impl Summary {
     }
 }
 
-/// The best value, minimised, after each told trial, in order; NaN before the first result.
+/// The incumbent's objective, minimised, after each told trial, in order; NaN before the first result.
 pub(crate) fn incumbents(archive: &Archive, run: RunId) -> miette::Result<Vec<f64>> {
-    let mut ended = BTreeMap::new();
-    let mut best = f64::NAN;
-    let mut incumbents = Vec::new();
+    let (mut follower, mut incumbents) = (Follower::default(), Vec::new());
     for event in archive.events(run) {
-        match event.or_fail()? {
-            Event::Finished { trial, result: Ok(outcome), .. } => {
-                ended.insert(trial, outcome.objectives.first().copied().unwrap_or(f64::NAN));
-            }
-            Event::Told { trial } => {
-                best = best.min(ended.remove(&trial).unwrap_or(f64::NAN));
-                incumbents.push(best);
-            }
-            _ => {}
+        if follower.observe(&event.or_fail()?).is_some() {
+            incumbents.push(follower.best().map_or(f64::NAN, |best| best.objective));
         }
     }
     Ok(incumbents)

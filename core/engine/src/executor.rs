@@ -197,7 +197,8 @@ impl Executor for LocalExecutor {
         let control = Arc::new(Control::default());
         let running = Running {
             attempt: request.attempt,
-            limit: request.limits.seconds.map(Duration::from_secs_f64),
+            // More seconds than a duration can hold are no limit.
+            limit: request.limits.seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()),
             since: None,
             asked_to_end: None,
             control: Arc::clone(&control),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use heirloom_model::{Fidelity, Observation, Problem, Proposal, TrialId};
+use heirloom_model::{Fidelity, Observation, Proposal, TrialId};
 use serde::{Deserialize, Serialize};
 
 /// The best trial so far.
@@ -16,9 +16,19 @@ pub struct Incumbent {
     pub fidelity: Fidelity,
 }
 
+/// Whether a trial takes the place of the best one: at a larger fidelity always, at the same by its objective
+/// (minimised). A small evaluation says little about a full one.
+pub fn beats((fidelity, objective): (&Fidelity, f64), best: (&Fidelity, f64)) -> bool {
+    let size = |Fidelity(values): &Fidelity| values.iter().product::<f64>();
+    match size(fidelity).total_cmp(&size(best.0)) {
+        std::cmp::Ordering::Greater => true,
+        std::cmp::Ordering::Less => false,
+        std::cmp::Ordering::Equal => objective < best.1,
+    }
+}
+
 /// Trials between proposal and tell, and sums over those told.
 pub(crate) struct Ledger {
-    full: Fidelity,
     /// Proposed, not told.
     pub(crate) pending: BTreeMap<TrialId, Pending>,
     /// The number that the next trial gets.
@@ -47,9 +57,8 @@ pub(crate) struct Pending {
 }
 
 impl Ledger {
-    pub(crate) fn new(problem: &Problem) -> Self {
+    pub(crate) fn new() -> Self {
         Self {
-            full: problem.full_fidelity(),
             pending: BTreeMap::new(),
             next_trial: TrialId(0),
             n_asks: 0,
@@ -101,17 +110,9 @@ impl Ledger {
         transferred
     }
 
-    /// Whether these objectives beat the incumbent's: at a larger fidelity always, at the same by the first
-    /// objective. A small evaluation says little about a full one.
     fn improves(&self, objectives: &[f64], fidelity: &Fidelity) -> bool {
-        let Some(incumbent) = &self.incumbent else { return true };
-        let size = |fidelity: &Fidelity| -> f64 {
-            fidelity.0.iter().zip(&self.full.0).map(|(value, full)| value / full).product()
-        };
-        match size(fidelity).total_cmp(&size(&incumbent.fidelity)) {
-            std::cmp::Ordering::Greater => true,
-            std::cmp::Ordering::Less => false,
-            std::cmp::Ordering::Equal => objectives[0] < incumbent.objectives[0],
-        }
+        let is_beaten =
+            |best: &Incumbent| beats((fidelity, objectives[0]), (&best.fidelity, best.objectives[0]));
+        self.incumbent.as_ref().is_none_or(is_beaten)
     }
 }

@@ -10,7 +10,7 @@ mod filter;
 pub use filter::ProxyFilter;
 
 mod ledger;
-pub use ledger::Incumbent;
+pub use ledger::{Incumbent, beats};
 
 mod replay;
 mod stop;

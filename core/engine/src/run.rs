@@ -220,7 +220,7 @@ impl<'a> Loop<'a> {
             recorder: parts.recorder,
             observer: parts.observer,
             stop: parts.stop,
-            ledger: Ledger::new(&spec.problem),
+            ledger: Ledger::new(),
             in_flight: 0,
             starting: Vec::new(),
             wary: false,
@@ -581,9 +581,12 @@ impl<'a> Loop<'a> {
         self.strategy.call("tell", move |strategy| strategy.tell(&observations))
     }
 
+    /// No further trial is begun. The first failure is the reason: later ones mostly follow from it.
     fn fail(&mut self, error: ComponentError) {
         tracing::error!(%error, "no further trial is begun");
-        self.ending = Some(EndReason::ComponentFailed { error });
+        if !matches!(self.ending, Some(EndReason::ComponentFailed { .. })) {
+            self.ending = Some(EndReason::ComponentFailed { error });
+        }
     }
 
     fn elapsed_seconds(&self) -> f64 {

@@ -12,8 +12,9 @@ use crate::summary::incumbents;
 /// Compare runs at the same number of trials
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Example:\n  heirloom compare cifar100-warm cifar100-cold\n\nShows the best value of the first \
-    objective after 1, 2, 5, 10, … trials. The runs must follow the same objective."
+    after_help = "Example:\n  heirloom compare cifar100-warm cifar100-cold\n\nShows the first objective \
+    of the best trial after 1, 2, 5, 10, … trials; a larger evaluation is always better than a smaller one. The runs must \
+    follow the same objective."
 )]
 pub(crate) struct Compare {
     /// The runs: ids, beginnings or ends of ids, names, or `latest`

@@ -12,7 +12,7 @@ use crate::context::{Context, find_run};
 use crate::failure::{Exit, OrFail};
 use crate::output::{self, Table};
 use crate::past;
-use crate::summary::{first_objective, is_filtered};
+use crate::summary::{first_objective, is_better, is_filtered};
 
 /// Tell what past tasks contributed to a run, and whether it helped
 #[derive(Debug, Args)]
@@ -72,7 +72,7 @@ fn shares(
     let direction = first_objective(header)?.direction;
     let (mut transferred, mut own) = (Share::default(), Share::default());
     let mut by_task: BTreeMap<String, Share> = BTreeMap::new();
-    let mut best = f64::INFINITY;
+    let mut incumbent: Option<&TrialRecord> = None;
     let mut ended: Vec<_> =
         trials.iter().filter(|trial| trial.result.is_some() && !is_filtered(trial)).collect();
     ended.sort_by_key(|trial| trial.told.unwrap_or(u64::MAX));
@@ -81,8 +81,10 @@ fn shares(
             Some(Ok(outcome)) => outcome.objectives.first().copied(),
             _ => None,
         };
-        let improves = value.is_some_and(|value| value < best);
-        best = best.min(value.unwrap_or(f64::INFINITY));
+        let improves = is_better(trial, incumbent);
+        if improves {
+            incumbent = Some(trial);
+        }
         match &trial.origin {
             Some(Origin::WarmStart { sources }) => {
                 transferred.add(value, improves);

@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::context::{Context, find_run};
 use crate::failure::{Exit, OrFail};
 use crate::output::{self, Table};
-use crate::summary::{Summary, Trial};
+use crate::summary::{Summary, Trial, is_better};
 
 /// Show a run: its best trials, its spending, what it was made of
 #[derive(Debug, Args)]
@@ -43,8 +43,8 @@ impl Show {
         let mut best: Vec<TrialRecord> = Vec::new();
         archive
             .trials(found.id, &mut |trial| {
-                if objective(&trial).is_finite() {
-                    let place = best.partition_point(|other| objective(other) <= objective(&trial));
+                if is_better(&trial, None) {
+                    let place = best.partition_point(|other| !is_better(&trial, Some(other)));
                     best.insert(place, trial);
                     best.truncate(self.best);
                 }
@@ -75,13 +75,5 @@ impl Show {
             table.print()?;
         }
         Ok(Exit::Done)
-    }
-}
-
-/// The first objective, minimised; NaN where there is none.
-fn objective(trial: &TrialRecord) -> f64 {
-    match &trial.result {
-        Some(Ok(outcome)) => outcome.objectives.first().copied().unwrap_or(f64::NAN),
-        _ => f64::NAN,
     }
 }
