@@ -1,6 +1,5 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
-use std::time::Duration;
 
 use heirloom_tests::{Bench, built, complaint, library, root};
 use serde_json::Value as Json;
@@ -138,28 +137,16 @@ fn a_library_that_lies_about_its_extension_is_refused_when_it_is_loaded() {
     assert!(people.user.runs().is_empty(), "no run was begun");
 }
 
-/// Begins a search and kills it on its way.
-fn interrupted(people: &People) {
-    for attempt in 1..20 {
-        let mut child = people
-            .user
-            .command(&["search", "cifar10.toml"])
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        while people.user.runs().is_empty() && child.try_wait().unwrap().is_none() {
-            std::thread::sleep(Duration::from_millis(10));
-        }
-        std::thread::sleep(Duration::from_millis(100 / attempt));
-        child.kill().unwrap();
-        child.wait().unwrap();
-        if people.user.runs().first().is_some_and(|run| run["state"] != "finished") {
-            return;
-        }
-        std::fs::remove_file(people.user.path("archive.heirloom")).unwrap();
-    }
-    panic!("the search was always faster");
+/// Begins a search of 40 trials and kills it on its way.
+fn killed(people: &People) {
+    let user = &people.user;
+    user.held_file("held", "evolution", 40, 20);
+    let mut search = user.command(&["search", "held.toml"]);
+    let mut search = search.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    user.wait_for_trial(&mut search, "held", 20);
+    search.kill().unwrap();
+    search.wait().unwrap();
+    user.write("go", "");
 }
 
 #[test]
@@ -168,8 +155,7 @@ fn a_run_goes_on_under_its_own_lock_or_when_told() {
     people.publish(library("heirloom_strategy_evolution"));
     people.publish(library("heirloom_estimator_table"));
     people.add(EVOLUTION);
-    people.user.search_file("cifar10", "evolution", 1500);
-    interrupted(&people);
+    killed(&people);
     let lock = people.user.path("heirloom.lock");
     let before = std::fs::read_to_string(&lock).unwrap();
     people.add("heirloom-estimator-table");
@@ -181,7 +167,7 @@ fn a_run_goes_on_under_its_own_lock_or_when_told() {
     // Other words for the same plugins are the same lock.
     std::fs::write(&lock, format!("# ours\n\n{before}")).unwrap();
     let summary = people.user.json(&["resume"]);
-    assert_eq!(summary["n_trials"], 1500, "{summary}");
+    assert_eq!(summary["n_trials"], 40, "{summary}");
 }
 
 #[test]
@@ -189,11 +175,10 @@ fn a_run_can_be_told_to_go_on_under_another_lock() {
     let people = People::new();
     people.publish(library("heirloom_strategy_evolution"));
     people.add(EVOLUTION);
-    people.user.search_file("cifar10", "evolution", 1500);
-    interrupted(&people);
+    killed(&people);
     people.user.ok(&["plugin", "remove", EVOLUTION]);
     contains(&complaint(&people.user.run(&["resume"])), &["is another one than the run began under"]);
-    assert_eq!(people.user.json(&["resume", "--other-lock"])["n_trials"], 1500);
+    assert_eq!(people.user.json(&["resume", "--other-lock"])["n_trials"], 40);
 }
 
 #[test]

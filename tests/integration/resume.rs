@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader, Lines};
 use std::os::unix::process::ExitStatusExt;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStderr, Command, Stdio};
 use std::time::Duration;
 
 use heirloom_tests::{Bench, complaint};
@@ -11,13 +12,15 @@ const N_KILLS: usize = 100;
 
 const N_TRIALS: u64 = 1500;
 
+/// What is measured of a cell of NAS-Bench-201.
+const CELL: &[&str] = &["op_0_1", "op_0_2", "op_0_3", "op_1_2", "op_1_3", "op_2_3", "val_acc"];
+
 /// Trial numbers with what was evaluated and measured.
-fn finished_trials(bench: &Bench, run: &str) -> BTreeMap<u64, String> {
+fn finished_trials(bench: &Bench, run: &str, keys: &[&str]) -> BTreeMap<u64, String> {
     let mut finished = BTreeMap::new();
     for trial in bench.trials(run).iter().filter(|trial| trial["state"] == "completed") {
         let number = trial["trial"].as_u64().unwrap();
-        let cell = ["op_0_1", "op_0_2", "op_0_3", "op_1_2", "op_1_3", "op_2_3", "val_acc"];
-        let text = cell.map(|key| trial[key].to_string()).join(" ");
+        let text = keys.iter().map(|key| trial[key].to_string()).collect::<Vec<_>>().join(" ");
         assert!(finished.insert(number, text).is_none(), "trial {number} is there twice");
     }
     finished
@@ -64,7 +67,7 @@ fn search_under_fire(bench: &Bench, seed: &str, n_kills: usize, random: &mut u64
         assert!(killed || output.status.success(), "after {n_killed} kills: {}", complaint(&output));
         n_killed += usize::from(killed);
         if !bench.runs().is_empty() {
-            let now = finished_trials(bench, "cifar10");
+            let now = finished_trials(bench, "cifar10", CELL);
             let lost = before.iter().find(|(number, text)| now.get(number) != Some(text));
             assert!(lost.is_none(), "kill {n_killed} lost or changed trial {lost:?}");
             patience = if now.len() > before.len() { 1 } else { patience + 1 };
@@ -82,40 +85,75 @@ fn a_search_killed_at_random_moments_loses_nothing_and_repeats_nothing() {
         let undisturbed = Bench::new();
         undisturbed.search_file("cifar10", "evolution", N_TRIALS);
         undisturbed.ok(&["search", "cifar10.toml", "--seed", &seed]);
-        let expected = finished_trials(&undisturbed, "cifar10");
+        let expected = finished_trials(&undisturbed, "cifar10", CELL);
         assert_eq!(expected.len() as u64, N_TRIALS);
 
         let bench = Bench::new();
         bench.search_file("cifar10", "evolution", N_TRIALS);
         n_killed += search_under_fire(&bench, &seed, N_KILLS - n_killed, &mut random);
-        assert_eq!(finished_trials(&bench, "cifar10"), expected, "seed {seed}, {n_killed} kills so far");
+        assert_eq!(
+            finished_trials(&bench, "cifar10", CELL),
+            expected,
+            "seed {seed}, {n_killed} kills so far"
+        );
         assert_eq!(bench.json(&["archive", "check"]).as_array().unwrap().len(), 0);
+    }
+}
+
+/// What is measured of a held trial.
+const HELD: &[&str] = &["x", "loss"];
+
+/// A search at work on held trials.
+struct Search {
+    child: Child,
+    lines: Lines<BufReader<ChildStderr>>,
+    said: String,
+}
+
+impl Search {
+    /// Starts it, and waits until a trial has begun.
+    fn start(bench: &Bench, task: &str, trial: u64) -> Self {
+        let mut child = start(bench, &["search", &format!("{task}.toml")]);
+        bench.wait_for_trial(&mut child, task, trial);
+        let lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        Self { child, lines, said: String::new() }
+    }
+
+    /// Presses Ctrl-C, and waits until the program says that it knows.
+    fn interrupt(&mut self, answer: &str) {
+        signal(&self.child, "INT");
+        while !self.said.contains(answer) {
+            let line = self.lines.next().unwrap_or_else(|| panic!("`{answer}` is not in {}", self.said));
+            self.said += &(line.unwrap() + "\n");
+        }
+    }
+
+    /// Waits for its end, which is that of an interrupted run.
+    fn ends_interrupted(mut self) {
+        let status = self.child.wait().unwrap();
+        assert_eq!(status.code(), Some(130), "{}", self.said);
     }
 }
 
 #[test]
 fn ctrl_c_ends_the_run_in_order_and_resume_finishes_it() {
     let bench = Bench::new();
-    bench.search_file("cifar10", "evolution", 4000);
-    let child = start(&bench, &["search", "cifar10.toml"]);
-    std::thread::sleep(Duration::from_millis(700));
-    signal(&child, "INT");
-    let output = child.wait_with_output().unwrap();
-    let said = complaint(&output);
-    assert_eq!(output.status.code(), Some(130), "{said}");
-    assert!(said.contains("no new trial begins"), "{said}");
+    bench.held_file("held", "evolution", 60, 20);
+    let mut search = Search::start(&bench, "held", 20);
+    search.interrupt("no new trial begins");
+    bench.write("go", "");
+    search.ends_interrupted();
     let runs = bench.json(&["runs"]);
-    assert_eq!(runs[0]["state"], "interrupted");
-    let before = finished_trials(&bench, "cifar10");
-    assert_eq!(before.len() as u64, runs[0]["n_trials"].as_u64().unwrap(), "what ran was finished");
-    assert!((1..4000).contains(&before.len()));
+    assert_eq!((&runs[0]["state"], &runs[0]["n_trials"]), (&Json::from("interrupted"), &Json::from(21)));
+    let before = finished_trials(&bench, "held", HELD);
+    assert_eq!(before.len(), 21, "what ran was finished");
 
-    let resumed = bench.json(&["resume", "cifar10"]);
-    assert_eq!((&resumed["state"], &resumed["n_trials"]), (&Json::from("finished"), &Json::from(4000)));
-    let after = finished_trials(&bench, "cifar10");
+    let resumed = bench.json(&["resume", "held"]);
+    assert_eq!((&resumed["state"], &resumed["n_trials"]), (&Json::from("finished"), &Json::from(60)));
+    let after = finished_trials(&bench, "held", HELD);
     assert!(before.iter().all(|(number, text)| after.get(number) == Some(text)));
 
-    let again = bench.run(&["resume", "cifar10"]);
+    let again = bench.run(&["resume", "held"]);
     assert_eq!(again.status.code(), Some(2));
     assert!(complaint(&again).contains("nothing to go on with"), "{}", complaint(&again));
 }
@@ -123,30 +161,16 @@ fn ctrl_c_ends_the_run_in_order_and_resume_finishes_it() {
 #[test]
 fn a_running_run_is_refused_to_others_and_a_second_ctrl_c_cancels_it_until_resume() {
     let bench = Bench::new();
-    // Trials hang until the file `go` is there.
-    let script = "while [ ! -e go ]; do sleep 0.05; done; echo '{\\\"loss\\\": 1.5}'";
-    let text = format!(
-        "[task]\nname = \"slow\"\n[[space.parameter]]\nname = \"x\"\ntype = \"float\"\nlow = 0.0\nhigh = 1.0\n\
-         [strategy]\nname = \"random\"\n[estimator]\nname = \"command\"\ncommand = [\"sh\", \"-c\", \"{script}\"]\n\
-         objectives = [{{ name = \"loss\", direction = \"minimise\" }}]\n[budget]\ntrials = 4\n"
-    );
-    bench.write("run.toml", &text);
-    let child = start(&bench, &["search", "run.toml"]);
-    std::thread::sleep(Duration::from_millis(700));
+    bench.held_file("held", "random", 4, 0);
+    let mut search = Search::start(&bench, "held", 0);
     let other = bench.run(&["resume"]);
     assert!(complaint(&other).contains("carried out by another process"), "{}", complaint(&other));
-    signal(&child, "INT");
-    std::thread::sleep(Duration::from_millis(300));
-    signal(&child, "INT");
-    let output = child.wait_with_output().unwrap();
-    assert_eq!(output.status.code(), Some(130), "{}", complaint(&output));
-    assert!(complaint(&output).contains("stopping now"), "{}", complaint(&output));
+    search.interrupt("no new trial begins");
+    search.interrupt("stopping now");
+    search.ends_interrupted();
     assert_eq!(bench.runs()[0]["state"], "interrupted");
-    assert!(
-        bench.trials("slow").iter().all(|trial| trial["state"] != "failed"),
-        "{:?}",
-        bench.trials("slow")
-    );
+    let trials = bench.trials("held");
+    assert!(trials.iter().all(|trial| trial["state"] != "failed"), "{trials:?}");
 
     bench.write("go", "");
     let resumed = bench.json(&["resume"]);
@@ -156,26 +180,28 @@ fn a_running_run_is_refused_to_others_and_a_second_ctrl_c_cancels_it_until_resum
 #[test]
 fn a_resumed_warm_search_knows_what_it_knew_when_it_began() {
     let past = |bench: &Bench| {
-        bench.search_file("cifar10", "random", 150);
-        bench.ok(&["search", "cifar10.toml", "--cold"]);
-        bench.search_file("cifar100", "evolution", 1200);
+        bench.held_file("past", "random", 30, 30);
+        bench.ok(&["search", "past.toml", "--cold"]);
+        bench.held_file("new", "evolution", 40, 20);
     };
     let undisturbed = Bench::new();
     past(&undisturbed);
-    undisturbed.ok(&["search", "cifar100.toml"]);
+    undisturbed.write("go", "");
+    let whole = undisturbed.json(&["search", "new.toml"]);
+    assert!(whole["n_transferred"].as_u64().unwrap() > 0, "{whole}");
 
     let bench = Bench::new();
     past(&bench);
-    let child = start(&bench, &["search", "cifar100.toml"]);
-    std::thread::sleep(Duration::from_millis(400));
-    signal(&child, "INT");
-    child.wait_with_output().unwrap();
+    let mut search = Search::start(&bench, "new", 20);
+    search.interrupt("no new trial begins");
+    bench.write("go", "");
+    search.ends_interrupted();
     // What is archived meanwhile must not change what the resumed run believes.
-    bench.search_file("ImageNet16-120", "random", 150);
-    bench.ok(&["search", "ImageNet16-120.toml", "--cold"]);
-    bench.ok(&["resume", "cifar100"]);
-    assert_eq!(finished_trials(&bench, "cifar100"), finished_trials(&undisturbed, "cifar100"));
-    let tasks = bench.json(&["explain", "cifar100"])["report"]["tasks"].as_array().unwrap().len();
+    bench.held_file("other", "random", 30, 30);
+    bench.ok(&["search", "other.toml", "--cold"]);
+    bench.ok(&["resume", "new"]);
+    assert_eq!(finished_trials(&bench, "new", HELD), finished_trials(&undisturbed, "new", HELD));
+    let tasks = bench.json(&["explain", "new"])["report"]["tasks"].as_array().unwrap().len();
     assert_eq!(tasks, 1);
 }
 
@@ -198,10 +224,10 @@ fn a_full_disk_ends_the_run_with_a_remedy_and_resume_loses_nothing() {
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert!(said.contains("archive"), "{said}");
-    let before = finished_trials(&bench, "cifar10");
+    let before = finished_trials(&bench, "cifar10", CELL);
     assert!(!before.is_empty() && before.len() < 3000, "{}", before.len());
     bench.ok(&["resume", "cifar10"]);
-    let after = finished_trials(&bench, "cifar10");
+    let after = finished_trials(&bench, "cifar10", CELL);
     assert_eq!(after.len(), 3000);
     assert!(before.iter().all(|(number, text)| after.get(number) == Some(text)));
 }

@@ -1,8 +1,9 @@
 //! Helpers shared by the integration tests: the built program and its plugins, run as a user would.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use serde_json::Value as Json;
 use tempfile::TempDir;
@@ -138,6 +139,32 @@ impl Bench {
              [estimator]\nname = \"table\"\ntable = {table:?}\ntask = \"{task}\"\n\n[budget]\ntrials = {trials}\n"
         );
         self.write(&format!("{task}.toml"), &text)
+    }
+
+    /// Writes a run file for a search of `x` whose trials wait, from number `from` on, until the file `go` is there.
+    pub fn held_file(&self, task: &str, strategy: &str, trials: u64, from: u64) -> PathBuf {
+        // With the folder goes the last reason to wait.
+        let script = "x=$(tr -dc '0-9.e-')\n: > begun-$1-$HEIRLOOM_TRIAL\n\
+            while [ $HEIRLOOM_TRIAL -ge $2 ] && [ ! -e go ] && [ -e trial.sh ]; do sleep 0.02; done\n\
+            echo \"{\\\"loss\\\": $x}\"\n";
+        self.write("trial.sh", script);
+        let text = format!(
+            "name = \"{task}\"\nseed = 1\n\n[task]\nname = \"{task}\"\n\n[[space.parameter]]\nname = \"x\"\n\
+             type = \"float\"\nlow = 0.0\nhigh = 1.0\n\n[strategy]\nname = \"{strategy}\"\n\n[estimator]\n\
+             name = \"command\"\ncommand = [\"sh\", \"trial.sh\", \"{task}\", \"{from}\"]\n\
+             objectives = [{{ name = \"loss\", direction = \"minimise\" }}]\n\n[budget]\ntrials = {trials}\n"
+        );
+        self.write(&format!("{task}.toml"), &text)
+    }
+
+    /// Waits until a trial of a [held](Self::held_file) search has begun.
+    pub fn wait_for_trial(&self, search: &mut Child, task: &str, trial: u64) {
+        let begun = self.path(&format!("begun-{task}-{trial}"));
+        while !begun.exists() {
+            let ended = search.try_wait().expect("it was started here");
+            assert!(ended.is_none(), "the search ended before trial {trial} began: {ended:?}");
+            std::thread::sleep(Duration::from_millis(10));
+        }
     }
 
     /// All trials of a run as the archive exports them.
