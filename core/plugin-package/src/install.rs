@@ -34,11 +34,7 @@ pub struct Added {
 }
 
 /// The version of an index that a user gets: `wanted`, or the newest that is no pre-release and runs here.
-pub fn choose<'a>(
-    index: &'a PluginIndex,
-    source: &str,
-    wanted: Option<&Version>,
-) -> Result<&'a IndexedVersion> {
+fn choose<'a>(index: &'a PluginIndex, source: &str, wanted: Option<&Version>) -> Result<&'a IndexedVersion> {
     let missing = |what: String| {
         let mut versions: Vec<_> = index.versions.iter().map(|entry| &entry.version).collect();
         versions.sort();
@@ -120,29 +116,38 @@ impl Home {
         if entry.content != locked.content {
             return Err(PackageError::changed(&folder, "hashes.txt", &entry.content, &locked.content));
         }
-        trust.write(&self.trust_path())?;
         // What is damaged is fetched again.
-        if self.open_one(Path::new(LOCK), locked, &trust).is_ok() {
-            return Ok(false);
+        let is_here = self.open_one(Path::new(LOCK), locked, &trust).is_ok();
+        if !is_here {
+            let file = fetch(source, &all, entry)?;
+            let package = file.open(&key, entry)?;
+            let grants = Grants { capabilities: locked.capabilities.clone(), key: None };
+            let plugin = self.install(&package, &key, &grants, &locked.index)?;
+            if plugin != *locked {
+                return Err(PackageError::Contradiction {
+                    package: folder,
+                    says: "the package of the index gives",
+                    found: format!("{plugin:?}"),
+                    other: "the lock has",
+                    expected: format!("{locked:?}"),
+                });
+            }
         }
-        let file = fetch(source, &all, entry)?;
-        let package = file.open(&key, entry)?;
-        let grants = Grants { capabilities: locked.capabilities.clone(), key: None };
-        let plugin = self.install(&package, &key, &grants, &locked.index)?;
-        if plugin != *locked {
-            return Err(PackageError::Contradiction {
-                package: folder,
-                says: "the package of the index gives",
-                found: format!("{plugin:?}"),
-                other: "the lock has",
-                expected: format!("{locked:?}"),
-            });
-        }
-        Ok(true)
+        // A key is pinned by what it signed.
+        trust.write(&self.trust_path())?;
+        Ok(!is_here)
     }
 
-    /// Reads what an index says of a plugin and of keys, and holds it against what is known.
-    pub fn consult(&self, source: &dyn IndexSource, id: &str) -> Result<(Trust, PluginIndex)> {
+    /// The version of a plugin that [`add`](Self::add) would install from an index if none is named.
+    pub fn newest(&self, source: &dyn IndexSource, id: &str) -> Result<Version> {
+        let _alone = self.lock()?;
+        let (_, all) = self.consult(source, id)?;
+        Ok(choose(&all, source.name(), None)?.version.clone())
+    }
+
+    /// Reads what an index says of a plugin and of keys, and holds it against what is known. The caller holds the
+    /// home's lock.
+    fn consult(&self, source: &dyn IndexSource, id: &str) -> Result<(Trust, PluginIndex)> {
         let all = PluginIndex::read(source, id)?;
         self.remember(source, &all)?;
         let mut trust = self.trust()?;

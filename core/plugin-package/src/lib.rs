@@ -56,4 +56,4 @@ mod home;
 pub use home::{Home, Installed};
 
 mod install;
-pub use install::{Added, Grants, choose};
+pub use install::{Added, Grants};

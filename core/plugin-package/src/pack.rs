@@ -63,8 +63,9 @@ impl Draft {
             path: PathBuf::new(),
             problem: "there is no library; hint: build the plugin first".into(),
         })?;
-        let mut draft = Self::new(first, describe(first)?)?;
-        let text = describe(first)?.text;
+        let found = describe(first)?;
+        let text = found.text.clone();
+        let mut draft = Self::new(first, found)?;
         for library in libraries {
             let pack = |problem| PackageError::Pack { path: library.clone(), problem };
             let found = describe(library)?;
@@ -169,21 +170,17 @@ impl Draft {
         for (path, content) in &self.files {
             listed.push((path.clone(), content.listed()?));
         }
-        let hashes = HashList::new(listed).text();
+        let text = HashList::new(listed).text();
         // An author learns of it here, not a user later.
-        HashList::parse(&hashes)
+        let hashes = HashList::parse(&text)
             .map_err(|problem| PackageError::Pack { path: path.clone(), problem: problem.to_string() })?;
         let write = |error: io::Error| PackageError::write(&path, error);
         std::fs::create_dir_all(folder).map_err(write)?;
         replace(&path, |file| {
             let mut tar = TarWriter::new(compressor(file)?);
-            tar.file(HASHES, hashes.len() as u64, &mut hashes.as_bytes())?;
-            let first = [DESCRIPTION, MANIFEST].map(known);
-            let rest = self.files.keys().filter(|path| !first.contains(path));
-            for path in first.iter().chain(rest) {
-                let content = &self.files[path];
-                let size = content.listed().map_err(io::Error::other)?.size;
-                tar.file(path.as_str(), size, &mut content.open()?)?;
+            tar.file(HASHES, text.len() as u64, &mut text.as_bytes())?;
+            for (path, listed) in in_order(&hashes) {
+                tar.file(path.as_str(), listed.size, &mut self.files[path].open()?)?;
             }
             tar.finish()?.finish()
         })
@@ -204,17 +201,20 @@ pub fn sign(path: &Path, key: &SecretKey) -> Result<Signature> {
         let signed = signature.text();
         tar.file(SIGNATURE, signed.len() as u64, &mut signed.as_bytes())?;
         tar.file(HASHES, text.len() as u64, &mut text.as_bytes())?;
-        let first = [DESCRIPTION, MANIFEST].map(known);
-        let all = package.hashes().files();
-        let rest = all.map(|(path, _)| path).filter(|path| !first.contains(path));
-        for path in first.iter().chain(rest) {
-            let mut file = File::open(path.under(unpacked.path()))?;
-            tar.file(path.as_str(), file.metadata()?.len(), &mut file)?;
+        for (path, listed) in in_order(package.hashes()) {
+            tar.file(path.as_str(), listed.size, &mut File::open(path.under(unpacked.path()))?)?;
         }
         tar.finish()?.finish()
     })
     .map_err(|error| PackageError::write(path, error))?;
     Ok(signature)
+}
+
+/// The files of a package in their order in it: what says what it is comes first.
+fn in_order(hashes: &HashList) -> impl Iterator<Item = (&EntryPath, &Listed)> {
+    let is_first = |path: &EntryPath| [DESCRIPTION, MANIFEST].contains(&path.as_str());
+    let first = hashes.files().filter(move |(path, _)| is_first(path));
+    first.chain(hashes.files().filter(move |(path, _)| !is_first(path)))
 }
 
 fn known(path: &str) -> EntryPath {

@@ -195,10 +195,12 @@ impl Trust {
                 if self.revoked.contains_key(&signer.id()) {
                     return Ok(());
                 }
+                // A key that was succeeded does not come back: a ring of successions would never come to rest.
+                let moves = |keys: &[KeyId]| keys.last() == Some(&signer.id()) && !keys.contains(&next.id());
                 let moved: Vec<String> = self
                     .plugins
                     .iter()
-                    .filter(|(_, keys)| keys.last() == Some(&signer.id()))
+                    .filter(|(_, keys)| moves(keys))
                     .map(|(plugin, _)| plugin.clone())
                     .collect();
                 for plugin in moved {

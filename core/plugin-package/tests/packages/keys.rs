@@ -66,6 +66,21 @@ fn a_successor_that_the_old_key_signed_is_followed() {
 }
 
 #[test]
+fn keys_that_name_each_other_in_a_ring_come_to_rest_at_the_last() {
+    let keys: Vec<_> = (0..3).map(|_| SecretKey::generate().unwrap()).collect();
+    let link = |from: usize| {
+        let statement = Statement::successor(&keys[from], &keys[(from + 1) % 3].public());
+        (std::path::PathBuf::from(statement.file_name()), statement)
+    };
+    for order in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
+        let mut trust = Trust::default();
+        trust.pin("again", &keys[0].public()).unwrap();
+        trust.learn(&order.map(link)).unwrap();
+        assert_eq!(trust.pinned_key("again"), Some(keys[2].public().id()), "{order:?}");
+    }
+}
+
+#[test]
 fn a_successor_that_somebody_else_named_is_not() {
     let bench = Bench::new();
     bench.publish(&signed(&bench, "0.1.0", &bench.key));

@@ -2,8 +2,7 @@
 
 use clap::Args;
 use heirloom_plugin_host::Capability;
-use heirloom_plugin_package::index::IndexSource;
-use heirloom_plugin_package::{Grants, choose};
+use heirloom_plugin_package::Grants;
 use serde_json::json;
 
 use crate::context::Context;
@@ -64,8 +63,7 @@ impl Update {
                 Some(path) => self.project.index(path)?,
                 None => self.project.index_of(&plugin)?,
             };
-            let (_, all) = home.consult(&index, &plugin.id).or_fail()?;
-            let newest = choose(&all, index.name(), None).or_fail()?.version.clone();
+            let newest = home.newest(&index, &plugin.id).or_fail()?;
             if newest <= plugin.version {
                 continue;
             }
