@@ -156,11 +156,11 @@ impl Archive {
     pub fn find_run(&self, text: &str) -> Result<RunSummary> {
         let answers = |run: &RunSummary| {
             let id = run.id.to_string();
-            id.starts_with(text) || id.ends_with(text) || run.name == text
+            !text.is_empty() && (id.starts_with(text) || id.ends_with(text) || run.name == text)
         };
         let mut found: Vec<_> = self.store.runs()?.into_iter().filter(answers).collect();
         match (found.pop(), found.len()) {
-            (Some(run), 0) if !text.is_empty() => Ok(run),
+            (Some(run), 0) => Ok(run),
             (Some(_), n) => Err(ArchiveError::AmbiguousRun { text: text.into(), n: n + 1 }),
             (None, _) => Err(ArchiveError::NoSuchRun { run: text.into() }),
         }

@@ -12,7 +12,7 @@ use crate::RunId;
 #[non_exhaustive]
 pub enum ArchiveError {
     /// There is no file.
-    #[error("there is no archive at `{path}`; hint: check the path, or create one")]
+    #[error("there is no archive at `{path}`; hint: check the path; the first search makes one")]
     NotFound {
         /// Where it was looked for.
         path: PathBuf,
@@ -42,7 +42,10 @@ pub enum ArchiveError {
         known: u32,
     },
     /// The archive was written by an older version, and may only be read.
-    #[error("the archive `{path}` has schema {found}, older than {known}; hint: open it for writing once")]
+    #[error(
+        "the archive `{path}` has schema {found}, older than {known}; hint: open it for writing once, as `heirloom \
+         doctor` does"
+    )]
     OlderSchema {
         /// The file.
         path: PathBuf,
@@ -80,7 +83,7 @@ pub enum ArchiveError {
         kind: String,
     },
     /// There is no such run.
-    #[error("the archive has no run `{run}`; hint: list the runs it has")]
+    #[error("the archive has no run `{run}`; hint: `heirloom runs` lists those it has")]
     NoSuchRun {
         /// What was asked for.
         run: String,

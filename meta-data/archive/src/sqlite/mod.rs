@@ -108,9 +108,8 @@ impl SqliteStore {
     fn open_reader(&self) -> rusqlite::Result<Connection> {
         let flags =
             OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
-        let name = self.path.to_string_lossy().replace('%', "%25").replace('?', "%3f").replace('#', "%23");
         let query = if self.immutable { "?immutable=1" } else { "" };
-        let db = Connection::open_with_flags(format!("file:{name}{query}"), flags)?;
+        let db = Connection::open_with_flags(format!("file:{}{query}", escaped(&self.path)), flags)?;
         db.busy_timeout(PATIENCE)?;
         db.execute_batch(&format!("PRAGMA cache_size = -{}", READ_CACHE_BYTES / 1024))?;
         Ok(db)
@@ -125,6 +124,16 @@ impl SqliteStore {
             self.writer.as_ref().ok_or_else(|| ArchiveError::ReadOnly { path: self.path.clone() })?;
         writer.submit(action)
     }
+}
+
+/// A path as it stands in a URI: whatever its bytes are, UTF-8 or not.
+fn escaped(path: &Path) -> String {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-".contains(&byte);
+    let escape = |&byte: &u8| match is_plain(byte) {
+        true => char::from(byte).to_string(),
+        false => format!("%{byte:02x}"),
+    };
+    path.as_os_str().as_encoded_bytes().iter().map(escape).collect()
 }
 
 /// The log beside an archive.

@@ -228,3 +228,13 @@ fn a_closed_archive_is_one_file_that_can_be_copied() {
     std::fs::copy(&path, &copy).unwrap();
     assert_eq!(Archive::open(&copy).unwrap().history(run).unwrap().len(), 3);
 }
+
+#[test]
+fn an_archive_of_any_name_can_be_read() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in [&b"100 %.db"[..], b"a?b#c&d=e.db", b"no \xff UTF-8.db"] {
+        let path = folder.path().join(<std::ffi::OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(name));
+        let (run, _) = Archive::create(&path).unwrap().begin_run(&sample_header("t")).unwrap();
+        assert_eq!(Archive::open_read_only(&path).unwrap().runs().unwrap()[0].id, run, "{path:?}");
+    }
+}
