@@ -9,8 +9,8 @@ use heirloom_config::{
 };
 use heirloom_model::{Estimator, Problem, Proxy, Space, Strategy};
 use heirloom_plugin_host::{HostError, HostOptions, Kind, Plugin, PluginHost, WorkerLimits};
+use heirloom_plugin_package::Hash;
 use serde_json::Value as Json;
-use sha2::{Digest, Sha256};
 
 use crate::context::{Context, data_folder};
 use crate::project_lock::{self, ProjectLock};
@@ -139,10 +139,9 @@ impl Plugins {
     pub(crate) fn lock(&self, config: &RunConfig) -> String {
         let entry = |plugin: &Plugin| {
             let (compiler, target) = plugin.built_with();
-            // Of a folder of source its hash stands for the files.
-            let bytes =
-                std::fs::read(plugin.path()).unwrap_or_else(|_| plugin.fingerprint().as_bytes().to_vec());
-            let hash: String = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+            // Of a folder of source its fingerprint stands for the files.
+            let hash = Hash::of_file(plugin.path());
+            let hash = hash.unwrap_or_else(|_| Hash::of(plugin.fingerprint().as_bytes())).to_string();
             format!(
                 "[[plugin]]\nid = {:?}\nversion = {:?}\ninterface = {}\ntarget = {target:?}\nrustc = {compiler:?}\n\
                  fingerprint = {:?}\nsha256 = {hash:?}\n",

@@ -7,7 +7,7 @@ use std::sync::Mutex;
 use tracing_subscriber::EnvFilter;
 
 use crate::context::Context;
-use crate::failure::{Failure, OrFail};
+use crate::failure::Failure;
 
 /// Starts logging as the options say.
 pub(crate) fn start(context: &Context) -> miette::Result<()> {
@@ -22,7 +22,10 @@ pub(crate) fn start(context: &Context) -> miette::Result<()> {
             builder.without_time().with_ansi(coloured).with_writer(std::io::stderr).init();
         }
         Some(path) => {
-            let file = OpenOptions::new().create(true).append(true).open(path).or_fail()?;
+            let file = OpenOptions::new().create(true).append(true).open(path);
+            let file = file.map_err(|error| {
+                Failure::usage(format!("cannot write the log file `{}`: {error}", path.display()))
+            })?;
             builder.with_ansi(false).with_writer(Mutex::new(file)).init();
         }
     }

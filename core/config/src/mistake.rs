@@ -88,7 +88,7 @@ impl Diagnostic for Mistake {
 #[non_exhaustive]
 pub enum ConfigError {
     /// The file cannot be read.
-    #[error("cannot read `{path}`: {problem}; hint: check the path and its permissions")]
+    #[error("cannot read `{path}`: {problem}")]
     Unreadable {
         /// The file.
         path: String,
@@ -110,6 +110,13 @@ fn count(n: usize) -> String {
 }
 
 impl Diagnostic for ConfigError {
+    fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
+        match self {
+            Self::Unreadable { .. } => Some(Box::new("check the path and its permissions")),
+            Self::Mistakes { .. } => None,
+        }
+    }
+
     fn related<'a>(&'a self) -> Option<Box<dyn Iterator<Item = &'a dyn Diagnostic> + 'a>> {
         match self {
             Self::Unreadable { .. } => None,

@@ -14,6 +14,7 @@ pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) ->
 pub fn remedy(word: &str, lead: &str, candidates: &[&str]) -> String {
     match nearest(word, candidates.iter().copied()) {
         Some(candidate) => format!("did you mean `{candidate}`?"),
+        None if candidates.is_empty() => format!("{lead} none"),
         None => {
             let names: Vec<_> = candidates.iter().map(|name| format!("`{name}`")).collect();
             format!("{lead} {}", names.join(", "))
@@ -53,5 +54,7 @@ mod tests {
         assert_eq!(nearest("second", keys), Some("seconds"));
         assert_eq!(nearest("cost-seconds", keys), Some("cost_seconds"));
         assert_eq!(nearest("memory", keys), None);
+        assert_eq!(remedy("memory", "there are", &keys), "there are `trials`, `seconds`, `cost_seconds`");
+        assert_eq!(remedy("memory", "there are", &[]), "there are none");
     }
 }

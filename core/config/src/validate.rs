@@ -33,7 +33,7 @@ fn path(table: &str, key: &str) -> String {
 
 fn unknown_key(entry: &Entry, name: &str, table: &Table) -> Mistake {
     let known: Vec<_> = table.keys.iter().map(|key| key.name).collect();
-    let place = if name.is_empty() { "the run file".into() } else { format!("`[{name}]`") };
+    let place = if name.is_empty() { "the file".into() } else { format!("`[{name}]`") };
     let message = format!("{place} has no key `{}`", entry.key);
     Mistake::new(entry.key_span.clone(), message).hint(suggest::remedy(&entry.key, "its keys are", &known))
 }
@@ -112,7 +112,7 @@ fn wrong_type(node: &Node, name: &str, wanted: &str) -> Mistake {
         NodeValue::Text(text) if text.parse::<f64>().is_ok() => {
             mistake.hint(format!("leave out the quotes: `{text}`"))
         }
-        NodeValue::Number(number) if number.fract() == 0.0 => {
+        NodeValue::Number(number) if number.fract() == 0.0 && *number as i64 as f64 == *number => {
             mistake.hint(format!("leave out the decimal point: `{number}`"))
         }
         NodeValue::Table(_) if wanted == "a list of tables" => {

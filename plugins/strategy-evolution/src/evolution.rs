@@ -44,7 +44,7 @@ impl Evolution {
             space: Arc::clone(&problem.space),
             fidelity: problem.full_fidelity(),
             options,
-            population: VecDeque::with_capacity(options.population + 1),
+            population: VecDeque::new(),
             expected: VecDeque::new(),
             seen: HashSet::new(),
         }

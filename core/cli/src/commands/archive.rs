@@ -121,6 +121,10 @@ fn merge(from: &Path, context: &Context) -> miette::Result<Exit> {
 
 impl Import {
     fn run(&self, context: &Context) -> miette::Result<Exit> {
+        if !self.from.exists() {
+            let from = self.from.display();
+            return Err(Failure::usage(format!("there is no `{from}`; hint: check the path")).into());
+        }
         let archive = context.write_archive(None)?;
         let name = self.from.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         let source = self.source.clone().unwrap_or_else(|| name.clone());

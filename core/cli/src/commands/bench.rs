@@ -85,23 +85,25 @@ impl Bench {
             job: &job,
             n_seeds: self.seeds,
             first_seed: config.seed,
-            checkpoints: self.checkpoints(n_trials as usize),
+            checkpoints: self.checkpoints(n_trials as usize)?,
             metric: self.metric.clone(),
             files: Passing::new()?,
         };
         let lines = self.lines(&plan, &strategies, knowledge.as_ref(), context)?;
-        if let Some(metric) = self.metric.as_ref().filter(|_| lines.iter().all(|line| line.mean[0].is_nan()))
-        {
+        let is_missing =
+            || lines.iter().flat_map(|line| line.curves.iter().flatten()).all(|value| value.is_nan());
+        if let Some(metric) = self.metric.as_ref().filter(|_| is_missing()) {
             return Err(Failure::usage(format!("no trial has a metric `{metric}`")).into());
         }
         let value = self.metric.clone().unwrap_or_else(|| job.objective().name.clone());
+        let n_tasks = knowledge.as_ref().map_or(0, Knowledge::n_tasks);
+        self.show(&plan, &lines, &value, n_tasks, context)?;
+        // Last: a picture that cannot be drawn does not cost what was measured.
         if let Some(path) = &self.plot {
             let title =
                 format!("{}: best {value}, mean of {} seeds, 95 % bands", config.task.name, self.seeds);
             plot::incumbents(path, &title, &value, &lines)?;
         }
-        let n_tasks = knowledge.as_ref().map_or(0, Knowledge::n_tasks);
-        self.show(&plan, &lines, &value, n_tasks, context)?;
         Ok(Exit::Done)
     }
 
@@ -124,11 +126,15 @@ impl Bench {
         self.strategies.iter().map(component).collect()
     }
 
-    fn checkpoints(&self, n_trials: usize) -> Vec<usize> {
-        let mut at: Vec<usize> = self.at.iter().copied().filter(|n| (1..=n_trials).contains(n)).collect();
+    fn checkpoints(&self, n_trials: usize) -> miette::Result<Vec<usize>> {
+        if let Some(n) = self.at.iter().find(|n| !(1..=n_trials).contains(n)) {
+            let message = format!("`--at {n}` is no trial of the run; hint: its budget has 1 to {n_trials}");
+            return Err(Failure::usage(message).into());
+        }
+        let mut at = self.at.clone();
         at.sort_unstable();
         at.dedup();
-        if at.is_empty() { checkpoints(n_trials) } else { at }
+        Ok(if at.is_empty() { checkpoints(n_trials) } else { at })
     }
 
     fn lines(

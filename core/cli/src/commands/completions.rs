@@ -4,6 +4,7 @@ use clap::{Args, CommandFactory};
 use clap_complete::Shell;
 
 use crate::failure::Exit;
+use crate::output;
 
 /// Print a completion script for a shell
 #[derive(Debug, Args)]
@@ -17,7 +18,9 @@ pub(crate) struct Completions {
 
 impl Completions {
     pub(crate) fn run(&self) -> miette::Result<Exit> {
-        clap_complete::generate(self.shell, &mut crate::Cli::command(), "heirloom", &mut std::io::stdout());
+        let mut script = Vec::new();
+        clap_complete::generate(self.shell, &mut crate::Cli::command(), "heirloom", &mut script);
+        output::line(String::from_utf8_lossy(&script).trim_end())?;
         Ok(Exit::Done)
     }
 }

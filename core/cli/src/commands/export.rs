@@ -90,21 +90,22 @@ impl Export {
 
     fn table(&self, archive: &Archive, run: RunId) -> miette::Result<Exit> {
         let write = |out: &mut (dyn Write + Send)| match self.curves {
-            true => archive.export_curves(run, self.format.into(), out).or_fail(),
-            false => archive.export(run, self.format.into(), out).or_fail(),
+            true => archive.export_curves(run, self.format.into(), out),
+            false => archive.export(run, self.format.into(), out),
         };
         match &self.out {
             Some(path) => {
-                let cannot =
-                    |error: io::Error| Failure::new(format!("cannot write `{}`: {error}", path.display()));
-                let mut file = BufWriter::new(File::create(path).map_err(cannot)?);
-                write(&mut file)?;
-                file.flush().map_err(cannot)?;
+                let cannot = |error: &dyn std::fmt::Display| {
+                    Failure::new(format!("cannot write `{}`: {error}", path.display()))
+                };
+                let mut file = BufWriter::new(File::create(path).map_err(|error| cannot(&error))?);
+                write(&mut file).map_err(|error| cannot(&error))?;
+                file.flush().map_err(|error| cannot(&error))?;
             }
             None => {
                 // Whole before the first byte is shown: a reader that goes away is no failure of the export.
                 let mut bytes = Vec::new();
-                write(&mut bytes)?;
+                write(&mut bytes).or_fail()?;
                 match io::stdout().lock().write_all(&bytes) {
                     Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
                         return Err(Failure::new(error).into());

@@ -1,5 +1,7 @@
 //! `heirloom resume`
 
+use std::path::Path;
+
 use clap::Args;
 use heirloom_archive::{RunState, RunSummary};
 use heirloom_config::RunConfig;
@@ -34,7 +36,7 @@ impl Resume {
         let archive = heirloom_archive::Archive::open(&path).or_fail()?;
         let found = match &self.run {
             Some(text) => find_run(&archive, text)?,
-            None => newest_unfinished(archive.runs().or_fail()?)?,
+            None => newest_unfinished(archive.runs().or_fail()?, &path)?,
         };
         if matches!(found.state, RunState::Finished | RunState::Imported) {
             let state = found.state.as_str();
@@ -85,10 +87,12 @@ impl Resume {
     }
 }
 
-fn newest_unfinished(runs: Vec<RunSummary>) -> miette::Result<RunSummary> {
+fn newest_unfinished(runs: Vec<RunSummary>, archive: &Path) -> miette::Result<RunSummary> {
     let unfinished = |run: &RunSummary| !matches!(run.state, RunState::Finished | RunState::Imported);
     let newest = runs.into_iter().rfind(unfinished);
     newest.ok_or_else(|| {
-        Failure::usage("the archive has no unfinished run; hint: `heirloom runs` lists all").into()
+        let archive = archive.display();
+        let hint = "`heirloom runs` lists all; another archive is named by `--archive FILE`";
+        Failure::usage(format!("the archive `{archive}` has no unfinished run; hint: {hint}")).into()
     })
 }

@@ -9,6 +9,7 @@ use heirloom_dataset::{Dataset, DatasetOptions, Target};
 use heirloom_engine::RunEnd;
 use serde_json::json;
 
+use super::runs::short;
 use crate::catalogue::Plugins;
 use crate::context::Context;
 use crate::failure::{Exit, Failure, OrFail};
@@ -104,15 +105,20 @@ impl Search {
 /// Carries an archived run out and shows what came of it.
 pub(super) fn finish(archived: ArchivedRun<'_>, job: &Job<'_>, context: &Context) -> miette::Result<Exit> {
     let archive: &Archive = archived.archive;
-    let (run, place) = (archived.run, archived.path.display().to_string());
+    let (run, path) = (archived.run, archived.path.clone());
     let end: RunEnd = archived.carry_out(job, context)?;
     let found = archive.find_run(&run.to_string()).or_fail()?;
     let state = found.state;
-    let summary = Summary::new(archive, place, &found, Some(end))?;
+    let summary = Summary::new(archive, path.display().to_string(), &found, Some(end))?;
     if context.json {
         output::json(&summary)?
     } else {
-        summary.print()?
+        summary.print()?;
+        if matches!(state, RunState::Interrupted | RunState::Failed) {
+            let elsewhere = context.archive.is_some() || path != context.archive_path(None)?;
+            let archive = if elsewhere { format!(" --archive {}", path.display()) } else { String::new() };
+            output::line(&format!("go on    `heirloom resume {}{archive}`", short(&found)))?;
+        }
     }
     Ok(match state {
         RunState::Interrupted => Exit::Interrupted,

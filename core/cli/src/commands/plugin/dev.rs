@@ -89,7 +89,7 @@ impl Dev {
                 Ok(round) => self.show(&round, context)?,
                 Err(error) if self.once => return Err(error),
                 // The next change may mend it.
-                Err(error) => tracing::error!("{error}"),
+                Err(error) => tracing::error!("{error:?}"),
             }
             if self.once {
                 return Ok(Exit::Done);

@@ -37,7 +37,7 @@ impl Report {
         }
         let reports: Vec<(PathBuf, CrashReport)> = files
             .into_iter()
-            .map(|file| CrashReport::read(&file).map(|report| (file, report)).or_fail())
+            .map(|file| read(&file).map(|report| (file, report)))
             .collect::<miette::Result<_>>()?;
         if context.json {
             let all: Vec<_> =
@@ -78,6 +78,13 @@ impl Report {
     }
 }
 
+fn read(file: &Path) -> miette::Result<CrashReport> {
+    CrashReport::read(file).map_err(|error| {
+        let hint = "`heirloom plugin report` lists those there are";
+        Failure::new(format!("`{}` is no report of a crash: {error}; hint: {hint}", file.display())).into()
+    })
+}
+
 fn show(file: &Path, report: &CrashReport) -> miette::Result<()> {
     let CrashReport { plugin, version, kind, component, method, message, .. } = report;
     output::line(&format!("{}", file.display()))?;
@@ -98,7 +105,7 @@ fn show(file: &Path, report: &CrashReport) -> miette::Result<()> {
 }
 
 fn replay(file: &Path, context: &Context) -> miette::Result<Exit> {
-    let report = CrashReport::read(file).or_fail()?;
+    let report = read(file)?;
     let Some(name) = &report.replay else {
         return Err(Failure::new(format!("`{}` has no replay file", file.display())).into());
     };
