@@ -68,8 +68,8 @@ const TAKEN: &[&str] = &[
     "yield",
 ];
 
-/// No name of a folder or file needs to be longer.
-const MAX_LENGTH: usize = 64;
+/// What the names in packages may have.
+const MAX_LENGTH: usize = 40;
 
 impl PluginName {
     /// Checks a name: `a-z`, `0-9` and `-`, a letter first, not a word that the sources could not use.
@@ -98,7 +98,7 @@ fn wrong_with(name: &str) -> Option<&'static str> {
     if first.is_none() {
         Some("it is empty")
     } else if name.len() > MAX_LENGTH {
-        Some("it has more than 64 letters")
+        Some("it has more than 40 letters")
     } else if !name.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-')) {
         Some("it is not made of `a-z`, `0-9` and `-` alone")
     } else if !first.is_some_and(|byte| byte.is_ascii_lowercase()) {
@@ -149,8 +149,9 @@ mod tests {
             let message = PluginName::new(name).unwrap_err().to_string();
             assert!(message.contains(problem) && message.contains(hint), "{message}");
         }
-        let long = "a".repeat(70);
-        assert!(PluginName::new(&long).unwrap_err().to_string().contains("64 letters"));
+        let long = "a".repeat(41);
+        assert!(PluginName::new(&long).unwrap_err().to_string().contains("40 letters"));
+        assert!(PluginName::new(&long[1..]).is_ok());
         assert_eq!(PluginName::new("tree-search-2").unwrap().identifier(), "tree_search_2");
     }
 }
