@@ -16,6 +16,8 @@ impl Broken {
     /// `once`: the fault happens the first time only.
     fn new(component: &str, fault: &str, once: bool, isolation: &str) -> Self {
         let bench = Bench::new();
+        // Long enough for a loaded machine, where not the limit itself is what ends the trial.
+        let seconds = if fault == "hang" { 1.5 } else { 60.0 };
         let fault = format!("name = \"faulty\"\nfault = \"{fault}\"\nat = 5\n");
         let fault = if once { format!("{fault}once = {:?}\n", bench.path("struck")) } else { fault };
         let (strategy, estimator) = match component {
@@ -25,7 +27,7 @@ impl Broken {
         let text = format!(
             "name = \"broken\"\nseed = 1\n[task]\nname = \"t\"\n[[space.parameter]]\nname = \"x\"\ntype = \"float\"\n\
              low = 0\nhigh = 1\n[strategy]\n{strategy}[estimator]\n{estimator}[budget]\ntrials = {N_TRIALS}\n\
-             [limits]\nseconds = 1.5\nmemory_mb = 400\n[run]\nisolation = \"{isolation}\"\n"
+             [limits]\nseconds = {seconds}\nmemory_mb = 400\n[run]\nisolation = \"{isolation}\"\n"
         );
         bench.write("broken.toml", &text);
         Self { bench }

@@ -17,6 +17,8 @@ struct Attacked {
 impl Attacked {
     fn new(component: &str, attack: &str) -> Self {
         let bench = Bench::new();
+        // Long enough for a loaded machine, where not the limit itself is what ends the attack.
+        let seconds = if ["chatter", "silent"].contains(&attack) { 1.5 } else { 60.0 };
         let attack = format!("name = \"hostile\"\nattack = \"{attack}\"\nat = {AT}\n");
         let (strategy, estimator) = match component {
             "strategy" => (attack.as_str(), "name = \"hostile\"\n"),
@@ -25,8 +27,8 @@ impl Attacked {
         let text = format!(
             "name = \"attacked\"\nseed = 1\n[task]\nname = \"t\"\n[[space.parameter]]\nname = \"x\"\ntype = \"float\"\n\
              low = 0\nhigh = 1\n[strategy]\n{strategy}[estimator]\n{estimator}[budget]\ntrials = {N_TRIALS}\n\
-             [limits]\nseconds = 1.5\n[run]\nisolation = \"process\"\n\
-             [isolation]\nmemory_mb = 300\nprocesses = 20\nopen_files = 64\nscratch_mb = 5\ncall_seconds = 1.5\n"
+             [limits]\nseconds = {seconds}\n[run]\nisolation = \"process\"\n\
+             [isolation]\nmemory_mb = 300\nprocesses = 20\nopen_files = 64\nscratch_mb = 5\ncall_seconds = {seconds}\n"
         );
         bench.write("attacked.toml", &text);
         Self { bench }
