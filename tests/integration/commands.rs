@@ -131,3 +131,26 @@ fn completions_know_the_commands() {
     let text = String::from_utf8(text.stdout).unwrap();
     assert!(text.contains("explain") && text.contains("--archive"));
 }
+
+/// The commands that a command's help lists.
+fn listed(help: &str) -> Vec<&str> {
+    let lines = help.lines().skip_while(|line| *line != "Commands:").skip(1);
+    // Descriptions that are broken stand further right.
+    let names = lines.take_while(|line| !line.is_empty()).filter(|line| !line.starts_with("   "));
+    names.filter_map(|line| line.split_whitespace().next()).filter(|name| *name != "help").collect()
+}
+
+#[test]
+fn the_help_of_every_command_has_an_example() {
+    let bench = Bench::new();
+    let (mut left, mut n_commands) = (vec![Vec::new()], 0);
+    while let Some(command) = left.pop() {
+        let words: Vec<&str> = command.iter().map(String::as_str).chain(["--help"]).collect();
+        let help = bench.ok(&words);
+        let below = listed(&help);
+        assert!(!below.is_empty() || help.contains("Example"), "{command:?}:\n{help}");
+        n_commands += 1;
+        left.extend(below.iter().map(|name| [&command[..], &[(*name).to_owned()]].concat()));
+    }
+    assert!(n_commands > 40, "{n_commands}");
+}

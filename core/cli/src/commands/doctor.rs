@@ -15,6 +15,7 @@ use crate::output;
 
 /// Check that everything that a search needs is in place (exit code 3 where something is not)
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  heirloom doctor\n  heirloom doctor --archive lab.heirloom --json")]
 pub(crate) struct Doctor {}
 
 /// One thing that was looked at.

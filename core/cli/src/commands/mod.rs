@@ -20,36 +20,22 @@ use clap::Subcommand;
 use crate::context::Context;
 use crate::failure::Exit;
 
-/// What the program can do.
+/// What the program can do; what each command is for stands with its arguments.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Search: run what a run file describes, starting from what the archive knows
     Search(search::Search),
-    /// Go on with a run that was stopped or whose process died
     Resume(resume::Resume),
-    /// List runs
     Runs(runs::Runs),
-    /// Show a run: its best trials, its spending, what it was made of
     Show(show::Show),
-    /// Tell what past tasks contributed to a run, and whether it helped
     Explain(explain::Explain),
-    /// Compare runs at the same number of trials
     Compare(compare::Compare),
-    /// Write a run's trials as a table, or a trial's trained network for PyTorch and ONNX
     Export(export::Export),
-    /// Look after the archive: stats, check, merge, import
     Archive(archive::Archive),
-    /// Recorded data sets: list them, get them
     Data(data::Data),
-    /// The plugins that were found
     Plugin(plugin::Plugin),
-    /// Search spaces: show one, map one to another
     Space(space::Space),
-    /// Repeat a search on a recorded table over seeds and strategies, cold and warm
     Bench(bench::Bench),
-    /// Check that everything that a search needs is in place
     Doctor(doctor::Doctor),
-    /// Print a completion script for a shell
     Completions(completions::Completions),
 }
 

@@ -38,6 +38,7 @@ enum KeyCommand {
         out: Option<PathBuf>,
     },
     /// List the keys that you trust, and with which plugins
+    #[command(after_help = "Example:\n  heirloom plugin key list --json")]
     List,
     /// Trust a key with a plugin, whatever signed it before
     #[command(after_help = "Example:\n  heirloom plugin key pin author.pub --plugin my-plugin")]

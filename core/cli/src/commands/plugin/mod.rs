@@ -38,6 +38,9 @@ pub(crate) struct Plugin {
 #[derive(Debug, Subcommand)]
 enum PluginCommand {
     /// List components, by kind and name, with the plugin that has each
+    #[command(
+        after_help = "Examples:\n  heirloom plugin list\n  heirloom plugin list --plugins target/debug --json"
+    )]
     List,
     /// Show a component's description and options
     #[command(after_help = "Example:\n  heirloom plugin info evolution")]
@@ -45,9 +48,7 @@ enum PluginCommand {
         /// A component's name, or a plugin's id
         name: String,
     },
-    /// Make a new plugin: a folder that builds, passes its tests and can be searched with
     New(new::New),
-    /// Check a plugin's library: every check in a process of its own
     #[command(after_help = check::EXAMPLES)]
     Check(check::Check),
     Docs(docs::Docs),
