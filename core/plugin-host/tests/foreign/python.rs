@@ -1,6 +1,7 @@
 //! Python plugins, with the Python of this machine.
 
 use std::fs;
+use std::io::Write;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -268,18 +269,23 @@ fn the_package_passes_its_own_tests() {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
+/// Says so past the test runner, which hides what passing tests print.
+fn skipped(what: &str) {
+    std::io::stderr().write_all(format!("skipped: {what}\n").as_bytes()).unwrap();
+}
+
 /// The examples, which need packages beyond the standard library: copied, so that their Python can be named beside them.
 fn example(name: &str, packages: &str) -> Option<(tempfile::TempDir, PluginHost)> {
     let Some(python) = std::env::var_os("HEIRLOOM_PEERS_PYTHON") else {
-        eprintln!(
-            "skipped: example `{name}`; hint: name a Python that has {packages} with HEIRLOOM_PEERS_PYTHON"
-        );
+        skipped(&format!(
+            "example `{name}`; hint: name a Python that has {packages} with HEIRLOOM_PEERS_PYTHON"
+        ));
         return None;
     };
     let imports =
         std::process::Command::new(&python).args(["-c", &format!("import {packages}")]).output().unwrap();
     if !imports.status.success() {
-        eprintln!("skipped: example `{name}`: {} has no {packages}", Path::new(&python).display());
+        skipped(&format!("example `{name}`: {} has no {packages}", Path::new(&python).display()));
         return None;
     }
     let folder = tempfile::tempdir().unwrap();
