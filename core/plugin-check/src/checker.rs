@@ -72,7 +72,7 @@ pub fn check_plugin(
     let usual = if plugin.is_none_or(Plugin::is_library) { CHECK_SECONDS } else { SOURCE_CHECK_SECONDS };
     let seconds = seconds.unwrap_or(usual);
     let plan = plan(target, plugin, selection)?;
-    let processes = Processes::new(start, n_at_once)?;
+    let processes = Processes::new(target, start, n_at_once)?;
     let mut results: Vec<TaskResult> = Vec::new();
     // What others rest on comes first: who cannot be loaded is not asked anything else.
     for stage in Stage::ALL {
@@ -94,7 +94,7 @@ pub fn check_plugin(
                 }
             }
         }
-        for (place, done) in places.into_iter().zip(processes.run(target, &works)?) {
+        for (place, done) in places.into_iter().zip(processes.run(&works)?) {
             let (task, demand) = &plan[place];
             let mut status = match done.answer {
                 Ok(answer) => serde_json::from_str(&answer)

@@ -7,129 +7,84 @@ use heirloom_model::{
     ComponentError, Configuration, CurvePoint, Estimator, EstimatorInfo, EvaluationRequest, Failure,
     FailureKind, Fidelity, Outcome, Reporter, TrialId, Verdict,
 };
-use serde::{Deserialize, Serialize};
 
 use crate::session::failed;
-use crate::{Subject, Suite, Trouble};
+use crate::{Check, Subject, Suite, Trouble};
 
 /// How long an evaluation may go on after it was cancelled. A step of a training is within it.
 const MAX_CANCEL_SECONDS: f64 = 2.0;
 
+type MakeCheck = fn(&Bench<'_>) -> Result<(), Trouble>;
+
 /// What an estimator is checked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-#[non_exhaustive]
-pub enum EstimatorCheck {
-    /// It says what it measures.
-    Info,
-    /// One result a request.
-    Count,
-    /// Numbers are numbers.
-    Finite,
-    /// Curves go forward.
-    CurveOrder,
-    /// A verdict of `Stop` is obeyed.
-    Stop,
-    /// Cancellation is obeyed.
-    Cancel,
-    /// Cancellation is obeyed soon.
-    CancelLatency,
-    /// Failures say what happened.
-    FailureKinds,
-    /// Wrong input is a failed trial.
-    Rejects,
-    /// Trials it never saw.
-    Relatives,
-    /// Calls may overlap.
-    Parallel,
-    /// A batch is many single requests.
-    Batch,
-    /// Same request, same result.
-    Deterministic,
-}
-
-impl EstimatorCheck {
-    /// All checks, in the order in which they are made.
-    pub const ALL: [Self; 13] = [
-        Self::Info,
-        Self::Count,
-        Self::Finite,
-        Self::CurveOrder,
-        Self::Stop,
-        Self::Cancel,
-        Self::CancelLatency,
-        Self::FailureKinds,
-        Self::Rejects,
-        Self::Relatives,
-        Self::Parallel,
-        Self::Batch,
-        Self::Deterministic,
-    ];
-
-    /// The check's name in reports.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Info => "info",
-            Self::Count => "count",
-            Self::Finite => "finite",
-            Self::CurveOrder => "curve-order",
-            Self::Stop => "stop",
-            Self::Cancel => "cancel",
-            Self::CancelLatency => "cancel-latency",
-            Self::FailureKinds => "failure-kinds",
-            Self::Rejects => "rejects",
-            Self::Relatives => "relatives",
-            Self::Parallel => "parallel",
-            Self::Batch => "batch",
-            Self::Deterministic => "deterministic",
-        }
-    }
-
-    /// What the check demands.
-    pub fn demand(self) -> &'static str {
-        match self {
-            Self::Info => {
-                "at least one objective, names that differ, fidelity ranges that are finite and not reversed, levels that ascend"
-            }
-            Self::Count => "one result for each request, and none for no requests",
-            Self::Finite => {
-                "an outcome has one finite number an objective, here and along its curve, and a cost of 0 or more; whatever else happened is a failure"
-            }
-            Self::CurveOrder => "the steps of a curve ascend, in the outcome and as they are reported",
-            Self::Stop => {
-                "an evaluation that is told to stop at its first point ends there, with an outcome marked as stopped"
-            }
-            Self::Cancel => {
-                "a cancelled evaluation gives an outcome or the failure `cancelled`, no other failure"
-            }
-            Self::CancelLatency => "an evaluation that is cancelled in its middle ends within two seconds",
-            Self::FailureKinds => {
-                "a failure has a message and a cost of 0 or more; it is `cancelled` when the run ends alone, and never `filtered`, which proxies do"
-            }
-            Self::Rejects => "a configuration of the wrong length is a failed trial, not a panic or a number",
-            Self::Relatives => {
-                "a request that inherits from or continues a trial whose files are not there gives a result or a failure, not a panic"
-            }
-            Self::Parallel => "four threads at once are all served",
-            Self::Batch => {
-                "requests that are evaluated together give what each gives alone, where the estimator is declared deterministic"
-            }
-            Self::Deterministic => {
-                "the same request gives the same result again and in a fresh instance, where that is declared"
-            }
-        }
-    }
-}
+pub(crate) const CHECKS: &[Check<MakeCheck>] = &[
+    Check::new(
+        "info",
+        "at least one objective, names that differ, fidelity ranges that are finite and not reversed, levels that ascend",
+        |bench| bench.info(),
+    ),
+    Check::new("count", "one result for each request, and none for no requests", |bench| bench.count()),
+    Check::new(
+        "finite",
+        "an outcome has one finite number an objective, here and along its curve, and a cost of 0 or more; whatever else happened is a failure",
+        |bench| bench.finite(),
+    ),
+    Check::new(
+        "curve-order",
+        "the steps of a curve ascend, in the outcome and as they are reported",
+        |bench| bench.curve_order(),
+    ),
+    Check::new(
+        "stop",
+        "an evaluation that is told to stop at its first point ends there, with an outcome marked as stopped",
+        |bench| bench.stop(),
+    ),
+    Check::new(
+        "cancel",
+        "a cancelled evaluation gives an outcome or the failure `cancelled`, no other failure",
+        |bench| bench.cancel(),
+    ),
+    Check::new(
+        "cancel-latency",
+        "an evaluation that is cancelled in its middle ends within two seconds",
+        |bench| bench.cancel_latency(),
+    ),
+    Check::new(
+        "failure-kinds",
+        "a failure has a message and a cost of 0 or more; it is `cancelled` when the run ends alone, and never `filtered`, which proxies do",
+        |bench| bench.failure_kinds(),
+    ),
+    Check::new(
+        "rejects",
+        "a configuration of the wrong length is a failed trial, not a panic or a number",
+        |bench| bench.rejects(),
+    ),
+    Check::new(
+        "relatives",
+        "a request that inherits from or continues a trial whose files are not there gives a result or a failure, not a panic",
+        |bench| bench.relatives(),
+    ),
+    Check::new("parallel", "four threads at once are all served", |bench| bench.parallel()),
+    Check::new(
+        "batch",
+        "requests that are evaluated together give what each gives alone, where the estimator is declared deterministic",
+        |bench| bench.batch(),
+    ),
+    Check::new(
+        "deterministic",
+        "the same request gives the same result again and in a fresh instance, where that is declared",
+        |bench| bench.deterministic(),
+    ),
+];
 
 /// An estimator under check: how it is made, and what it is asked to evaluate.
-#[derive(Debug, Clone)]
-pub struct EstimatorSubject<F> {
-    pub(crate) make: F,
+pub struct EstimatorSubject<'a> {
+    pub(crate) make: Box<dyn Fn() -> Result<Box<dyn Estimator>, ComponentError> + 'a>,
     pub(crate) requests: Vec<EvaluationRequest>,
     pub(crate) repeatable: bool,
 }
 
-impl<F> Suite<EstimatorSubject<F>> {
+impl<'a> Suite<EstimatorSubject<'a>> {
     /// Declares that the same request gives the same result again on this machine, as `determinism` in `plugin.toml`
     /// does.
     #[must_use]
@@ -139,49 +94,29 @@ impl<F> Suite<EstimatorSubject<F>> {
     }
 }
 
-impl<F> Subject for EstimatorSubject<F>
-where
-    F: Fn() -> Result<Box<dyn Estimator>, ComponentError>,
-{
-    type Check = EstimatorCheck;
-    const CHECKS: &'static [EstimatorCheck] = &EstimatorCheck::ALL;
+impl Subject for EstimatorSubject<'_> {
+    type Make = MakeCheck;
+    const KIND: &'static str = "estimator";
+    const CHECKS: &'static [Check<MakeCheck>] = CHECKS;
 
-    fn describe(check: EstimatorCheck) -> (String, &'static str) {
-        (format!("estimator/{}", check.name()), check.demand())
-    }
-
-    fn make(&self, check: EstimatorCheck) -> Result<(), Trouble> {
-        let estimator = (self.make)().map_err(|error| Trouble::from_error("making the estimator", &error))?;
+    fn make(&self, make: MakeCheck) -> Result<(), Trouble> {
+        let estimator = self.estimator()?;
         if self.requests.is_empty() {
             return failed("the suite was given no request");
         }
-        let bench = Bench { estimator: estimator.as_ref(), requests: &self.requests };
-        match check {
-            EstimatorCheck::Info => bench.info(),
-            EstimatorCheck::Count => bench.count(),
-            EstimatorCheck::Finite => bench.finite(),
-            EstimatorCheck::CurveOrder => bench.curve_order(),
-            EstimatorCheck::Stop => bench.stop(),
-            EstimatorCheck::Cancel => bench.cancel(),
-            EstimatorCheck::CancelLatency => bench.cancel_latency(),
-            EstimatorCheck::FailureKinds => bench.failure_kinds(),
-            EstimatorCheck::Rejects => bench.rejects(),
-            EstimatorCheck::Relatives => bench.relatives(),
-            EstimatorCheck::Parallel => bench.parallel(),
-            EstimatorCheck::Batch | EstimatorCheck::Deterministic if !self.repeatable => {
-                Err(Trouble::Skipped("it is not declared to give the same results again".into()))
-            }
-            EstimatorCheck::Batch => bench.batch(),
-            EstimatorCheck::Deterministic => {
-                let second =
-                    (self.make)().map_err(|error| Trouble::from_error("making a second one", &error))?;
-                bench.deterministic(second.as_ref())
-            }
-        }
+        make(&Bench { subject: self, estimator: estimator.as_ref(), requests: &self.requests })
     }
 }
 
-struct Bench<'a> {
+impl EstimatorSubject<'_> {
+    fn estimator(&self) -> Result<Box<dyn Estimator>, Trouble> {
+        (self.make)().map_err(|error| Trouble::from_error("making the estimator", &error))
+    }
+}
+
+/// An instance, and what it is asked.
+pub struct Bench<'a> {
+    subject: &'a EstimatorSubject<'a>,
     estimator: &'a dyn Estimator,
     requests: &'a [EvaluationRequest],
 }
@@ -257,23 +192,24 @@ pub(crate) fn difference(a: &Evaluation, b: &Evaluation) -> Option<String> {
 
 pub(crate) type Evaluation = Result<Outcome, Failure>;
 
-impl Bench<'_> {
-    fn evaluate(
-        &self,
-        requests: &[EvaluationRequest],
-        listener: &Listener,
-    ) -> Result<Vec<Evaluation>, Trouble> {
-        let results = self.estimator.evaluate(requests, listener);
-        if results.len() != requests.len() {
-            return Err(Trouble::Failed(format!(
-                "{} requests gave {} results",
-                requests.len(),
-                results.len()
-            )));
-        }
-        Ok(results)
-    }
+/// One result for each request, where nobody is told to stop.
+fn measure(estimator: &dyn Estimator, requests: &[EvaluationRequest]) -> Result<Vec<Evaluation>, Trouble> {
+    evaluate(estimator, requests, &Listener::new(Verdict::Continue, false))
+}
 
+fn evaluate(
+    estimator: &dyn Estimator,
+    requests: &[EvaluationRequest],
+    listener: &Listener,
+) -> Result<Vec<Evaluation>, Trouble> {
+    let results = estimator.evaluate(requests, listener);
+    match results.len() == requests.len() {
+        true => Ok(results),
+        false => failed(format!("{} requests gave {} results", requests.len(), results.len())),
+    }
+}
+
+impl Bench<'_> {
     fn info(&self) -> Result<(), Trouble> {
         let EstimatorInfo { objectives, fidelities, .. } = self.estimator.info();
         if objectives.is_empty() {
@@ -297,16 +233,14 @@ impl Bench<'_> {
     }
 
     fn count(&self) -> Result<(), Trouble> {
-        let listener = Listener::new(Verdict::Continue, false);
-        self.evaluate(&[], &listener)?;
-        self.evaluate(self.requests, &listener)?;
-        self.evaluate(&self.requests[..1], &listener)?;
-        Ok(())
+        measure(self.estimator, &[])?;
+        measure(self.estimator, self.requests)?;
+        measure(self.estimator, &self.requests[..1]).map(drop)
     }
 
     fn finite(&self) -> Result<(), Trouble> {
         let n_objectives = self.estimator.info().objectives.len();
-        let results = self.evaluate(self.requests, &Listener::new(Verdict::Continue, false))?;
+        let results = measure(self.estimator, self.requests)?;
         for outcome in results.iter().flatten() {
             let curve = outcome.curve.iter().map(|point| (&point.objectives, point.cost_seconds));
             for (objectives, cost) in curve.chain([(&outcome.objectives, outcome.cost_seconds)]) {
@@ -329,7 +263,7 @@ impl Bench<'_> {
 
     fn curve_order(&self) -> Result<(), Trouble> {
         let listener = Listener::new(Verdict::Continue, false);
-        let results = self.evaluate(self.requests, &listener)?;
+        let results = evaluate(self.estimator, self.requests, &listener)?;
         let mut n_points = 0;
         for (request, result) in self.requests.iter().zip(results) {
             let in_outcome = result.map(|outcome| outcome.curve).unwrap_or_default();
@@ -345,7 +279,7 @@ impl Bench<'_> {
 
     fn stop(&self) -> Result<(), Trouble> {
         let listener = Listener::new(Verdict::Stop, false);
-        let results = self.evaluate(self.requests, &listener)?;
+        let results = evaluate(self.estimator, self.requests, &listener)?;
         let mut n_stopped = 0;
         for (request, result) in self.requests.iter().zip(results) {
             let n_reported = listener.curve_of(request.trial).len();
@@ -362,8 +296,8 @@ impl Bench<'_> {
     }
 
     fn cancel(&self) -> Result<(), Trouble> {
-        let results = self.evaluate(self.requests, &Listener::new(Verdict::Continue, true))?;
-        let undisturbed = self.evaluate(self.requests, &Listener::new(Verdict::Continue, false))?;
+        let results = evaluate(self.estimator, self.requests, &Listener::new(Verdict::Continue, true))?;
+        let undisturbed = measure(self.estimator, self.requests)?;
         for (cancelled, undisturbed) in results.into_iter().zip(undisturbed) {
             let Err(failure) = cancelled else { continue };
             let always = undisturbed.is_err_and(|usual| usual.kind == failure.kind);
@@ -401,8 +335,7 @@ impl Bench<'_> {
         requests.push(EvaluationRequest { configuration: Configuration::new(values), ..requests[0].clone() });
         requests.push(EvaluationRequest { fidelity: Fidelity(vec![-1.0; 9]), ..requests[0].clone() });
         for request in &requests {
-            let results =
-                self.evaluate(std::slice::from_ref(request), &Listener::new(Verdict::Continue, false))?;
+            let results = measure(self.estimator, std::slice::from_ref(request))?;
             let Err(failure) = &results[0] else { continue };
             if matches!(failure.kind, FailureKind::Cancelled | FailureKind::Filtered) {
                 return failed(format!("an evaluation that nobody ended failed as `{failure}`"));
@@ -422,7 +355,7 @@ impl Bench<'_> {
         let request = &self.requests[0];
         for (parent, continues) in [(unknown, None), (None, unknown), (unknown, unknown)] {
             let request = EvaluationRequest { parent, continues, attempt: 2, ..request.clone() };
-            let results = self.evaluate(&[request], &Listener::new(Verdict::Continue, false))?;
+            let results = measure(self.estimator, &[request])?;
             // A program that it runs may well end with an error; a panic is a host's word for it.
             if let Err(failure) = &results[0]
                 && failure.kind == FailureKind::Crashed
@@ -435,10 +368,10 @@ impl Bench<'_> {
     }
 
     fn batch(&self) -> Result<(), Trouble> {
-        let together = self.results(self.estimator)?;
+        self.repeatable()?;
+        let together = measure(self.estimator, self.requests)?;
         for (place, request) in self.requests.iter().enumerate() {
-            let alone =
-                self.evaluate(std::slice::from_ref(request), &Listener::new(Verdict::Continue, false))?;
+            let alone = measure(self.estimator, std::slice::from_ref(request))?;
             if let Some(what) = difference(&together[place], &alone[0]) {
                 return failed(format!("request {place}, in a batch and alone: {what}"));
             }
@@ -446,10 +379,13 @@ impl Bench<'_> {
         Ok(())
     }
 
-    fn deterministic(&self, second: &dyn Estimator) -> Result<(), Trouble> {
-        let expected = self.results(self.estimator)?;
-        for (again, what) in [(self.estimator, "the second time"), (second, "in a second instance")] {
-            for (place, (first, other)) in expected.iter().zip(self.results(again)?).enumerate() {
+    fn deterministic(&self) -> Result<(), Trouble> {
+        self.repeatable()?;
+        let expected = measure(self.estimator, self.requests)?;
+        let second = self.subject.estimator()?;
+        for (again, what) in [(self.estimator, "the second time"), (second.as_ref(), "in a second instance")]
+        {
+            for (place, (first, other)) in expected.iter().zip(measure(again, self.requests)?).enumerate() {
                 if let Some(difference) = difference(first, &other) {
                     return failed(format!(
                         "request {place} gave another result {what}: {difference}; hint: draw from `request.seed` \
@@ -461,9 +397,11 @@ impl Bench<'_> {
         Ok(())
     }
 
-    fn results(&self, estimator: &dyn Estimator) -> Result<Vec<Evaluation>, Trouble> {
-        Bench { estimator, requests: self.requests }
-            .evaluate(self.requests, &Listener::new(Verdict::Continue, false))
+    fn repeatable(&self) -> Result<(), Trouble> {
+        match self.subject.repeatable {
+            true => Ok(()),
+            false => Err(Trouble::Skipped("it is not declared to give the same results again".into())),
+        }
     }
 
     fn rejects(&self) -> Result<(), Trouble> {
@@ -471,7 +409,7 @@ impl Bench<'_> {
         let mut values = request.configuration.values().to_vec();
         values.extend([0.5; 7]);
         request.configuration = Configuration::new(values);
-        let results = self.evaluate(&[request], &Listener::new(Verdict::Continue, false))?;
+        let results = measure(self.estimator, &[request])?;
         match &results[0] {
             Err(_) => Ok(()),
             Ok(outcome) => {
@@ -481,9 +419,10 @@ impl Bench<'_> {
     }
 
     fn parallel(&self) -> Result<(), Trouble> {
-        let alone = self.results(self.estimator)?;
+        let (estimator, requests) = (self.estimator, self.requests);
+        let alone = measure(estimator, requests)?;
         std::thread::scope(|scope| {
-            let threads: Vec<_> = (0..4).map(|_| scope.spawn(|| self.results(self.estimator))).collect();
+            let threads: Vec<_> = (0..4).map(|_| scope.spawn(|| measure(estimator, requests))).collect();
             for thread in threads {
                 let beside =
                     thread.join().map_err(|_| Trouble::Failed("a call from a thread panicked".into()))??;

@@ -3,19 +3,17 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use heirloom_model::{ComponentError, Estimator, Proxy};
-use heirloom_plugin_host::{
-    ComponentManifest, Determinism, HostOptions, Isolation, Kind, Plugin, PluginHost,
-};
+use heirloom_plugin_host::{HostOptions, Isolation, Kind, Plugin, PluginHost};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use crate::fuzz::{self, Hunt, Replay};
-use crate::loaded::{EstimatorGround, Loaded, ProxyGround, Shared};
+use crate::loaded::Loaded;
+use crate::processes::Files;
 use crate::setting::Setting;
+use crate::suite::described;
 use crate::{
-    CheckError, ComponentCheck, EstimatorCheck, LibraryCheck, ProxyCheck, Report, Status, StrategyCheck,
-    Subject, Suite, Trouble,
+    CheckError, EstimatorSubject, ProxySubject, Status, StrategySubject, Subject, Trouble, component, library,
 };
 
 /// A built plugin to check, and with what.
@@ -78,8 +76,6 @@ pub struct Task {
 pub(crate) struct Job {
     pub(crate) target: Target,
     pub(crate) work: Work,
-    /// Where the answer goes: standard output may be the plugin's.
-    pub(crate) answer: PathBuf,
     /// Seconds after which nobody waits for an answer.
     pub(crate) seconds: f64,
 }
@@ -95,26 +91,17 @@ pub(crate) enum Work {
 
 /// The checks of a library as a whole: names and demands.
 pub(crate) fn library_checks() -> Vec<(String, &'static str)> {
-    LibraryCheck::ALL.iter().map(|check| (format!("library/{}", check.name()), check.demand())).collect()
+    described("library", library::CHECKS)
 }
 
 /// The checks of a component of a kind: names and demands, those of every kind first.
 pub(crate) fn component_checks(kind: Kind) -> Vec<(String, &'static str)> {
-    let mut checks: Vec<_> = ComponentCheck::ALL
-        .iter()
-        .map(|check| (format!("component/{}", check.name()), check.demand()))
-        .collect();
-    match kind {
-        Kind::Strategy => {
-            checks.extend(StrategyCheck::ALL.iter().map(|c| (format!("strategy/{}", c.name()), c.demand())))
-        }
-        Kind::Estimator => {
-            checks.extend(EstimatorCheck::ALL.iter().map(|c| (format!("estimator/{}", c.name()), c.demand())))
-        }
-        Kind::Proxy => {
-            checks.extend(ProxyCheck::ALL.iter().map(|c| (format!("proxy/{}", c.name()), c.demand())));
-        }
-    }
+    let mut checks = described("component", component::CHECKS);
+    checks.extend(match kind {
+        Kind::Strategy => described(StrategySubject::KIND, StrategySubject::CHECKS),
+        Kind::Estimator => described(EstimatorSubject::KIND, EstimatorSubject::CHECKS),
+        Kind::Proxy => described(ProxySubject::KIND, ProxySubject::CHECKS),
+    });
     checks
 }
 
@@ -131,63 +118,70 @@ pub fn all_checks() -> Vec<(String, &'static str)> {
     checks
 }
 
+impl Job {
+    pub(crate) fn read(path: &Path) -> Result<Self, CheckError> {
+        let wrong = |problem: String| CheckError::File { path: path.into(), problem };
+        let text = std::fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?;
+        serde_json::from_str(&text).map_err(|error| wrong(error.to_string()))
+    }
+
+    pub(crate) fn write(&self, path: &Path) -> Result<(), CheckError> {
+        write(path, self)
+    }
+
+    /// Does it in this process, and writes the answer beside the job's file at `path`.
+    pub(crate) fn work(&self, path: &Path) -> Result<(), CheckError> {
+        // Who waits kills this process at the limit. Where nobody does any more, it ends by itself.
+        let limit = Duration::from_secs_f64(self.seconds + 5.0);
+        std::thread::spawn(move || {
+            std::thread::sleep(limit);
+            std::process::exit(124);
+        });
+        let files = Files(path);
+        let answer = files.answer();
+        match &self.work {
+            Work::Check(task) => write(&answer, &Status::of(|| attempt(&self.target, task))),
+            Work::Replay(replay) => {
+                let named = ComponentName { kind: Kind::Strategy, name: replay.component.clone() };
+                let play = |loaded: &Loaded<'_>| fuzz::play(loaded, replay);
+                let played = || with_component(&self.target, &named, Some(&replay.options), play);
+                write(&answer, &Status::of(played))
+            }
+            Work::Hunt(hunt) => {
+                let at = files.progress();
+                // Without the number a crash is attributed to the first sequence.
+                let progress = |number: u64| drop(std::fs::write(&at, number.to_string()));
+                let caught = with_component(&self.target, &hunt.component, None, |loaded| {
+                    let who = format!("{} {}", loaded.plugin.id(), loaded.plugin.version());
+                    Ok(fuzz::hunt(loaded, &who, hunt, progress))
+                });
+                let caught = caught.map_err(|(Trouble::Failed(problem) | Trouble::Skipped(problem))| {
+                    CheckError::File { path: self.target.path.clone(), problem }
+                })?;
+                write(&answer, &caught)
+            }
+        }
+    }
+}
+
+fn write(path: &Path, value: &impl Serialize) -> Result<(), CheckError> {
+    let wrong = |problem: String| CheckError::File { path: path.into(), problem };
+    let text = serde_json::to_string(value).map_err(|error| wrong(error.to_string()))?;
+    std::fs::write(path, text).map_err(|error| wrong(error.to_string()))
+}
+
 /// Does what the file at `path` says, in this process, and writes the answer. To be called in a process that was
 /// started for it: the component may do to the process whatever it does.
 pub fn do_job(path: &Path) -> Result<(), CheckError> {
-    let wrong = |problem: String| CheckError::File { path: path.into(), problem };
-    let text = std::fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?;
-    let job: Job = serde_json::from_str(&text).map_err(|error| wrong(error.to_string()))?;
-    // Who waits kills this process at the limit. Where nobody does any more, it ends by itself.
-    let limit = Duration::from_secs_f64(job.seconds + 5.0);
-    std::thread::spawn(move || {
-        std::thread::sleep(limit);
-        std::process::exit(124);
-    });
-    let answer = match &job.work {
-        Work::Check(task) => serde_json::to_string(&status(|| attempt(&job.target, task))),
-        Work::Replay(replay) => {
-            let named = ComponentName { kind: Kind::Strategy, name: replay.component.clone() };
-            let play = |loaded: &Loaded<'_>, _: &Json, _: &Plugin| fuzz::play(loaded, replay);
-            serde_json::to_string(&status(|| {
-                with_component(&job.target, &named, Some(&replay.options), play)
-            }))
-        }
-        Work::Hunt(hunt) => {
-            let at = progress_of(&job.answer);
-            // Without the number a crash is attributed to the first sequence.
-            let progress = |number: u64| drop(std::fs::write(&at, number.to_string()));
-            let caught = with_component(&job.target, &hunt.component, None, |loaded, _, plugin| {
-                let who = format!("{} {}", plugin.id(), plugin.version());
-                Ok(fuzz::hunt(loaded, &who, hunt, progress))
-            });
-            let caught = caught.map_err(|(Trouble::Failed(why) | Trouble::Skipped(why))| wrong(why))?;
-            serde_json::to_string(&caught)
-        }
-    };
-    let answer = answer.map_err(|error| wrong(error.to_string()))?;
-    std::fs::write(&job.answer, answer)
-        .map_err(|error| CheckError::File { path: job.answer.clone(), problem: error.to_string() })
+    Job::read(path)?.work(path)
 }
 
-/// Where a process says how far it is.
-pub(crate) fn progress_of(answer: &Path) -> PathBuf {
-    answer.with_extension("at")
-}
-
-/// What a body comes to; a panic is a failure.
-fn status(body: impl FnOnce() -> Result<(), Trouble>) -> Status {
-    let mut report = Report::default();
-    report.run(String::new(), "", body);
-    report.results.remove(0).status
-}
-
-/// Calls `body` with the component, the schema of its options, and its plugin. `options` go before those of the
-/// setting.
+/// Calls `body` with the component. `options` go before those of the setting.
 fn with_component<R>(
     target: &Target,
     named: &ComponentName,
     options: Option<&Json>,
-    body: impl FnOnce(&Loaded<'_>, &Json, &Plugin) -> Result<R, Trouble>,
+    body: impl FnOnce(&Loaded<'_>) -> Result<R, Trouble>,
 ) -> Result<R, Trouble> {
     let host = target.host();
     let plugin = target.plugin(&host)?;
@@ -197,15 +191,17 @@ fn with_component<R>(
         found.ok_or_else(|| Trouble::Failed(format!("there is no {} `{}`", named.kind, named.name)))?;
     let space = target.setting.compile().map_err(Trouble::Failed)?;
     let setting = target.setting.component(&named.name);
-    let loaded = Loaded {
+    body(&Loaded {
         host: &host,
+        plugin,
         component,
+        schema,
         options: options.unwrap_or(&setting.options),
         isolation: Isolation::None,
         space: space.as_ref(),
+        ignores_seed: setting.ignores_seed,
         seed: target.seed,
-    };
-    body(&loaded, schema, plugin)
+    })
 }
 
 /// A check of what only a library is handed as it is.
@@ -213,71 +209,22 @@ const WRONG_INPUT: &str = "strategy/wrong-input";
 
 /// Makes one check in this process.
 fn attempt(target: &Target, task: &Task) -> Result<(), Trouble> {
-    match &task.component {
-        None => {
-            let named = |check: &LibraryCheck| task.check == format!("library/{}", check.name());
-            let check = LibraryCheck::ALL.into_iter().find(named).ok_or_else(|| unknown(task))?;
-            let host = target.host();
-            check.make(&host, target.plugin(&host)?)
-        }
-        Some(named) => with_component(target, named, None, |loaded, schema, plugin| {
-            if task.check == WRONG_INPUT && !plugin.is_library() {
-                let why = "what reaches it was read, and found to have the right shape, before";
-                return Err(Trouble::Skipped(why.into()));
-            }
-            let ignores_seed = target.setting.component(&named.name).ignores_seed;
-            attempt_of_component(loaded, schema, task, ignores_seed)
-        }),
-    }
-}
-
-fn unknown(task: &Task) -> Trouble {
-    Trouble::Failed(format!("there is no check `{}`", task.check))
-}
-
-fn attempt_of_component(
-    loaded: &Loaded<'_>,
-    schema: &Json,
-    task: &Task,
-    ignores_seed: bool,
-) -> Result<(), Trouble> {
-    let named = |check: &ComponentCheck| task.check == format!("component/{}", check.name());
-    if let Some(check) = ComponentCheck::ALL.into_iter().find(named) {
-        return check.make(loaded, schema);
-    }
-    let made = match loaded.component.kind {
-        Kind::Strategy => {
-            let suite = crate::strategy(|problem| Ok(loaded.strategy(problem)?))
-                .informs(loaded.component.informs)
-                .seed(loaded.seed);
-            let suite = if ignores_seed { suite.ignores_seed() } else { suite };
-            make_named(&suite, &task.check)
-        }
-        Kind::Estimator => {
-            let EstimatorGround { space, requests } = loaded.estimator_ground()?;
-            let make = || -> Result<Box<dyn Estimator>, ComponentError> {
-                Ok(Box::new(Shared(loaded.estimator(space.as_ref())?)))
-            };
-            let suite = crate::estimator(make, requests).repeatable(is_repeatable(loaded.component));
-            make_named(&suite, &task.check)
-        }
-        Kind::Proxy => {
-            let ProxyGround { problem, configurations } = loaded.proxy_ground()?;
-            let make = || -> Result<Box<dyn Proxy>, ComponentError> {
-                Ok(Box::new(Shared(loaded.proxy(&problem)?)))
-            };
-            make_named(&crate::proxy(make, configurations), &task.check)
-        }
+    let unknown = || Trouble::Failed(format!("there is no check `{}`", task.check));
+    let (table, name) = task.check.split_once('/').ok_or_else(unknown)?;
+    let Some(named) = &task.component else {
+        let check = library::CHECKS.iter().find(|check| check.name == name).ok_or_else(unknown)?;
+        let host = target.host();
+        return (check.make)(&host, target.plugin(&host)?);
     };
-    made.ok_or_else(|| unknown(task))?
-}
-
-pub(crate) fn is_repeatable(component: &ComponentManifest) -> bool {
-    component.determinism != Determinism::None
-}
-
-/// Makes the check of a suite that has this name; `None` where there is none.
-fn make_named<S: Subject>(suite: &Suite<S>, name: &str) -> Option<Result<(), Trouble>> {
-    let check = *S::CHECKS.iter().find(|check| S::describe(**check).0 == name)?;
-    Some(suite.0.make(check))
+    with_component(target, named, None, |loaded| {
+        if task.check == WRONG_INPUT && !loaded.plugin.is_library() {
+            let why = "what reaches it was read, and found to have the right shape, before";
+            return Err(Trouble::Skipped(why.into()));
+        }
+        if table == "component" {
+            let check = component::CHECKS.iter().find(|check| check.name == name).ok_or_else(unknown)?;
+            return (check.make)(loaded);
+        }
+        loaded.suite()?.make(&task.check).ok_or_else(unknown)?
+    })
 }

@@ -5,7 +5,7 @@ mod report;
 pub use report::{CheckResult, Report, Status};
 
 mod suite;
-pub use suite::{Subject, Suite};
+pub use suite::{Check, Subject, Suite};
 
 mod problems;
 
@@ -13,26 +13,27 @@ mod session;
 pub use session::{Session, Trouble};
 
 mod strategy;
-pub use strategy::{StrategyCheck, StrategySubject};
+pub use strategy::StrategySubject;
 
 mod estimator;
-pub use estimator::{EstimatorCheck, EstimatorSubject};
+pub use estimator::EstimatorSubject;
 
 mod loaded;
+
+mod instance;
 
 mod usage;
 
 mod component;
-pub use component::ComponentCheck;
 
 mod library;
-pub use library::{LibraryCheck, LibrarySuite};
+pub use library::LibrarySuite;
 
 mod convergence;
 pub use convergence::{ConvergenceTask, convergence};
 
 mod proxy;
-pub use proxy::{ProxyCheck, ProxySubject};
+pub use proxy::ProxySubject;
 
 mod error;
 pub use error::CheckError;
@@ -44,7 +45,7 @@ mod job;
 pub use job::{ComponentName, Target, Task, all_checks, do_job};
 
 mod processes;
-pub use processes::Start;
+pub use processes::{Start, serve_jobs};
 
 mod fuzz;
 pub use fuzz::{Call, FuzzReport, Replay, Told, fuzz_plugin, replay};
@@ -58,27 +59,26 @@ use heirloom_model::{ComponentError, Configuration, Estimator, EvaluationRequest
 
 /// The checks of a strategy. `make` is called for every check, with problems of many kinds; it may refuse one with
 /// [`ComponentErrorKind::Unsupported`](heirloom_model::ComponentErrorKind::Unsupported).
-pub fn strategy<F>(make: F) -> Suite<StrategySubject<F>>
-where
-    F: Fn(&Problem) -> Result<Box<dyn Strategy>, ComponentError>,
-{
-    Suite(StrategySubject::new(make))
+pub fn strategy<'a>(
+    make: impl Fn(&Problem) -> Result<Box<dyn Strategy>, ComponentError> + 'a,
+) -> Suite<StrategySubject<'a>> {
+    Suite(StrategySubject { make: Box::new(make), ignores_seed: false, informs: None, seed: 1 })
 }
 
 /// The checks of an estimator, on `requests` that it can evaluate: at least one.
-pub fn estimator<F>(make: F, requests: Vec<EvaluationRequest>) -> Suite<EstimatorSubject<F>>
-where
-    F: Fn() -> Result<Box<dyn Estimator>, ComponentError>,
-{
-    Suite(EstimatorSubject { make, requests, repeatable: false })
+pub fn estimator<'a>(
+    make: impl Fn() -> Result<Box<dyn Estimator>, ComponentError> + 'a,
+    requests: Vec<EvaluationRequest>,
+) -> Suite<EstimatorSubject<'a>> {
+    Suite(EstimatorSubject { make: Box::new(make), requests, repeatable: false })
 }
 
 /// The checks of a proxy, on `configurations` of the space it is made for: at least two.
-pub fn proxy<F>(make: F, configurations: Vec<Configuration>) -> Suite<ProxySubject<F>>
-where
-    F: Fn() -> Result<Box<dyn Proxy>, ComponentError>,
-{
-    Suite(ProxySubject { make, configurations })
+pub fn proxy<'a>(
+    make: impl Fn() -> Result<Box<dyn Proxy>, ComponentError> + 'a,
+    configurations: Vec<Configuration>,
+) -> Suite<ProxySubject<'a>> {
+    Suite(ProxySubject { make: Box::new(make), configurations })
 }
 
 /// The checks of a built library and of every component in it, loaded as the host loads them.

@@ -5,99 +5,48 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use heirloom_model::{ComponentError, Estimator, Proxy, Space};
-use heirloom_plugin_host::{Determinism, HostError, HostOptions, Isolation, Kind, Plugin, PluginHost};
-use serde::{Deserialize, Serialize};
+use heirloom_model::Space;
+use heirloom_plugin_host::{HostError, HostOptions, Isolation, Kind, Plugin, PluginHost};
 use serde_json::{Value as Json, json};
 
-use crate::loaded::{EstimatorGround, Loaded, ProxyGround, Shared};
+use crate::loaded::Loaded;
 use crate::session::failed;
-use crate::{Report, Status, Trouble, problems};
+use crate::{Check, Report, Status, Trouble, problems};
 
 /// What a library is checked for, before its components are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-#[non_exhaustive]
-pub enum LibraryCheck {
-    /// It is a plugin.
-    Opens,
-    /// It was built for this host.
-    Fits,
-    /// It has an id and a version.
-    Identified,
-    /// It says what it is.
-    Described,
-    /// It knows its options.
-    Options,
-    /// It can be loaded.
-    Loads,
-    /// It speaks the host's interface.
-    Extensions,
-}
-
-impl LibraryCheck {
-    /// All checks, in the order in which they are made.
-    pub const ALL: [Self; 7] = [
-        Self::Opens,
-        Self::Fits,
-        Self::Identified,
-        Self::Described,
-        Self::Options,
-        Self::Loads,
-        Self::Extensions,
-    ];
-
-    /// The check's name in reports.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Opens => "opens",
-            Self::Fits => "fits",
-            Self::Identified => "identified",
-            Self::Described => "described",
-            Self::Options => "options",
-            Self::Loads => "loads",
-            Self::Extensions => "extensions",
-        }
-    }
-
-    /// What the check demands.
-    pub fn demand(self) -> &'static str {
-        match self {
-            Self::Opens => "the file is a library with a record that can be read without loading it",
-            Self::Fits => "it was built for this host's interface level and target",
-            Self::Identified => {
-                "the id is of `a-z`, `0-9` and `-`, the version has three numbers, and no two components of a kind share a name"
-            }
-            Self::Described => {
-                "the plugin and each of its components have a description, and there is a component"
-            }
-            Self::Options => {
-                "an option that is not in a component's schema is refused without loading the library"
-            }
-            Self::Loads => "the system loads it, it starts, and it is the library that its record describes",
-            Self::Extensions => {
-                "it has the extension of each of its components' kinds with this host's layout, and no extension that nobody has defined"
-            }
-        }
-    }
-
-    /// Makes the check of a plugin that `host` has found.
-    pub(crate) fn make(self, host: &PluginHost, plugin: &Plugin) -> Result<(), Trouble> {
-        let refused = |error: HostError| Trouble::Failed(error.to_string());
-        match self {
-            Self::Opens => Ok(()),
-            Self::Fits => plugin.check().map_err(refused),
-            Self::Identified => identified(plugin),
-            Self::Described => described(plugin),
-            Self::Options => options_are_known(host, plugin),
-            Self::Loads | Self::Extensions if !plugin.is_library() => {
-                Err(Trouble::Skipped("it is a folder of source, which a worker runs".into()))
-            }
-            Self::Loads => plugin.offers(NO_EXTENSION).map(drop).map_err(refused),
-            Self::Extensions => extensions(plugin),
-        }
-    }
-}
+pub(crate) const CHECKS: &[Check<fn(&PluginHost, &Plugin) -> Result<(), Trouble>>] = &[
+    Check::new("opens", "the file is a library with a record that can be read without loading it", |_, _| {
+        Ok(())
+    }),
+    Check::new("fits", "it was built for this host's interface level and target", |_, plugin| {
+        plugin.check().map_err(refused)
+    }),
+    Check::new(
+        "identified",
+        "the id is of `a-z`, `0-9` and `-`, the version has three numbers, and no two components of a kind share a name",
+        |_, plugin| identified(plugin),
+    ),
+    Check::new(
+        "described",
+        "the plugin and each of its components have a description, and there is a component",
+        |_, plugin| described(plugin),
+    ),
+    Check::new(
+        "options",
+        "an option that is not in a component's schema is refused without loading the library",
+        options_are_known,
+    ),
+    Check::new(
+        "loads",
+        "the system loads it, it starts, and it is the library that its record describes",
+        |_, plugin| loads(plugin),
+    ),
+    Check::new(
+        "extensions",
+        "it has the extension of each of its components' kinds with this host's layout, and no extension that nobody has defined",
+        |_, plugin| extensions(plugin),
+    ),
+];
 
 /// The checks of a built library and of the components in it.
 #[derive(Debug, Clone)]
@@ -136,26 +85,36 @@ impl LibrarySuite {
     pub fn report(&self) -> Report {
         let mut report = Report::default();
         let host = PluginHost::open(std::slice::from_ref(&self.path), HostOptions::default());
-        for check in LibraryCheck::ALL {
-            report.run(format!("library/{}", check.name()), check.demand(), || {
-                check.make(&host, self.plugin(&host)?)
+        for check in CHECKS {
+            report.run(format!("library/{}", check.name), check.demand, || {
+                (check.make)(&host, self.plugin(&host)?)
             });
             if !report.passed() {
                 return report;
             }
         }
-        for (component, _) in host.plugins().iter().flat_map(Plugin::components) {
-            let name = &component.name;
-            let options = self.options.get(name).cloned().unwrap_or_else(|| json!({}));
-            for (isolation, prefix) in
-                [(Isolation::None, name.clone()), (Isolation::Process, format!("{name}/isolated"))]
-            {
-                let space = self.space.as_ref();
-                let loaded = Loaded { host: &host, component, options: &options, isolation, space, seed: 1 };
-                report.results.extend(component_report(&loaded).results.into_iter().map(|mut result| {
-                    result.check = format!("{prefix}/{}", result.check);
-                    result
-                }));
+        for plugin in host.plugins() {
+            for (component, schema) in plugin.components() {
+                let name = &component.name;
+                let options = self.options.get(name).cloned().unwrap_or_else(|| json!({}));
+                let loaded = Loaded {
+                    host: &host,
+                    plugin,
+                    component,
+                    schema,
+                    options: &options,
+                    isolation: Isolation::None,
+                    space: self.space.as_ref(),
+                    ignores_seed: false,
+                    seed: 1,
+                };
+                let isolated = Loaded { isolation: Isolation::Process, ..loaded };
+                for (loaded, prefix) in [(loaded, name.clone()), (isolated, format!("{name}/isolated"))] {
+                    report.results.extend(component_report(&loaded).results.into_iter().map(|mut result| {
+                        result.check = format!("{prefix}/{}", result.check);
+                        result
+                    }));
+                }
             }
         }
         report
@@ -178,14 +137,13 @@ fn component_report(loaded: &Loaded<'_>) -> Report {
             return report;
         }
     }
-    let suite = match loaded.component.kind {
-        Kind::Strategy => crate::strategy(|problem| Ok(loaded.strategy(problem)?))
-            .informs(loaded.component.informs)
-            .report(),
-        Kind::Estimator => estimator_report(loaded),
-        Kind::Proxy => proxy_report(loaded),
-    };
-    report.results.extend(suite.results);
+    match loaded.suite() {
+        Ok(suite) => report.results.extend(suite.report().results),
+        Err(trouble) => {
+            let demand = "it can be made, and there is a space to check it in";
+            report.run(format!("{}/made", loaded.component.kind), demand, || Err(trouble));
+        }
+    }
     report
 }
 
@@ -202,38 +160,6 @@ fn worker(loaded: &Loaded<'_>) -> Result<(), Trouble> {
         // What else may be wrong is for the suite to find.
         _ => Ok(()),
     }
-}
-
-fn estimator_report(loaded: &Loaded<'_>) -> Report {
-    let mut report = Report::default();
-    let mut ground = None;
-    report.run("estimator/made".into(), "it can be made, and there is a space to check it in", || {
-        ground = Some(loaded.estimator_ground()?);
-        Ok(())
-    });
-    if let Some(EstimatorGround { space, requests }) = ground {
-        let make = || -> Result<Box<dyn Estimator>, ComponentError> {
-            Ok(Box::new(Shared(loaded.estimator(space.as_ref())?)))
-        };
-        let repeatable = loaded.component.determinism != Determinism::None;
-        report.results.extend(crate::estimator(make, requests).repeatable(repeatable).report().results);
-    }
-    report
-}
-
-fn proxy_report(loaded: &Loaded<'_>) -> Report {
-    let mut report = Report::default();
-    let mut ground = None;
-    report.run("proxy/made".into(), "it can be made, and there is a space to check it in", || {
-        ground = Some(loaded.proxy_ground()?);
-        Ok(())
-    });
-    if let Some(ProxyGround { problem, configurations }) = ground {
-        let make =
-            || -> Result<Box<dyn Proxy>, ComponentError> { Ok(Box::new(Shared(loaded.proxy(&problem)?))) };
-        report.results.extend(crate::proxy(make, configurations).report().results);
-    }
-    report
 }
 
 fn identified(plugin: &Plugin) -> Result<(), Trouble> {
@@ -262,8 +188,24 @@ fn identified(plugin: &Plugin) -> Result<(), Trouble> {
 /// An extension that nobody will define: a library that says it has it says so of any.
 const NO_EXTENSION: &str = "no-such-extension/1";
 
+fn refused(error: HostError) -> Trouble {
+    Trouble::Failed(error.to_string())
+}
+
+fn is_loaded(plugin: &Plugin) -> Result<(), Trouble> {
+    match plugin.is_library() {
+        true => Ok(()),
+        false => Err(Trouble::Skipped("it is a folder of source, which a worker runs".into())),
+    }
+}
+
+fn loads(plugin: &Plugin) -> Result<(), Trouble> {
+    is_loaded(plugin)?;
+    plugin.offers(NO_EXTENSION).map(drop).map_err(refused)
+}
+
 fn extensions(plugin: &Plugin) -> Result<(), Trouble> {
-    let refused = |error: HostError| Trouble::Failed(error.to_string());
+    is_loaded(plugin)?;
     for (component, _) in plugin.components() {
         plugin.check_extension(component.kind).map_err(refused)?;
     }

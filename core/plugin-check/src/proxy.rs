@@ -3,135 +3,76 @@
 use std::collections::BTreeSet;
 
 use heirloom_model::{ComponentError, Configuration, Proxy, Seed};
-use serde::{Deserialize, Serialize};
 
 use crate::session::failed;
-use crate::{Subject, Trouble};
+use crate::{Check, Subject, Trouble};
+
+type MakeCheck = fn(&ProxySubject<'_>) -> Result<(), Trouble>;
 
 /// What a proxy is checked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-#[non_exhaustive]
-pub enum ProxyCheck {
-    /// It says what it costs.
-    Info,
-    /// It keeps to what it says.
-    Direction,
-    /// Every configuration gets its score.
-    Count,
-    /// Scores are numbers.
-    Finite,
-    /// A score says something.
-    TellsApart,
-    /// A batch is many single scores.
-    Batch,
-    /// One scale for all.
-    Scale,
-    /// Same seed, same scores.
-    Deterministic,
-    /// Wrong input has no score.
-    Rejects,
-    /// Calls may overlap.
-    Parallel,
-}
-
-impl ProxyCheck {
-    /// All checks, in the order in which they are made.
-    pub const ALL: [Self; 10] = [
-        Self::Info,
-        Self::Direction,
-        Self::Count,
-        Self::Finite,
-        Self::TellsApart,
-        Self::Batch,
-        Self::Scale,
-        Self::Deterministic,
-        Self::Rejects,
-        Self::Parallel,
-    ];
-
-    /// The check's name in reports.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Info => "info",
-            Self::Direction => "direction",
-            Self::Count => "count",
-            Self::Finite => "finite",
-            Self::TellsApart => "tells-apart",
-            Self::Batch => "batch",
-            Self::Scale => "scale",
-            Self::Deterministic => "deterministic",
-            Self::Rejects => "rejects",
-            Self::Parallel => "parallel",
-        }
-    }
-
-    /// What the check demands.
-    pub fn demand(self) -> &'static str {
-        match self {
-            Self::Info => "the declared cost is a finite number of seconds, 0 or more",
-            Self::Direction => {
-                "direction, unit and needs are the same in every instance, before and after scoring"
-            }
-            Self::Count => {
-                "every configuration's place in `scores` is written, and no configurations are no error"
-            }
-            Self::Finite => {
-                "a score is finite, or NaN for a configuration that cannot be scored; not all are NaN"
-            }
-            Self::TellsApart => "different configurations do not all get the same score",
-            Self::Batch => "a batch gives the scores that its configurations get one by one",
-            Self::Scale => "a score does not depend on what was scored before it or is scored beside it",
-            Self::Deterministic => "the same seed gives the same scores, in a fresh instance too",
-            Self::Rejects => {
-                "a configuration of the wrong length gets NaN or an error, not a score or a panic"
-            }
-            Self::Parallel => "four threads at once all get the scores that one gets",
-        }
-    }
-}
+pub(crate) const CHECKS: &[Check<MakeCheck>] = &[
+    Check::new("info", "the declared cost is a finite number of seconds, 0 or more", |subject| {
+        subject.info()
+    }),
+    Check::new(
+        "direction",
+        "direction, unit and needs are the same in every instance, before and after scoring",
+        |subject| subject.direction(),
+    ),
+    Check::new(
+        "count",
+        "every configuration's place in `scores` is written, and no configurations are no error",
+        |subject| subject.count(),
+    ),
+    Check::new(
+        "finite",
+        "a score is finite, or NaN for a configuration that cannot be scored; not all are NaN",
+        |subject| subject.finite(),
+    ),
+    Check::new("tells-apart", "different configurations do not all get the same score", |subject| {
+        subject.tells_apart()
+    }),
+    Check::new("batch", "a batch gives the scores that its configurations get one by one", |subject| {
+        subject.batch()
+    }),
+    Check::new(
+        "scale",
+        "a score does not depend on what was scored before it or is scored beside it",
+        |subject| subject.scale(),
+    ),
+    Check::new("deterministic", "the same seed gives the same scores, in a fresh instance too", |subject| {
+        subject.deterministic()
+    }),
+    Check::new(
+        "rejects",
+        "a configuration of the wrong length gets NaN or an error, not a score or a panic",
+        |subject| subject.rejects(),
+    ),
+    Check::new("parallel", "four threads at once all get the scores that one gets", |subject| {
+        subject.parallel()
+    }),
+];
 
 /// A proxy under check: how it is made, and what it is asked to score.
-#[derive(Debug, Clone)]
-pub struct ProxySubject<F> {
-    pub(crate) make: F,
+pub struct ProxySubject<'a> {
+    pub(crate) make: Box<dyn Fn() -> Result<Box<dyn Proxy>, ComponentError> + 'a>,
     pub(crate) configurations: Vec<Configuration>,
 }
 
-impl<F> Subject for ProxySubject<F>
-where
-    F: Fn() -> Result<Box<dyn Proxy>, ComponentError>,
-{
-    type Check = ProxyCheck;
-    const CHECKS: &'static [ProxyCheck] = &ProxyCheck::ALL;
+impl Subject for ProxySubject<'_> {
+    type Make = MakeCheck;
+    const KIND: &'static str = "proxy";
+    const CHECKS: &'static [Check<MakeCheck>] = CHECKS;
 
-    fn describe(check: ProxyCheck) -> (String, &'static str) {
-        (format!("proxy/{}", check.name()), check.demand())
-    }
-
-    fn make(&self, check: ProxyCheck) -> Result<(), Trouble> {
+    fn make(&self, make: MakeCheck) -> Result<(), Trouble> {
         if self.configurations.len() < 2 {
             return failed("the suite was given fewer than two configurations");
         }
-        match check {
-            ProxyCheck::Info => self.info(),
-            ProxyCheck::Direction => self.direction(),
-            ProxyCheck::TellsApart => self.tells_apart(),
-            ProxyCheck::Scale => self.scale(),
-            ProxyCheck::Parallel => self.parallel(),
-            ProxyCheck::Count => self.count(),
-            ProxyCheck::Finite => self.finite(),
-            ProxyCheck::Batch => self.batch(),
-            ProxyCheck::Deterministic => self.deterministic(),
-            ProxyCheck::Rejects => self.rejects(),
-        }
+        make(self)
     }
 }
 
-impl<F> ProxySubject<F>
-where
-    F: Fn() -> Result<Box<dyn Proxy>, ComponentError>,
-{
+impl ProxySubject<'_> {
     fn proxy(&self) -> Result<Box<dyn Proxy>, Trouble> {
         (self.make)().map_err(|error| Trouble::from_error("making the proxy", &error))
     }

@@ -22,6 +22,22 @@ pub enum Status {
 }
 
 impl Status {
+    /// What a check comes to; a panic is a failure.
+    pub(crate) fn of(body: impl FnOnce() -> Result<(), Trouble>) -> Self {
+        match catch_unwind(AssertUnwindSafe(body)) {
+            Ok(Ok(())) => Self::Success,
+            Ok(Err(Trouble::Failed(message))) => Self::Failed(message),
+            Ok(Err(Trouble::Skipped(message))) => Self::Skipped(message),
+            Err(panic) => {
+                let text = panic
+                    .downcast_ref::<&str>()
+                    .map(ToString::to_string)
+                    .or_else(|| panic.downcast_ref::<String>().cloned());
+                Self::Failed(format!("it panicked: {}", text.as_deref().unwrap_or("no message")))
+            }
+        }
+    }
+
     /// Whether the component is to blame: the check failed, or its process did not end in order.
     pub fn is_failure(&self) -> bool {
         matches!(self, Self::Failed(_) | Self::Crashed(_))
@@ -87,26 +103,14 @@ impl Report {
         assert!(self.passed(), "the component does not conform:\n{self}");
     }
 
-    /// Runs a check and keeps its result. A panic is a failure.
+    /// Runs a check and keeps its result.
     pub(crate) fn run(
         &mut self,
         check: String,
         demand: &'static str,
         body: impl FnOnce() -> Result<(), Trouble>,
     ) {
-        let status = match catch_unwind(AssertUnwindSafe(body)) {
-            Ok(Ok(())) => Status::Success,
-            Ok(Err(Trouble::Failed(message))) => Status::Failed(message),
-            Ok(Err(Trouble::Skipped(message))) => Status::Skipped(message),
-            Err(panic) => {
-                let text = panic
-                    .downcast_ref::<&str>()
-                    .map(ToString::to_string)
-                    .or_else(|| panic.downcast_ref::<String>().cloned());
-                Status::Failed(format!("it panicked: {}", text.as_deref().unwrap_or("no message")))
-            }
-        };
-        self.results.push(CheckResult { check, demand, status });
+        self.results.push(CheckResult { check, demand, status: Status::of(body) });
     }
 }
 

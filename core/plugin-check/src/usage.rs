@@ -7,7 +7,7 @@ use std::path::Path;
 pub(crate) struct Usage {
     pub(crate) n_processes: usize,
     pub(crate) n_threads: usize,
-    /// Bytes of memory that are resident.
+    /// Bytes of memory that are resident, without pages of files, such as a library's code: those can be read again.
     pub(crate) bytes: u64,
 }
 
@@ -30,7 +30,7 @@ pub(crate) fn usage() -> Option<Usage> {
     (usage.n_processes > 0).then_some(usage)
 }
 
-/// From lines such as `VmRSS: 1024 kB` and `Threads: 3`.
+/// From lines such as `RssAnon: 1024 kB` and `Threads: 3`.
 fn resident_and_threads(folder: &Path) -> Option<(u64, usize)> {
     let status = std::fs::read_to_string(folder.join("status")).ok()?;
     let field = |name: &str| -> Option<u64> {
@@ -38,7 +38,7 @@ fn resident_and_threads(folder: &Path) -> Option<(u64, usize)> {
         line.split_whitespace().next()?.parse().ok()
     };
     // A process that has ended and was not waited for has threads but no memory.
-    let kilobytes = field("VmRSS:")?;
+    let kilobytes = field("RssAnon:")? + field("RssShmem:")?;
     Some((kilobytes * 1024, usize::try_from(field("Threads:")?).ok()?))
 }
 

@@ -1,7 +1,7 @@
 #![doc = include_str!("../README.md")]
 #![allow(
     unsafe_code,
-    reason = "starts and confines worker processes, shares a socket with them, opens LibTorch"
+    reason = "starts and confines worker processes, shares a socket with them, opens LibTorch, copies processes"
 )]
 
 mod host;
@@ -35,7 +35,10 @@ mod source_folder;
 mod python;
 
 mod libtorch;
-pub use libtorch::OpenError;
+pub use libtorch::{OpenError, open_for as open_libtorch_for};
+
+mod forked;
+pub use forked::in_copy;
 
 mod checked;
 

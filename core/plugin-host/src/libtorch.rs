@@ -40,7 +40,11 @@ pub enum OpenError {
 }
 
 /// Opens LibTorch where the library at `plugin` depends on it and this process does not have it yet.
-pub(crate) fn open_for(plugin: &Path) -> Result<(), OpenError> {
+///
+/// # Errors
+///
+/// When it is not found or does not open.
+pub fn open_for(plugin: &Path) -> Result<(), OpenError> {
     if !needs_it(plugin) || is_open() {
         return Ok(());
     }

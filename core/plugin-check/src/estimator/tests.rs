@@ -1,7 +1,8 @@
 use heirloom_model::{Direction, Fidelity, FidelityDimension, Limits, Objective, Seed};
 
 use super::*;
-use crate::{Status, Suite};
+use crate::Status;
+use crate::suite::AnySuite;
 
 /// What an estimator does wrong.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -78,7 +79,7 @@ impl Faulty {
     }
 }
 
-fn suite(fault: Fault) -> Suite<impl Subject<Check = EstimatorCheck>> {
+fn suite(fault: Fault) -> Suite<EstimatorSubject<'static>> {
     let request = |trial| EvaluationRequest {
         trial: TrialId(trial),
         attempt: 1,
@@ -98,21 +99,21 @@ fn suite(fault: Fault) -> Suite<impl Subject<Check = EstimatorCheck>> {
 
 #[test]
 fn every_check_finds_an_estimator_that_breaks_it() {
-    let check = |check: EstimatorCheck, fault, expected: &str| {
-        let status = suite(fault).check(check).results.remove(0).status;
+    let check = |name: &str, fault, expected: &str| {
+        let status = Status::of(|| suite(fault).make(name).unwrap());
         assert!(
             matches!(&status, Status::Failed(message) if message.contains(expected)),
             "{fault:?}: {status:?}"
         );
     };
-    check(EstimatorCheck::Info, Fault::SameNames, "two objectives are named `loss`");
-    check(EstimatorCheck::Count, Fault::LosesResult, "4 requests gave 2 results");
-    check(EstimatorCheck::Finite, Fault::Nan, "hint: give the failure `diverged`");
-    check(EstimatorCheck::CurveOrder, Fault::CurveBackwards, "step 2 comes after step 3");
-    check(EstimatorCheck::Stop, Fault::IgnoresStop, "3 points were reported after");
-    check(EstimatorCheck::Cancel, Fault::CrashesWhenCancelled, "ended with the failure `crashed");
-    check(EstimatorCheck::Rejects, Fault::MeasuresAnything, "was measured as [0.0]");
-    check(EstimatorCheck::Parallel, Fault::PanicsInThreads, "panicked");
+    check("estimator/info", Fault::SameNames, "two objectives are named `loss`");
+    check("estimator/count", Fault::LosesResult, "4 requests gave 2 results");
+    check("estimator/finite", Fault::Nan, "hint: give the failure `diverged`");
+    check("estimator/curve-order", Fault::CurveBackwards, "step 2 comes after step 3");
+    check("estimator/stop", Fault::IgnoresStop, "3 points were reported after");
+    check("estimator/cancel", Fault::CrashesWhenCancelled, "ended with the failure `crashed");
+    check("estimator/rejects", Fault::MeasuresAnything, "was measured as [0.0]");
+    check("estimator/parallel", Fault::PanicsInThreads, "panicked");
 }
 
 #[test]

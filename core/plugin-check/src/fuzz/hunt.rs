@@ -92,7 +92,7 @@ pub fn fuzz_plugin(
         let name = component.unwrap_or("a strategy").to_owned();
         return Err(CheckError::NoComponent { path: target.path.clone(), name, names });
     }
-    let processes = Processes::new(start, n_at_once)?;
+    let processes = Processes::new(target, start, n_at_once)?;
     wanted.into_iter().map(|name| fuzz_one(target, &processes, &who, name, seconds, n_at_once)).collect()
 }
 
@@ -123,7 +123,7 @@ fn fuzz_one(
             })
             .collect();
         let mut failed: Option<u64> = None;
-        for (lane, done) in processes.run(target, &works)?.into_iter().enumerate() {
+        for (lane, done) in processes.run(&works)?.into_iter().enumerate() {
             let (played, number) = read(&done, next[lane]);
             n_played += played;
             next[lane] = next[lane].wrapping_add(played * stride);
@@ -133,7 +133,7 @@ fn fuzz_one(
             let options = target.setting.component(&name).options;
             let drawn = Replay::draw(who, &name, &options, number);
             let n_calls_drawn = drawn.calls.len();
-            let failing = shrink(drawn, |candidate| replay_with(target, processes, candidate))?;
+            let failing = shrink(drawn, |candidate| replay_with(processes, candidate))?;
             return Ok(FuzzReport { component: name, n_played, n_calls_drawn, failing: Some(failing) });
         }
     }
@@ -152,8 +152,8 @@ fn read(done: &Done, first: u64) -> (u64, Option<u64>) {
 }
 
 /// Plays one sequence in a process of its own.
-fn replay_with(target: &Target, processes: &Processes<'_>, replay: &Replay) -> Result<Status, CheckError> {
-    let done = processes.one(target, &Work::Replay(replay.clone()), HANG_SECONDS)?;
+fn replay_with(processes: &Processes<'_>, replay: &Replay) -> Result<Status, CheckError> {
+    let done = processes.one(&Work::Replay(replay.clone()), HANG_SECONDS)?;
     Ok(match done.answer {
         Ok(answer) => serde_json::from_str(&answer)
             .unwrap_or_else(|error| Status::Crashed(format!("its answer was lost: {error}"))),
@@ -175,6 +175,6 @@ pub fn replay(target: &Target, path: &Path, start: &Start<'_>) -> Result<(Replay
         let name = replay.component.clone();
         return Err(CheckError::NoComponent { path: target.path.clone(), name, names });
     }
-    let status = replay_with(target, &Processes::new(start, 1)?, &replay)?;
+    let status = replay_with(&Processes::new(target, start, 1)?, &replay)?;
     Ok((replay, status))
 }

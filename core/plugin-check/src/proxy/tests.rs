@@ -3,7 +3,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use heirloom_model::{Direction, ProxyInfo, ProxyNeeds};
 
 use super::*;
-use crate::{Status, Suite};
+use crate::Status;
+use crate::suite::AnySuite;
 
 /// What a proxy does wrong.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -55,27 +56,27 @@ impl Proxy for Faulty {
     }
 }
 
-fn suite(fault: Fault) -> Suite<impl Subject<Check = ProxyCheck>> {
+fn suite(fault: Fault) -> Suite<ProxySubject<'static>> {
     let configurations = [1.0, 2.0, 3.0].map(|value| Configuration::new(vec![value]));
     crate::proxy(move || Ok(Box::new(Faulty(fault))), configurations.to_vec())
 }
 
 #[test]
 fn every_check_finds_a_proxy_that_breaks_it() {
-    let check = |check: ProxyCheck, fault, expected: &str| {
-        let status = suite(fault).check(check).results.remove(0).status;
+    let check = |name: &str, fault, expected: &str| {
+        let status = Status::of(|| suite(fault).make(name).unwrap());
         assert!(
             matches!(&status, Status::Failed(message) if message.contains(expected)),
             "{fault:?}: {status:?}"
         );
     };
-    check(ProxyCheck::Info, Fault::NegativeCost, "the declared cost is -1 seconds");
-    check(ProxyCheck::Count, Fault::SkipsLast, "configuration 2 was not written");
-    check(ProxyCheck::Finite, Fault::Infinite, "configuration 0 got an infinite score");
-    check(ProxyCheck::Finite, Fault::AllNan, "no configuration could be scored");
-    check(ProxyCheck::Batch, Fault::ScalesBatch, "in a batch and 1 alone");
-    check(ProxyCheck::Deterministic, Fault::Counts, "other scores the second time");
-    check(ProxyCheck::Rejects, Fault::ScoresAnything, "got the score 1");
+    check("proxy/info", Fault::NegativeCost, "the declared cost is -1 seconds");
+    check("proxy/count", Fault::SkipsLast, "configuration 2 was not written");
+    check("proxy/finite", Fault::Infinite, "configuration 0 got an infinite score");
+    check("proxy/finite", Fault::AllNan, "no configuration could be scored");
+    check("proxy/batch", Fault::ScalesBatch, "in a batch and 1 alone");
+    check("proxy/deterministic", Fault::Counts, "other scores the second time");
+    check("proxy/rejects", Fault::ScoresAnything, "got the score 1");
 }
 
 #[test]

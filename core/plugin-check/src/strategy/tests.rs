@@ -7,6 +7,7 @@ use heirloom_model::{
 
 use super::*;
 use crate::Status;
+use crate::suite::AnySuite;
 
 /// What a strategy does wrong.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -139,7 +140,7 @@ impl Strategy for Faulty {
     }
 }
 
-fn suite(fault: Fault) -> Suite<StrategySubject<impl Make>> {
+fn suite(fault: Fault) -> Suite<StrategySubject<'static>> {
     crate::strategy(move |problem| {
         Ok(Box::new(Faulty {
             problem: Problem { space: Arc::clone(&problem.space), ..problem.clone() },
@@ -153,47 +154,51 @@ fn suite(fault: Fault) -> Suite<StrategySubject<impl Make>> {
     })
 }
 
+fn made(suite: &Suite<StrategySubject<'_>>, name: &str) -> Status {
+    Status::of(|| suite.make(&format!("strategy/{name}")).unwrap())
+}
+
 /// The check fails for the fault, with `expected` in its message, and succeeds without it.
-fn check(check: StrategyCheck, fault: Fault, expected: &str) {
-    let status = suite(fault).check(check).results.remove(0).status;
+fn check(name: &str, fault: Fault, expected: &str) {
+    let status = |fault| made(&suite(fault), name);
+    let (status, sound) = (status(fault), status(Fault::None));
     assert!(
         matches!(&status, Status::Failed(message) if message.contains(expected)),
         "{fault:?}: {status:?}"
     );
-    let sound = suite(Fault::None).check(check);
-    assert!(sound.passed(), "{sound}");
+    assert!(!sound.is_failure(), "{name}: {sound:?}");
 }
 
 #[test]
 fn every_check_finds_a_strategy_that_breaks_it() {
-    use StrategyCheck as Check;
-    check(Check::InBounds, Fault::OutOfBounds, "parameter `optimizer`: `99`");
-    check(Check::Conditions, Fault::InactiveValue, "is inactive here and must have no value");
-    check(Check::Count, Fault::TooMany, "`ask` for 3 gave 4 proposals");
-    check(Check::LargeBatch, Fault::EmptyLargeBatch, "gave no proposal");
-    check(Check::Pending, Fault::TooManyPending, "too many pending");
-    check(Check::AnyOrder, Fault::ExpectsOrder, "told late");
-    check(Check::FailedTrials, Fault::StopsAtFailures, "a trial failed");
-    check(Check::FilteredTrials, Fault::WaitsForAll, "the search ended in round 1");
-    check(Check::ForeignTrials, Fault::KnowsItsOwn, "that is not mine");
-    check(Check::EmptyTell, Fault::CountsTells, "with and without empty tells");
-    check(Check::Deterministic, Fault::Clock, "in two instances with one seed");
-    check(Check::FollowsSeed, Fault::OneSeed, "two seeds gave the same 60 proposals");
-    check(Check::SaveRestore, Fault::ForgetsState, "after saving and after restoring");
-    check(Check::Inform, Fault::RefusesKnowledge, "nothing to know");
-    check(Check::Exhausted, Fault::Resurrects, "and a later one did");
-    check(Check::Judge, Fault::RefusesToJudge, "no curves, please");
-    check(Check::Recommend, Fault::RecommendsFailures, "was recommended, which was not told with a result");
-    check(Check::AnyOrder, Fault::PanicsInTell, "it panicked: told");
+    check("in-bounds", Fault::OutOfBounds, "parameter `optimizer`: `99`");
+    check("conditions", Fault::InactiveValue, "is inactive here and must have no value");
+    check("count", Fault::TooMany, "`ask` for 3 gave 4 proposals");
+    check("large-batch", Fault::EmptyLargeBatch, "gave no proposal");
+    check("pending", Fault::TooManyPending, "too many pending");
+    check("any-order", Fault::ExpectsOrder, "told late");
+    check("failed-trials", Fault::StopsAtFailures, "a trial failed");
+    check("filtered-trials", Fault::WaitsForAll, "the search ended in round 1");
+    check("foreign-trials", Fault::KnowsItsOwn, "that is not mine");
+    check("empty-tell", Fault::CountsTells, "with and without empty tells");
+    check("deterministic", Fault::Clock, "in two instances with one seed");
+    check("follows-seed", Fault::OneSeed, "two seeds gave the same 60 proposals");
+    check("save-restore", Fault::ForgetsState, "after saving and after restoring");
+    check("inform", Fault::RefusesKnowledge, "nothing to know");
+    check("exhausted", Fault::Resurrects, "and a later one did");
+    check("judge", Fault::RefusesToJudge, "no curves, please");
+    check("recommend", Fault::RecommendsFailures, "was recommended, which was not told with a result");
+    check("any-order", Fault::PanicsInTell, "it panicked: told");
 }
 
 #[test]
 fn a_strategy_that_says_other_than_it_does_about_prior_knowledge_is_found() {
-    let result = |fault, informs| suite(fault).informs(informs).check(StrategyCheck::Inform);
-    assert!(result(Fault::None, false).passed() && result(Fault::UsesKnowledge, true).passed());
-    let idle = result(Fault::None, true).to_string();
+    let result = |fault, informs| made(&suite(fault).informs(informs), "inform");
+    assert_eq!(result(Fault::None, false), Status::Success);
+    assert_eq!(result(Fault::UsesKnowledge, true), Status::Success);
+    let idle = result(Fault::None, true).message().to_owned();
     assert!(idle.contains("`inform` never says that knowledge is used"), "{idle}");
-    let secret = result(Fault::UsesKnowledge, false).to_string();
+    let secret = result(Fault::UsesKnowledge, false).message().to_owned();
     assert!(secret.contains("and `informs = false` is declared"), "{secret}");
 }
 
@@ -216,8 +221,6 @@ fn a_strategy_that_supports_no_problem_is_skipped_not_failed() {
     let report = suite.report();
     assert!(report.results.iter().all(|result| matches!(result.status, Status::Skipped(_))), "{report}");
     let broken = crate::strategy(|_| Err(ComponentError::failed("no licence")));
-    assert!(
-        broken.check(StrategyCheck::InBounds).results[0].status
-            == Status::Failed("making the strategy gave an error: no licence".into())
-    );
+    let expected = Status::Failed("making the strategy gave an error: no licence".into());
+    assert_eq!(made(&broken, "in-bounds"), expected);
 }

@@ -7,7 +7,7 @@ use std::time::Instant;
 use clap::Args;
 use heirloom_plugin_check::{
     FuzzReport, PluginReport, Replay, Selection, Setting, Status, Target, TaskResult, check_plugin, do_job,
-    fuzz_plugin,
+    fuzz_plugin, serve_jobs,
 };
 use heirloom_plugin_host::{HostOptions, PluginHost};
 use serde_json::json;
@@ -54,7 +54,11 @@ pub(super) struct Check {
     #[arg(long, value_name = "SECONDS")]
     limit: Option<f64>,
 
-    /// Do what a file says: the program starts itself with this for every check
+    /// Make checks of the library, as standard input says: the program starts itself with this
+    #[arg(long, hide = true)]
+    serve: bool,
+
+    /// Do what a file says: the program starts itself with this for a check that needs a fresh process
     #[arg(long, hide = true)]
     job: bool,
 }
@@ -72,9 +76,9 @@ Exit code 3: a check failed.";
 
 impl Check {
     pub(super) fn run(&self, context: &Context) -> miette::Result<Exit> {
-        if self.job {
-            do_job(&self.path).or_fail()?;
-            return Ok(Exit::Done);
+        if self.job || self.serve {
+            let done = if self.job { do_job(&self.path) } else { serve_jobs(&self.path, &starter("--job")?) };
+            return done.or_fail().map(|()| Exit::Done);
         }
         let start = Instant::now();
         let setting = self.setting()?;
@@ -122,13 +126,13 @@ impl Check {
 
     fn check(&self, target: &Target) -> miette::Result<PluginReport> {
         let selection = Selection { component: self.component.clone(), only: self.only.clone() };
-        let checked = check_plugin(target, &selection, self.limit, n_at_once(), &starter()?);
+        let checked = check_plugin(target, &selection, self.limit, n_at_once(), &starter("--serve")?);
         checked.map_err(|error| Failure::usage(error).into())
     }
 
     fn fuzz(&self, targets: &[Target], context: &Context) -> miette::Result<Exit> {
         let mut found = Vec::new();
-        let start = starter()?;
+        let start = starter("--serve")?;
         for target in targets {
             let reports = fuzz_plugin(target, self.component.as_deref(), self.seconds, n_at_once(), &start);
             for report in reports.map_err(Failure::usage)? {
@@ -209,12 +213,12 @@ fn n_at_once() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
-/// Starts this program for one check.
-fn starter() -> miette::Result<impl Fn(&Path) -> Command + Sync> {
+/// Starts this program once more, to work on what is at a path.
+fn starter(work: &'static str) -> miette::Result<impl Fn(&Path) -> Command + Sync> {
     let program = std::env::current_exe().or_fail()?;
-    Ok(move |job: &Path| {
+    Ok(move |path: &Path| {
         let mut command = Command::new(&program);
-        command.args(["plugin", "check", "--job"]).arg(job);
+        command.args(["plugin", "check", work]).arg(path);
         command
     })
 }
@@ -247,7 +251,7 @@ fn print_fuzzed(report: &FuzzReport, file: Option<&Path>, target: &Target) -> mi
 
 /// Plays a replay file on the plugin that has its strategy.
 fn play(targets: &[Target], file: &Path, context: &Context) -> miette::Result<Exit> {
-    let start = starter()?;
+    let start = starter("--serve")?;
     let [target] = targets else {
         let message = "a replay file is of one plugin; hint: name its library";
         return Err(Failure::usage(message).into());

@@ -6,10 +6,10 @@ use heirloom_model::{CurvePoint, CurveReport, PriorKnowledge, PriorObservation, 
 
 use super::{N_TRIALS, measured, sample};
 use crate::session::failed;
-use crate::strategy::{Make, StrategySubject};
+use crate::strategy::StrategySubject;
 use crate::{Session, Trouble, problems};
 
-pub(in crate::strategy) fn inform<F: Make>(subject: &StrategySubject<F>) -> Result<(), Trouble> {
+pub(in crate::strategy) fn inform(subject: &StrategySubject<'_>) -> Result<(), Trouble> {
     let uses = Cell::new(false);
     subject.on_each(problems::all(), |problem, mut session| {
         let mut rng = Seed::from_number(10).rng();
@@ -43,7 +43,7 @@ fn take_in(session: &mut Session<'_>, knowledge: &PriorKnowledge) -> Result<bool
     session.strategy().inform(knowledge).map_err(|error| Trouble::from_error("`inform`", &error))
 }
 
-pub(in crate::strategy) fn judge<F: Make>(subject: &StrategySubject<F>) -> Result<(), Trouble> {
+pub(in crate::strategy) fn judge(subject: &StrategySubject<'_>) -> Result<(), Trouble> {
     subject.on_each(problems::endless(), |problem, mut session| {
         for _ in 0..N_TRIALS / 4 {
             session.ask(4)?;

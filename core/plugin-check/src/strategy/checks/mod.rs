@@ -7,7 +7,6 @@ mod results;
 
 pub(super) use knowledge::{inform, judge};
 pub(super) use proposals::{count, exhausted, filtered_trials, large_batch, obeys, pending};
-pub(crate) use repeat::same;
 pub(super) use repeat::{
     damaged_state, deterministic, empty_ask, empty_tell, follows_seed, interleaved, judge_apart,
     save_restore, tells_together,

@@ -4,10 +4,10 @@ use heirloom_model::FailureKind;
 
 use super::{N_TRIALS, measured};
 use crate::session::{Enforced, Rule, failed};
-use crate::strategy::{Make, StrategySubject};
+use crate::strategy::StrategySubject;
 use crate::{Trouble, problems};
 
-pub(in crate::strategy) fn count<F: Make>(subject: &StrategySubject<F>) -> Result<(), Trouble> {
+pub(in crate::strategy) fn count(subject: &StrategySubject<'_>) -> Result<(), Trouble> {
     subject.on_each(problems::all(), |problem, mut session| {
         session.enforce(Enforced::Only(Rule::Count));
         for n in [0, 1, 0, 3, 7, 2] {
@@ -20,7 +20,7 @@ pub(in crate::strategy) fn count<F: Make>(subject: &StrategySubject<F>) -> Resul
     })
 }
 
-pub(in crate::strategy) fn large_batch<F: Make>(subject: &StrategySubject<F>) -> Result<(), Trouble> {
+pub(in crate::strategy) fn large_batch(subject: &StrategySubject<'_>) -> Result<(), Trouble> {
     subject.on_each(problems::all(), |problem, mut session| {
         for _ in 0..2 {
             if session.ask(500)?.is_empty() && session.observations.is_empty() {
@@ -34,7 +34,7 @@ pub(in crate::strategy) fn large_batch<F: Make>(subject: &StrategySubject<F>) ->
     })
 }
 
-pub(in crate::strategy) fn pending<F: Make>(subject: &StrategySubject<F>) -> Result<(), Trouble> {
+pub(in crate::strategy) fn pending(subject: &StrategySubject<'_>) -> Result<(), Trouble> {
     subject.on_each(problems::all(), |problem, mut session| {
         for _ in 0..64 {
             session.ask(1)?;
@@ -49,7 +49,7 @@ pub(in crate::strategy) fn pending<F: Make>(subject: &StrategySubject<F>) -> Res
     })
 }
 
-pub(in crate::strategy) fn filtered_trials<F: Make>(subject: &StrategySubject<F>) -> Result<(), Trouble> {
+pub(in crate::strategy) fn filtered_trials(subject: &StrategySubject<'_>) -> Result<(), Trouble> {
     subject.on_each(problems::endless(), |problem, mut session| {
         for round in 0..N_TRIALS {
             if session.ask(3)?.is_empty() && session.pending.is_empty() {
@@ -72,7 +72,7 @@ pub(in crate::strategy) fn filtered_trials<F: Make>(subject: &StrategySubject<F>
     })
 }
 
-pub(in crate::strategy) fn exhausted<F: Make>(subject: &StrategySubject<F>) -> Result<(), Trouble> {
+pub(in crate::strategy) fn exhausted(subject: &StrategySubject<'_>) -> Result<(), Trouble> {
     subject.on_each(vec![problems::tiny()], |problem, mut session| {
         session.run(N_TRIALS, 1, measured(problem))?;
         if session.observations.len() >= N_TRIALS {
@@ -90,7 +90,7 @@ pub(in crate::strategy) fn exhausted<F: Make>(subject: &StrategySubject<F>) -> R
 }
 
 /// Searches in several ways; a proposal that breaks `rule` ends the check.
-pub(in crate::strategy) fn obeys<F: Make>(subject: &StrategySubject<F>, rule: Rule) -> Result<(), Trouble> {
+pub(in crate::strategy) fn obeys(subject: &StrategySubject<'_>, rule: Rule) -> Result<(), Trouble> {
     subject.on_each(problems::all(), |problem, mut session| {
         session.enforce(Enforced::Only(rule));
         session.run(2 * N_TRIALS, 1, measured(problem))?;

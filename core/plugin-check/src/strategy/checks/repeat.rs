@@ -4,10 +4,10 @@ use heirloom_model::{ComponentErrorKind, CurvePoint, CurveReport, Problem, Propo
 
 use super::{N_TRIALS, measured};
 use crate::session::failed;
-use crate::strategy::{Make, StrategySubject};
+use crate::strategy::StrategySubject;
 use crate::{Trouble, problems};
 
-pub(in crate::strategy) fn empty_tell<F: Make>(subject: &StrategySubject<F>) -> Result<(), Trouble> {
+pub(in crate::strategy) fn empty_tell(subject: &StrategySubject<'_>) -> Result<(), Trouble> {
     subject.on_each(problems::all(), |problem, mut session| {
         let mut twin = subject.twin(problem, 1)?;
         for _ in 0..N_TRIALS {
@@ -20,7 +20,7 @@ pub(in crate::strategy) fn empty_tell<F: Make>(subject: &StrategySubject<F>) -> 
     })
 }
 
-pub(in crate::strategy) fn deterministic<F: Make>(subject: &StrategySubject<F>) -> Result<(), Trouble> {
+pub(in crate::strategy) fn deterministic(subject: &StrategySubject<'_>) -> Result<(), Trouble> {
     subject.on_each(problems::all(), |problem, mut session| {
         let mut twin = subject.twin(problem, 1)?;
         session.run(2 * N_TRIALS, 4, measured(problem))?;
@@ -34,7 +34,7 @@ pub(in crate::strategy) fn deterministic<F: Make>(subject: &StrategySubject<F>) 
     })
 }
 
-pub(in crate::strategy) fn follows_seed<F: Make>(subject: &StrategySubject<F>) -> Result<(), Trouble> {
+pub(in crate::strategy) fn follows_seed(subject: &StrategySubject<'_>) -> Result<(), Trouble> {
     if subject.ignores_seed {
         return Err(Trouble::Skipped("the strategy is declared to draw nothing at random".into()));
     }
@@ -53,7 +53,7 @@ pub(in crate::strategy) fn follows_seed<F: Make>(subject: &StrategySubject<F>) -
     })
 }
 
-pub(in crate::strategy) fn save_restore<F: Make>(subject: &StrategySubject<F>) -> Result<(), Trouble> {
+pub(in crate::strategy) fn save_restore(subject: &StrategySubject<'_>) -> Result<(), Trouble> {
     subject.on_each(problems::all(), |problem, mut session| {
         session.run(N_TRIALS, 1, measured(problem))?;
         let state = session.strategy().save().map_err(|error| Trouble::from_error("`save`", &error))?;
@@ -70,7 +70,7 @@ pub(in crate::strategy) fn save_restore<F: Make>(subject: &StrategySubject<F>) -
     })
 }
 
-pub(in crate::strategy) fn empty_ask<F: Make>(subject: &StrategySubject<F>) -> Result<(), Trouble> {
+pub(in crate::strategy) fn empty_ask(subject: &StrategySubject<'_>) -> Result<(), Trouble> {
     subject.on_each(problems::all(), |problem, mut session| {
         let mut twin = subject.twin(problem, 1)?;
         for _ in 0..N_TRIALS {
@@ -82,7 +82,7 @@ pub(in crate::strategy) fn empty_ask<F: Make>(subject: &StrategySubject<F>) -> R
     })
 }
 
-pub(in crate::strategy) fn tells_together<F: Make>(subject: &StrategySubject<F>) -> Result<(), Trouble> {
+pub(in crate::strategy) fn tells_together(subject: &StrategySubject<'_>) -> Result<(), Trouble> {
     subject.on_each(problems::all(), |problem, mut session| {
         let mut twin = subject.twin(problem, 1)?;
         for _ in 0..N_TRIALS / 5 {
@@ -99,7 +99,7 @@ pub(in crate::strategy) fn tells_together<F: Make>(subject: &StrategySubject<F>)
     })
 }
 
-pub(in crate::strategy) fn interleaved<F: Make>(subject: &StrategySubject<F>) -> Result<(), Trouble> {
+pub(in crate::strategy) fn interleaved(subject: &StrategySubject<'_>) -> Result<(), Trouble> {
     subject.on_each(problems::all(), |problem, mut session| {
         session.run(N_TRIALS, 2, measured(problem))?;
         let (mut twin, mut other) = (subject.twin(problem, 1)?, subject.twin(problem, 2)?);
@@ -108,7 +108,7 @@ pub(in crate::strategy) fn interleaved<F: Make>(subject: &StrategySubject<F>) ->
     })
 }
 
-pub(in crate::strategy) fn judge_apart<F: Make>(subject: &StrategySubject<F>) -> Result<(), Trouble> {
+pub(in crate::strategy) fn judge_apart(subject: &StrategySubject<'_>) -> Result<(), Trouble> {
     subject.on_each(problems::endless(), |problem, mut session| {
         let mut twin = subject.twin(problem, 1)?;
         for _ in 0..N_TRIALS / 3 {
@@ -134,7 +134,7 @@ pub(in crate::strategy) fn judge_apart<F: Make>(subject: &StrategySubject<F>) ->
     })
 }
 
-pub(in crate::strategy) fn damaged_state<F: Make>(subject: &StrategySubject<F>) -> Result<(), Trouble> {
+pub(in crate::strategy) fn damaged_state(subject: &StrategySubject<'_>) -> Result<(), Trouble> {
     subject.on_each(problems::endless(), |problem, mut session| {
         session.run(N_TRIALS, 1, measured(problem))?;
         let state = session.strategy().save().map_err(|error| Trouble::from_error("`save`", &error))?;
@@ -157,7 +157,7 @@ pub(in crate::strategy) fn damaged_state<F: Make>(subject: &StrategySubject<F>) 
     })
 }
 
-pub(crate) fn same(problem: &Problem, a: &[Proposal], b: &[Proposal], when: &str) -> Result<(), Trouble> {
+fn same(problem: &Problem, a: &[Proposal], b: &[Proposal], when: &str) -> Result<(), Trouble> {
     match a.iter().zip(b).position(|(a, b)| a != b) {
         None if a.len() == b.len() => Ok(()),
         place => {

@@ -6,10 +6,10 @@ use heirloom_model::{ComponentErrorKind, Configuration, FailureKind, Observation
 
 use super::{N_TRIALS, measured, sample};
 use crate::session::failed;
-use crate::strategy::{Make, StrategySubject};
+use crate::strategy::StrategySubject;
 use crate::{Trouble, problems};
 
-pub(in crate::strategy) fn any_order<F: Make>(subject: &StrategySubject<F>) -> Result<(), Trouble> {
+pub(in crate::strategy) fn any_order(subject: &StrategySubject<'_>) -> Result<(), Trouble> {
     subject.on_each(problems::all(), |problem, mut session| {
         for _ in 0..6 {
             session.ask(10)?;
@@ -22,7 +22,7 @@ pub(in crate::strategy) fn any_order<F: Make>(subject: &StrategySubject<F>) -> R
     })
 }
 
-pub(in crate::strategy) fn failed_trials<F: Make>(subject: &StrategySubject<F>) -> Result<(), Trouble> {
+pub(in crate::strategy) fn failed_trials(subject: &StrategySubject<'_>) -> Result<(), Trouble> {
     subject.on_each(problems::endless(), |problem, mut session| {
         session.run(N_TRIALS, 4, |_, _| Err(FailureKind::Crashed))?;
         if session.observations.len() < N_TRIALS {
@@ -41,7 +41,7 @@ pub(in crate::strategy) fn failed_trials<F: Make>(subject: &StrategySubject<F>) 
     })
 }
 
-pub(in crate::strategy) fn foreign_trials<F: Make>(subject: &StrategySubject<F>) -> Result<(), Trouble> {
+pub(in crate::strategy) fn foreign_trials(subject: &StrategySubject<'_>) -> Result<(), Trouble> {
     subject.on_each(problems::all(), |problem, mut session| {
         let mut rng = Seed::from_number(9).rng();
         for round in 0..10 {
@@ -60,7 +60,7 @@ pub(in crate::strategy) fn foreign_trials<F: Make>(subject: &StrategySubject<F>)
     })
 }
 
-pub(in crate::strategy) fn recommend<F: Make>(subject: &StrategySubject<F>) -> Result<(), Trouble> {
+pub(in crate::strategy) fn recommend(subject: &StrategySubject<'_>) -> Result<(), Trouble> {
     subject.on_each(problems::all(), |problem, mut session| {
         let turn = Cell::new(0);
         for _ in 0..3 {
@@ -84,11 +84,7 @@ pub(in crate::strategy) fn recommend<F: Make>(subject: &StrategySubject<F>) -> R
 }
 
 /// Whether a search of [`N_TRIALS`] with such results goes on as it would with others.
-fn goes_on<F: Make>(
-    subject: &StrategySubject<F>,
-    what: &str,
-    value: impl Fn(usize) -> f64,
-) -> Result<(), Trouble> {
+fn goes_on(subject: &StrategySubject<'_>, what: &str, value: impl Fn(usize) -> f64) -> Result<(), Trouble> {
     subject.on_each(problems::endless(), |problem, mut session| {
         let told = Cell::new(0);
         session.run(N_TRIALS, 4, |_, _| {
@@ -102,15 +98,15 @@ fn goes_on<F: Make>(
     })
 }
 
-pub(in crate::strategy) fn equal_results<F: Make>(subject: &StrategySubject<F>) -> Result<(), Trouble> {
+pub(in crate::strategy) fn equal_results(subject: &StrategySubject<'_>) -> Result<(), Trouble> {
     goes_on(subject, "with one result for all", |_| 0.25)
 }
 
-pub(in crate::strategy) fn extreme_results<F: Make>(subject: &StrategySubject<F>) -> Result<(), Trouble> {
+pub(in crate::strategy) fn extreme_results(subject: &StrategySubject<'_>) -> Result<(), Trouble> {
     goes_on(subject, "with results of ±1e300", |turn| if turn % 2 == 0 { 1e300 } else { -1e300 })
 }
 
-pub(in crate::strategy) fn odd_results<F: Make>(subject: &StrategySubject<F>) -> Result<(), Trouble> {
+pub(in crate::strategy) fn odd_results(subject: &StrategySubject<'_>) -> Result<(), Trouble> {
     for odd in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
         subject.on_each(problems::endless(), |problem, mut session| {
             session.run(N_TRIALS / 4, 1, measured(problem))?;
@@ -141,7 +137,7 @@ pub(in crate::strategy) fn odd_results<F: Make>(subject: &StrategySubject<F>) ->
     Ok(())
 }
 
-pub(in crate::strategy) fn wrong_input<F: Make>(subject: &StrategySubject<F>) -> Result<(), Trouble> {
+pub(in crate::strategy) fn wrong_input(subject: &StrategySubject<'_>) -> Result<(), Trouble> {
     type Spoil = fn(&mut Observation);
     let spoiled: [(&str, Spoil); 4] = [
         ("a configuration of one value more", |told| {
