@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Output;
-use std::time::Instant;
 
 use heirloom_tests::{Bench, complaint, library, root};
 use serde_json::Value as Json;
+
+use crate::libtorch::is_built;
 
 fn check(bench: &Bench, library: &Path, more: &[&str]) -> (Output, Json) {
     let arguments = [&["plugin", "check", library.to_str().unwrap(), "--json"], more].concat();
@@ -107,31 +108,125 @@ fn every_check_of_a_library_finds_one_that_breaks_it_and_no_other() {
     let (symbol, gone) = ("_1as_0lib_1header_0root", "_1as_0lib_1header_0gone");
     fails(&alter(symbol, gone), "library/loads", "it exports no plugin; hint: add `export_strategy!`");
     fails(&library("heirloom-altered-plugin"), "library/extensions", "another layout than this host's");
+    // No check of the library, but found in the same way: a table that nobody reads.
+    let (end, paper) = ("informs = false\n", "paper = 'Bergstra and Bengio 2012");
+    let old = format!("{end}{paper}");
+    let table =
+        format!("options.x = {{}}\npaper = '{}", " ".repeat(old.len() - "options.x = {}\npaper = '".len()));
+    fails(&alter(&old, &table), "component/schema", "of which nobody takes notice");
+}
+
+/// What is skipped of the plugins that come with the project, and why: all else is checked, and passes.
+const SKIPPED: &[(&str, &str, &[&str])] = &[
+    ("strategy-asha", "it resumes by replay, and repeats configurations", &RESUMES_AND_REPEATS),
+    ("strategy-evolution", "it resumes by replay, and repeats configurations", &RESUMES_AND_REPEATS),
+    ("strategy-random", "it resumes by replay, and repeats configurations", &RESUMES_AND_REPEATS),
+    ("strategy-local-search", "it resumes by replay", &["strategy/save-restore", "strategy/damaged-state"]),
+    (
+        "estimator-command",
+        "nobody knows whether a program gives the same again",
+        &[
+            "component/worker",
+            "component/beside-another-plugin",
+            "estimator/batch",
+            "estimator/deterministic",
+        ],
+    ),
+    (
+        "estimator-table",
+        "a table of final results has no curves",
+        &["estimator/curve-order", "estimator/stop"],
+    ),
+];
+
+const RESUMES_AND_REPEATS: [&str; 3] =
+    ["strategy/save-restore", "strategy/damaged-state", "strategy/exhausted"];
+
+/// The folders of plugins that need LibTorch, or of those that do not.
+fn first_party(with_libtorch: bool) -> Vec<PathBuf> {
+    let folders = std::fs::read_dir(root().join("plugins")).unwrap().map(|entry| entry.unwrap().path());
+    let plugins = folders.filter(|folder| folder.join("plugin.toml").is_file());
+    let needs_it = |folder: &PathBuf| {
+        std::fs::read_to_string(folder.join("Cargo.toml")).unwrap().contains("\ntch.workspace")
+    };
+    let mut found: Vec<_> = plugins.filter(|folder| needs_it(folder) == with_libtorch).collect();
+    found.sort();
+    found
+}
+
+/// A plugin's folder passes its checks, and none is skipped without a reason that is listed.
+fn passes(folder: &Path) {
+    let (output, report) = check(&Bench::new(), folder, &[]);
+    assert!(output.status.success(), "{}: {report:#}", folder.display());
+    let with_status = |status: &str| -> Vec<&str> {
+        let results = results(&report).iter().filter(|result| result["status"] == status);
+        results.map(|result| result["check"].as_str().unwrap()).collect()
+    };
+    let name = folder.file_name().unwrap().to_str().unwrap();
+    let expected =
+        SKIPPED.iter().find(|(plugin, _, _)| *plugin == name).map_or(&[][..], |(_, _, checks)| checks);
+    assert_eq!(with_status("skipped"), expected, "{name}: {report:#}");
+    assert!(with_status("success").len() > 20, "{name}: {report:#}");
 }
 
 #[test]
-fn all_first_party_plugins_pass_within_half_a_minute_each() {
-    for (package, setting) in [
-        ("heirloom-strategy-random", false),
-        ("heirloom-strategy-evolution", false),
-        ("heirloom-strategy-local-search", false),
-        ("heirloom-strategy-asha", false),
-        ("heirloom-estimator-command", true),
-        ("heirloom-estimator-table", true),
-        ("heirloom-proxy-cost", false),
-    ] {
-        let bench = Bench::new();
-        let folder = root().join("plugins").join(package.trim_start_matches("heirloom-"));
-        let setting = setting.then(|| folder.join("check.toml").display().to_string());
-        let more: Vec<_> = setting.iter().flat_map(|file| ["--with", file.as_str()]).collect();
-        let start = Instant::now();
-        let (output, report) = check(&bench, &library(package), &more);
-        let seconds = start.elapsed().as_secs_f64();
-        assert!(output.status.success(), "{package}: {report:#}");
-        let n_made = results(&report).iter().filter(|result| result["status"] == "success").count();
-        assert!(n_made >= 20, "{package}: {report:#}");
-        assert!(seconds < 30.0, "{package}: {seconds} s");
+fn first_party_plugins_pass_and_little_is_skipped() {
+    let plugins = first_party(false);
+    assert!(plugins.len() >= 7, "{plugins:?}");
+    plugins.iter().for_each(|folder| passes(folder));
+}
+
+#[test]
+fn first_party_plugins_on_libtorch_pass_and_nothing_is_skipped() {
+    if !is_built() {
+        return;
     }
+    let plugins = first_party(true);
+    assert!(plugins.len() >= 2, "{plugins:?}");
+    plugins.iter().for_each(|folder| passes(folder));
+}
+
+#[test]
+fn a_process_that_cannot_be_copied_is_replaced_by_a_fresh_one_for_each_check() {
+    let bench = Bench::new();
+    // A thread that every process has from its beginning.
+    let source = bench.write(
+        "thread.c",
+        "#include <pthread.h>\n#include <unistd.h>\n\
+         static void *wait(void *nothing) { for (;;) pause(); return nothing; }\n\
+         __attribute__((constructor)) static void begin(void) { pthread_t thread; pthread_create(&thread, 0, wait, 0); }\n",
+    );
+    let library_of_thread = bench.path("libthread.so");
+    let compiler = std::env::var("CC").unwrap_or_else(|_| "cc".into());
+    let mut compile = std::process::Command::new(compiler);
+    compile.args(["-shared", "-fPIC", "-pthread", "-o"]).arg(&library_of_thread).arg(source);
+    assert!(compile.status().unwrap().success());
+    let check = |fault: &str| {
+        let setting = format!("[component.faulty.options]\nfault = \"{fault}\"\nat = 2\n");
+        let setting = bench.write("check.toml", &setting).display().to_string();
+        let plugin = library("heirloom-faulty-plugin").display().to_string();
+        let arguments = [
+            "plugin",
+            "check",
+            &plugin,
+            "--json",
+            "--with",
+            &setting,
+            "--component",
+            "faulty",
+            "--only",
+            "count",
+            "--limit",
+            "2",
+        ];
+        let output = bench.command(&arguments).env("LD_PRELOAD", &library_of_thread).output().unwrap();
+        let report: Json = serde_json::from_slice(&output.stdout).unwrap();
+        let named = |result: &&Json| result["check"] == "strategy/count";
+        results(&report).iter().find(named).unwrap()["message"].clone()
+    };
+    assert_eq!(check("none"), Json::Null);
+    assert_eq!(check("exit"), "it ended its process with status 3");
+    assert_eq!(check("hang"), "it did not end within 2 s and was killed");
 }
 
 #[test]

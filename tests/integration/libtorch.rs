@@ -11,7 +11,7 @@ use heirloom_tests::{Bench, built, complaint};
 const LIBRARY: &str = "libheirloom_torch_plugin.so";
 
 /// Whether the plugin is built; says so where it is not, past the test runner, which hides what passing tests print.
-fn is_built() -> bool {
+pub(crate) fn is_built() -> bool {
     let is_built = built().join(LIBRARY).exists();
     static SAID: Once = Once::new();
     if !is_built {

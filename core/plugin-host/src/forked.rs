@@ -51,3 +51,18 @@ fn begin_group(process: i32) {
     // SAFETY: takes numbers. It fails where the process has ended already.
     unsafe { libc::setpgid(process, 0) };
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_with_a_second_thread_is_not_copied() {
+        let (end, wait) = std::sync::mpsc::channel::<()>();
+        let thread = std::thread::spawn(move || wait.recv().is_err());
+        let nowhere = File::options().write(true).open("/dev/null").unwrap();
+        assert!(in_copy(&nowhere, &nowhere, || unreachable!("no copy was to be made")).is_err());
+        drop(end);
+        assert!(thread.join().unwrap());
+    }
+}
