@@ -9,6 +9,7 @@ use heirloom_plugin_abi::{Language, Manifest};
 use object::{Object, ObjectSection, ReadCache};
 
 use crate::error::HostError;
+use crate::libtorch;
 use crate::plugin::speaks;
 
 /// A library's record and manifest.
@@ -18,11 +19,12 @@ pub(crate) struct Described {
     pub(crate) manifest: Manifest,
     pub(crate) fingerprint: String,
     pub(crate) version: String,
+    pub(crate) needs_libtorch: bool,
 }
 
 /// Reads the record and the manifest of the library at `path`, and checks that they agree.
 pub(crate) fn describe(path: &Path) -> Result<Described, HostError> {
-    let section = read_section(path)?;
+    let Contents { section, dependencies } = read(path)?;
     let unreadable = |problem: &dyn Display| unreadable(path, &section, problem);
     let Embedded { mut record, manifest, fingerprint } =
         embed::parse(&section).map_err(|error| unreadable(&error))?;
@@ -55,38 +57,43 @@ pub(crate) fn describe(path: &Path) -> Result<Described, HostError> {
         }
     }
     let version = manifest.version.clone().unwrap_or_else(|| record.version.clone());
-    Ok(Described { record, manifest, fingerprint, version })
+    let needs_libtorch = dependencies.iter().any(|name| libtorch::is_part(name));
+    Ok(Described { record, manifest, fingerprint, version, needs_libtorch })
 }
 
 /// The text of the `plugin.toml` inside the library at `path`, which is not loaded.
 pub fn manifest_text(path: &Path) -> Result<String, HostError> {
-    let section = read_section(path)?;
+    let Contents { section, .. } = read(path)?;
     let embedded = embed::parse(&section).map_err(|error| unreadable(path, &section, &error))?;
     Ok(embedded.manifest)
 }
 
-/// The names of the libraries that the library at `path` depends on, without their folders.
-pub(crate) fn dependencies(path: &Path) -> Result<Vec<String>, HostError> {
-    let cache = ReadCache::new(open(path)?);
-    let damaged = |error| damaged(path, &error);
-    let library = object::File::parse(&cache).map_err(damaged)?;
-    let mut names = Vec::new();
-    for needed in library.import_libraries().map_err(damaged)? {
-        let name = String::from_utf8_lossy(needed.map_err(damaged)?.name()).into_owned();
-        names.push(name.rsplit('/').next().unwrap_or_default().to_owned());
-    }
-    Ok(names)
+/// What is read of a library.
+struct Contents {
+    section: Vec<u8>,
+    /// The names of the libraries that it depends on, without their folders. Those of one whose dependencies cannot be
+    /// read are none: it does not load, which is told when that is tried.
+    dependencies: Vec<String>,
 }
 
-fn read_section(path: &Path) -> Result<Vec<u8>, HostError> {
+fn read(path: &Path) -> Result<Contents, HostError> {
+    let damaged =
+        |error| HostError::NotALibrary { path: path.into(), reason: object::Error::to_string(&error) };
+    let file =
+        File::open(path).map_err(|error| HostError::Read { path: path.into(), reason: error.to_string() })?;
     // A library may be large; the cache reads the headers and the one section.
-    let cache = ReadCache::new(open(path)?);
-    let damaged = |error| damaged(path, &error);
+    let cache = ReadCache::new(file);
     let library = object::File::parse(&cache).map_err(damaged)?;
     // A package is checked on one system and may hold libraries of another.
     let section = SECTIONS.iter().find_map(|name| library.section_by_name(name));
     let section = section.ok_or_else(|| HostError::NotAPlugin { path: path.into() })?;
-    Ok(section.data().map_err(damaged)?.to_vec())
+    let section = section.data().map_err(damaged)?.to_vec();
+    let name = |needed: object::Result<_>| {
+        let name = String::from_utf8_lossy(object::ImportLibrary::name(&needed.ok()?)).into_owned();
+        name.rsplit('/').next().map(str::to_owned)
+    };
+    let dependencies = library.import_libraries().into_iter().flatten().filter_map(name).collect();
+    Ok(Contents { section, dependencies })
 }
 
 /// A record that cannot be read is damaged, or of a level that this host does not know the words of.
@@ -94,12 +101,4 @@ fn unreadable(path: &Path, section: &[u8], problem: &dyn Display) -> HostError {
     let card = embed::card(section);
     let other_level = card.and_then(|card| speaks(&card.id, &card.version, card.interface).err());
     other_level.unwrap_or_else(|| HostError::BadManifest { path: path.into(), problem: problem.to_string() })
-}
-
-fn open(path: &Path) -> Result<File, HostError> {
-    File::open(path).map_err(|error| HostError::Read { path: path.into(), reason: error.to_string() })
-}
-
-fn damaged(path: &Path, error: &object::Error) -> HostError {
-    HostError::NotALibrary { path: path.into(), reason: error.to_string() }
 }

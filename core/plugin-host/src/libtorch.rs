@@ -10,7 +10,7 @@ use heirloom_libtorch::{LibTorch, LibTorchError};
 use libloading::os::unix::{Library, RTLD_GLOBAL, RTLD_LAZY, RTLD_NOW};
 use thiserror::Error;
 
-use crate::library_file::dependencies;
+use crate::library_file;
 
 /// Why LibTorch is not open.
 #[derive(Debug, Clone, Error)]
@@ -45,7 +45,19 @@ pub enum OpenError {
 ///
 /// When it is not found or does not open.
 pub fn open_for(plugin: &Path) -> Result<(), OpenError> {
-    if !needs_it(plugin) || is_open() {
+    // A file that is no plugin does not load, which is told when that is tried.
+    let needed = library_file::describe(plugin).is_ok_and(|described| described.needs_libtorch);
+    if needed { open_all() } else { Ok(()) }
+}
+
+/// Whether a library of this name, without its folder, is LibTorch's.
+pub(crate) fn is_part(library: &str) -> bool {
+    ["libtorch", "libc10."].iter().any(|start| library.starts_with(start))
+}
+
+/// Opens LibTorch for a plugin that depends on it, where this process does not have it yet.
+pub(crate) fn open_all() -> Result<(), OpenError> {
+    if is_open() {
         return Ok(());
     }
     let (libtorch, place) = heirloom_libtorch::find().map_err(|source| OpenError::NotFound { source })?;
@@ -57,19 +69,10 @@ pub fn open_for(plugin: &Path) -> Result<(), OpenError> {
     Ok(())
 }
 
-/// LibTorch's folder, where the library at `plugin` depends on it.
-pub(crate) fn folder_for(plugin: &Path) -> Result<Option<PathBuf>, OpenError> {
-    if !needs_it(plugin) {
-        return Ok(None);
-    }
+/// LibTorch's folder, for a plugin that depends on it.
+pub(crate) fn folder() -> Result<PathBuf, OpenError> {
     let (libtorch, _) = heirloom_libtorch::find().map_err(|source| OpenError::NotFound { source })?;
-    Ok(Some(libtorch.folder().to_owned()))
-}
-
-fn needs_it(plugin: &Path) -> bool {
-    // A plugin whose dependencies cannot be read does not load, which is told when that is tried.
-    let needed = dependencies(plugin).unwrap_or_default();
-    needed.iter().any(|name| ["libtorch", "libc10."].iter().any(|start| name.starts_with(start)))
+    Ok(libtorch.folder().to_owned())
 }
 
 /// Opens the part for NVIDIA's GPUs where there is a driver for one. No plugin depends on it: it enters itself into

@@ -122,6 +122,15 @@ impl Plugin {
         found.map_err(|error| self.load_error(&error))
     }
 
+    pub(crate) fn needs_libtorch(&self) -> bool {
+        self.described.needs_libtorch
+    }
+
+    /// Why a plugin that needs LibTorch cannot have it.
+    pub(crate) fn without_libtorch(&self, source: libtorch::OpenError) -> HostError {
+        HostError::LibTorch { plugin: self.id().into(), version: self.version().into(), source }
+    }
+
     /// The loaded library: all checks, then its start, once.
     pub(crate) fn library(&self) -> Result<LoadedLibrary, HostError> {
         self.library.get_or_init(|| self.load()).clone()
@@ -131,10 +140,9 @@ impl Plugin {
         self.check()?;
         let (plugin, version) = (self.id().to_owned(), self.version().to_owned());
         let failed = |error: LoadError| self.load_error(&error);
-        libtorch::open_for(&self.path).map_err(|source| {
-            let (plugin, version) = (plugin.clone(), version.clone());
-            HostError::LibTorch { plugin, version, source }
-        })?;
+        if self.needs_libtorch() {
+            libtorch::open_all().map_err(|source| self.without_libtorch(source))?;
+        }
         let library = LoadedLibrary::load(&self.path).map_err(failed)?;
         if library.fingerprint() != self.fingerprint() {
             let (found, expected) = (library.fingerprint().to_owned(), self.fingerprint().to_owned());

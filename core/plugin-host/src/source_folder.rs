@@ -31,7 +31,7 @@ pub(crate) fn describe(folder: &Path) -> Result<Described, HostError> {
         return Err(bad(format!("its `plugin.toml` names module `{module}`, and there is no `{module}.py`")));
     }
     let version = record.version.clone();
-    Ok(Described { record, manifest, fingerprint: hash(folder)?, version })
+    Ok(Described { record, manifest, fingerprint: hash(folder)?, version, needs_libtorch: false })
 }
 
 /// The hash of a plugin's source: its manifest and all Python files below its folder, in the order of their names.

@@ -62,38 +62,51 @@ impl Drop for OneCore {
     }
 }
 
-/// Measures the rows.
-pub(crate) fn measure(_prefix: &str) -> Result<Vec<Row>, String> {
-    let searches = searches()?;
-    let _one_core = OneCore::hold().map_err(text)?;
+/// Measures the rows whose ids begin with `prefix`.
+pub(crate) fn measure(prefix: &str) -> Result<Vec<Row>, String> {
+    let wanted = |name: &str| id(name).starts_with(prefix);
+    let searches = wanted("isolated-search").then(searches).transpose()?;
+    let mut rows = Vec::new();
+    let one_core = OneCore::hold().map_err(text)?;
     let host = PluginHost::open(&PluginHost::default_search_paths(), HostOptions::default());
-    let library = host.find(Kind::Strategy, "random").map_err(text)?.path().to_owned();
     let problem = problem()?;
-    let observations = observations();
     let make = |isolation| host.strategy("random", &json!({}), isolation, &problem).map_err(text);
     let mut plain: Box<dyn Strategy> = black_box(Box::new(Random::new(&problem, false)));
     let mut loaded = make(Isolation::None)?;
     let mut isolated = make(Isolation::Process)?;
-    let mut echo = start_echo()?;
 
-    let calls = in_turns(N_CALLS, || call(loaded.as_ref(), N_CALLS), || call(plain.as_ref(), N_CALLS))?;
-    let rows = in_turns(N_ROWS, || ask(loaded.as_mut()), || ask(plain.as_mut()))?;
-    let round_trips = in_turns(
-        N_ROUND_TRIPS,
-        || call(isolated.as_ref(), N_ROUND_TRIPS),
-        || echo_bytes(&mut echo, N_ROUND_TRIPS),
-    )?;
-    let worker_rows = per_item(N_ROWS, || isolated.tell(&observations).map_err(text))?;
-    let spawns = per_item(1, || make(Isolation::Process).map(drop))?;
-    Ok(vec![
-        row("load", "ms", 1e3, &loads(&library, &problem)?),
-        row_beside("call", "ns", 1e9, &calls),
-        row_beside("row", "ns", 1e9, &rows),
-        row("spawn", "ms", 1e3, &spawns),
-        row_beside("roundtrip", "µs", 1e6, &round_trips),
-        row("worker-row", "µs", 1e6, &worker_rows),
-        row_beside("isolated-search", "µs", 1e6, &searches),
-    ])
+    if wanted("load") {
+        let library = host.find(Kind::Strategy, "random").map_err(text)?.path();
+        rows.push(row("load", "ms", 1e3, &loads(library, &problem)?));
+    }
+    if wanted("call") {
+        let calls = in_turns(N_CALLS, || call(loaded.as_ref(), N_CALLS), || call(plain.as_ref(), N_CALLS))?;
+        rows.push(row_beside("call", "ns", 1e9, &calls));
+    }
+    if wanted("row") {
+        let asks = in_turns(N_ROWS, || ask(loaded.as_mut()), || ask(plain.as_mut()))?;
+        rows.push(row_beside("row", "ns", 1e9, &asks));
+    }
+    if wanted("spawn") {
+        rows.push(row("spawn", "ms", 1e3, &per_item(1, || make(Isolation::Process).map(drop))?));
+    }
+    if wanted("roundtrip") {
+        let mut echo = start_echo()?;
+        let round_trips = in_turns(
+            N_ROUND_TRIPS,
+            || call(isolated.as_ref(), N_ROUND_TRIPS),
+            || echo_bytes(&mut echo, N_ROUND_TRIPS),
+        )?;
+        rows.push(row_beside("roundtrip", "µs", 1e6, &round_trips));
+    }
+    if wanted("worker-row") {
+        let observations = observations();
+        let tells = per_item(N_ROWS, || isolated.tell(&observations).map_err(text))?;
+        rows.push(row("worker-row", "µs", 1e6, &tells));
+    }
+    drop(one_core);
+    rows.extend(searches.map(|searches| row_beside("isolated-search", "µs", 1e6, &searches)));
+    Ok(rows)
 }
 
 /// Seconds a trial of a search on a recorded table: with the strategy in a worker, and in this process.
@@ -195,10 +208,14 @@ fn mean(samples: &[f64]) -> f64 {
     faster.iter().sum::<f64>() / faster.len() as f64
 }
 
+fn id(name: &str) -> String {
+    format!("speed.plugin.{name}")
+}
+
 /// A row of the faster half of the samples: whatever else runs on the machine makes a call slower, never faster.
 fn row(name: &str, unit: &'static str, scale: f64, samples: &[f64]) -> Row {
     let scaled: Vec<f64> = faster_half(samples).into_iter().map(|sample| sample * scale).collect();
-    Row::from_samples(format!("speed.plugin.{name}"), unit, &scaled)
+    Row::from_samples(id(name), unit, &scaled)
 }
 
 /// The same, beside the mean of the peer's faster half.

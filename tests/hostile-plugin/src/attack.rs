@@ -1,8 +1,10 @@
 //! The attacks.
 
+use std::ffi::CString;
 use std::fs::{self, File};
 use std::io::{self, Read as _, Write as _};
 use std::net::TcpStream;
+use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -19,7 +21,7 @@ pub(crate) enum Attack {
     Fork,
     /// Leaves a process behind that has left its parent, its group and its session.
     Daemon,
-    /// Runs a program.
+    /// Runs a program: the target, or where that is empty one of the system's.
     Exec,
     /// Looks for secrets in its environment and in its parent's.
     Environment,
@@ -41,7 +43,15 @@ pub(crate) enum Attack {
     Write,
     /// Reads the target.
     Read,
-    /// Ends its host, or takes its open files away.
+    /// Sends a message to the socket at the target, from one of a pair that it may have.
+    Datagram,
+    /// Attaches the shared memory that has the target for its number.
+    SharedMemory,
+    /// Takes away all rights to the target, makes it as old as can be, and gives it to another user.
+    Metadata,
+    /// Has the system tell it what happens in the target, a folder.
+    Watch,
+    /// Ends its host, takes its open files away, joins its processes, has a signal sent to it, types into its terminal.
     KillHost,
     /// Computes without end, on two threads.
     Compute,
@@ -77,7 +87,8 @@ impl Attack {
             },
             Self::Daemon => daemon().map(Some).map_err(|error| said("daemon", error)),
             Self::Exec => {
-                let run = std::process::Command::new("/bin/true").status();
+                let program = if target.is_empty() { "/bin/true" } else { target };
+                let run = std::process::Command::new(program).status();
                 run.map(|status| status.code().map(f64::from)).map_err(|error| said("exec", error))
             }
             Self::Environment => Err(secrets()),
@@ -122,6 +133,25 @@ impl Attack {
             Self::Read => {
                 let read = fs::read(target).map_err(|error| said("read", error))?;
                 Ok(Some(read.len() as f64))
+            }
+            Self::Datagram => datagram(target).map(Some).map_err(|error| said("send", error)),
+            Self::SharedMemory => {
+                let number = target.parse().unwrap_or(-1);
+                // SAFETY: the system chooses the place.
+                let place = unsafe { libc::shmat(number, std::ptr::null(), 0) };
+                if place as isize == -1 {
+                    return Err(said("attach", io::Error::last_os_error()));
+                }
+                Ok(Some(1.0))
+            }
+            Self::Metadata => Err(metadata(target)),
+            Self::Watch => {
+                // SAFETY: takes flags, then a text that ends with 0.
+                let watched = unsafe {
+                    let watch = libc::inotify_init1(libc::IN_CLOEXEC);
+                    libc::inotify_add_watch(watch, text(target).as_ptr(), libc::IN_ALL_EVENTS)
+                };
+                if watched < 0 { Err(said("watch", io::Error::last_os_error())) } else { Ok(Some(1.0)) }
             }
             Self::KillHost => Err(kill_host()),
             Self::Compute => {
@@ -202,21 +232,55 @@ fn fill(path: &Path, hide: bool) -> io::Result<Option<f64>> {
     }
 }
 
-/// What the system says to each try.
+/// What the system says to a try.
+fn outcome(done: i32) -> String {
+    if done < 0 { io::Error::last_os_error().to_string() } else { "done".into() }
+}
+
+/// What it says to each.
 fn kill_host() -> String {
     let nothing = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
     let none = std::ptr::null_mut();
-    // SAFETY: numbers, and a valid limit.
+    // SAFETY: numbers, and a valid limit and letter.
     let tries = unsafe {
         let parent = libc::getppid();
         [
-            libc::kill(parent, libc::SIGTERM),
-            libc::kill(-1, libc::SIGTERM),
-            libc::prlimit(parent, libc::RLIMIT_NOFILE, &raw const nothing, none),
+            outcome(libc::kill(parent, libc::SIGTERM)),
+            outcome(libc::kill(-1, libc::SIGTERM)),
+            outcome(libc::prlimit(parent, libc::RLIMIT_NOFILE, &raw const nothing, none)),
+            outcome(libc::setpgid(0, libc::getpgid(parent))),
+            outcome(libc::fcntl(libc::STDERR_FILENO, libc::F_SETOWN, parent)),
+            outcome(libc::ioctl(libc::STDERR_FILENO, libc::TIOCSTI, c"x".as_ptr())),
         ]
-        .map(|done| if done < 0 { io::Error::last_os_error().to_string() } else { "done".into() })
     };
     tries.join("; ")
+}
+
+fn text(target: &str) -> CString {
+    CString::new(target).unwrap_or_default()
+}
+
+fn metadata(target: &str) -> String {
+    let target = text(target);
+    let never = [libc::timespec { tv_sec: 0, tv_nsec: 0 }; 2];
+    // SAFETY: a text that ends with 0, two times, and numbers.
+    let tries = unsafe {
+        [
+            outcome(libc::chmod(target.as_ptr(), 0)),
+            outcome(libc::fchmodat(libc::AT_FDCWD, target.as_ptr(), 0, 0)),
+            outcome(libc::utimensat(libc::AT_FDCWD, target.as_ptr(), never.as_ptr(), 0)),
+            outcome(libc::chown(target.as_ptr(), 1, 1)),
+            outcome(libc::setxattr(target.as_ptr(), c"user.x".as_ptr(), c"x".as_ptr().cast(), 1, 0)),
+        ]
+    };
+    tries.join("; ")
+}
+
+/// One of a pair can be connected anew.
+fn datagram(target: &str) -> io::Result<f64> {
+    let (socket, _other) = UnixDatagram::pair()?;
+    socket.connect(target)?;
+    socket.send(b"secret").map(|n| n as f64)
 }
 
 fn compute() -> ! {

@@ -3,35 +3,18 @@
 //!
 //! A process under Landlock cannot look into processes outside, so that the host's environment stays unread too.
 
-use std::ffi::CString;
-use std::io;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
-use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use heirloom_plugin_abi::Capability;
+use landlock::{
+    ABI, Access as _, AccessFs, CompatLevel, Compatible as _, Ruleset, RulesetAttr as _,
+    RulesetCreatedAttr as _, RulesetError, Scope, path_beneath_rules,
+};
 
 use super::Confinement;
 
-const WRITE_FILE: u64 = 1 << 1;
-const READ_FILE: u64 = 1 << 2;
-const READ_DIR: u64 = 1 << 3;
-const MAKE_BLOCK: u64 = 1 << 11;
-/// Making and removing entries of all types.
-const CHANGE_DIR: u64 = 0b1_1111_1111 << 4;
-/// Moving between folders; version 2.
-const REFER: u64 = 1 << 13;
-/// Version 3.
-const TRUNCATE: u64 = 1 << 14;
-
-/// What a rule for a file, in contrast to a folder, may name.
-const OF_FILES: u64 = WRITE_FILE | READ_FILE | TRUNCATE;
-
-/// Sockets with abstract names, and signals, stay within; version 6.
-const SCOPES: u64 = 0b11;
-
-const CREATE_RULESET_VERSION: u32 = 1;
-const RULE_PATH_BENEATH: u32 = 1;
+/// The newest version whose rights are meant; what the system does not have of them is left out.
+const VERSION: ABI = ABI::V6;
 
 /// Where libraries, programs and the system's description of itself are. Of `/etc` what a program needs to run and to
 /// find hosts, of `/proc` what is of the machine and of the worker itself.
@@ -84,64 +67,39 @@ const SYSTEM: &[&str] = &[
 const DEVICES: &[&str] = &["null", "zero", "full", "random", "urandom", "kfd", "dri", "dxg"];
 const DEVICE_FAMILIES: &[&str] = &["nvidia", "accel"];
 
-#[repr(C)]
-struct RulesetAttributes {
-    handled_access_fs: u64,
-    handled_access_net: u64,
-    scoped: u64,
+/// Whether this system has it.
+pub(super) fn is_there() -> bool {
+    let needed = Ruleset::default().set_compatibility(CompatLevel::HardRequirement);
+    needed.handle_access(AccessFs::ReadFile).and_then(Ruleset::create).is_ok()
 }
 
-#[repr(C, packed)]
-struct PathBeneath {
-    allowed_access: u64,
-    parent: i32,
-}
-
-/// The version that this system has; 0 for none.
-pub(super) fn version() -> i64 {
-    let none = std::ptr::null::<RulesetAttributes>();
-    // SAFETY: asks for a number; no structure is read.
-    let version =
-        unsafe { libc::syscall(libc::SYS_landlock_create_ruleset, none, 0_usize, CREATE_RULESET_VERSION) };
-    version.max(0)
-}
-
-/// Puts it into force for this thread and all that it starts.
-pub(super) fn enforce(confinement: &Confinement) -> io::Result<()> {
-    let version = version();
-    if version < 1 {
-        return Ok(());
-    }
-    let newer = if version >= 2 { REFER } else { 0 } | if version >= 3 { TRUNCATE } else { 0 };
-    let write = WRITE_FILE | CHANGE_DIR | newer;
-    let read = READ_FILE | READ_DIR;
+/// Puts it into force for this thread and all that it starts. What is not there needs no permission.
+pub(super) fn enforce(confinement: &Confinement) -> Result<(), RulesetError> {
+    // Programs among it: one that may not be read may not be run either, lest another's code reads it from within.
+    let read = AccessFs::from_read(VERSION);
+    let all = AccessFs::from_all(VERSION);
+    let write = all & !AccessFs::IoctlDev;
     let all_files = confinement.has(Capability::Files);
     // Where all files are granted a right that nobody misses stands for all, so that the rest holds.
-    let handled = if all_files { MAKE_BLOCK } else { read | write };
-    let ruleset = Ruleset::new(handled, if version >= 6 { SCOPES } else { 0 })?;
+    let handled = if all_files { AccessFs::MakeBlock.into() } else { all };
+    let mut ruleset = Ruleset::default().handle_access(handled)?.scope(Scope::from_all(VERSION))?.create()?;
     if !all_files {
-        for path in SYSTEM {
-            ruleset.allow(Path::new(path), read)?;
-        }
-        for device in devices() {
-            ruleset.allow(&device, read | (write & OF_FILES))?;
-        }
+        ruleset = ruleset
+            .add_rules(path_beneath_rules(SYSTEM, read))?
+            .add_rules(path_beneath_rules(devices(), all))?
+            .add_rules(path_beneath_rules(&confinement.readable, read))?
+            .add_rules(path_beneath_rules(&confinement.writable, write))?;
         if confinement.has(Capability::Processes) {
             // Processes look at each other and share memory through files.
-            ruleset.allow(Path::new("/proc"), read)?;
-            ruleset.allow(Path::new("/dev/shm"), read | write)?;
-        }
-        for path in &confinement.readable {
-            ruleset.allow(path, read)?;
-        }
-        for path in &confinement.writable {
-            ruleset.allow(path, read | write)?;
+            ruleset = ruleset
+                .add_rules(path_beneath_rules(["/proc"], read))?
+                .add_rules(path_beneath_rules(["/dev/shm"], write))?;
         }
     }
-    ruleset.restrict()
+    ruleset.restrict_self().map(drop)
 }
 
-fn devices() -> Vec<std::path::PathBuf> {
+fn devices() -> Vec<PathBuf> {
     let mut devices: Vec<_> = DEVICES.iter().map(|name| Path::new("/dev").join(name)).collect();
     for entry in std::fs::read_dir("/dev").into_iter().flatten().flatten() {
         let name = entry.file_name();
@@ -150,50 +108,4 @@ fn devices() -> Vec<std::path::PathBuf> {
         }
     }
     devices
-}
-
-struct Ruleset(OwnedFd);
-
-impl Ruleset {
-    fn new(handled_access_fs: u64, scoped: u64) -> io::Result<Self> {
-        let attributes = RulesetAttributes { handled_access_fs, handled_access_net: 0, scoped };
-        let size = size_of::<RulesetAttributes>();
-        // SAFETY: a valid structure and its size; older systems accept a longer one whose end is zero.
-        let made =
-            unsafe { libc::syscall(libc::SYS_landlock_create_ruleset, &raw const attributes, size, 0_u32) };
-        let made = i32::try_from(made).unwrap_or(-1);
-        if made < 0 {
-            return Err(io::Error::last_os_error());
-        }
-        // SAFETY: a new descriptor that nobody else owns.
-        Ok(Self(unsafe { OwnedFd::from_raw_fd(made) }))
-    }
-
-    /// Allows `access` to a file, or to a folder and all in it. What is not there needs no permission.
-    fn allow(&self, path: &Path, access: u64) -> io::Result<()> {
-        let Ok(text) = CString::new(path.as_os_str().as_bytes()) else { return Ok(()) };
-        // SAFETY: a text that ends with 0.
-        let opened = unsafe { libc::open(text.as_ptr(), libc::O_PATH | libc::O_CLOEXEC) };
-        if opened < 0 {
-            return Ok(());
-        }
-        // SAFETY: a new descriptor that nobody else owns.
-        let opened = unsafe { OwnedFd::from_raw_fd(opened) };
-        let is_folder = std::fs::metadata(path).is_ok_and(|data| data.is_dir());
-        let allowed_access = if is_folder { access } else { access & OF_FILES };
-        let rule = PathBeneath { allowed_access, parent: opened.as_raw_fd() };
-        let ruleset = self.0.as_raw_fd();
-        // SAFETY: a valid structure, read before the call returns.
-        let added = unsafe {
-            libc::syscall(libc::SYS_landlock_add_rule, ruleset, RULE_PATH_BENEATH, &raw const rule, 0_u32)
-        };
-        if added < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
-    }
-
-    fn restrict(self) -> io::Result<()> {
-        // SAFETY: takes a descriptor that is open, and a number.
-        let restricted =
-            unsafe { libc::syscall(libc::SYS_landlock_restrict_self, self.0.as_raw_fd(), 0_u32) };
-        if restricted < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
-    }
 }

@@ -62,10 +62,15 @@ impl Confinement {
                 return Err(io::Error::last_os_error());
             }
             drop_privileges()?;
-            landlock::enforce(self)?;
+            landlock::enforce(self).map_err(io::Error::other)?;
         }
         #[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
-        seccomp::enforce(self.has(Capability::Processes), self.has(Capability::Network), becomes)?;
+        seccomp::enforce(seccomp::Allowed {
+            processes: self.has(Capability::Processes),
+            network: self.has(Capability::Network),
+            files: self.has(Capability::Files),
+            becomes,
+        })?;
         let _ = becomes;
         Ok(())
     }
@@ -75,7 +80,7 @@ impl Confinement {
 pub(crate) fn missing() -> Vec<&'static str> {
     let mut missing = Vec::new();
     #[cfg(target_os = "linux")]
-    if landlock::version() < 1 {
+    if !landlock::is_there() {
         missing.push("it has no Landlock: workers can read and write what you can");
     }
     #[cfg(not(target_os = "linux"))]

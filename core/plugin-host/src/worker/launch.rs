@@ -81,6 +81,7 @@ impl Launcher {
         let create = Create {
             library: plugin.path().into(),
             fingerprint: plugin.fingerprint().into(),
+            needs_libtorch: plugin.needs_libtorch(),
             module: plugin.manifest().module.clone(),
             plugin: format!("{} {}", plugin.id(), plugin.version()),
             kind: recipe.identity.kind,
@@ -93,11 +94,8 @@ impl Launcher {
             max_level: ToTracing::max_level(),
         };
         let limits = host.limits();
-        let libtorch = libtorch::folder_for(plugin.path()).map_err(|source| HostError::LibTorch {
-            plugin: plugin.id().into(),
-            version: plugin.version().into(),
-            source,
-        })?;
+        let libtorch = plugin.needs_libtorch().then(libtorch::folder).transpose();
+        let libtorch = libtorch.map_err(|source| plugin.without_libtorch(source))?;
         let mut readable = limits.readable.clone();
         readable.extend(host.search_paths.iter().cloned().chain([plugin.path().into()]).flat_map(of_library));
         readable.extend(of_program(&program));

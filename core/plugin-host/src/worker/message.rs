@@ -14,6 +14,9 @@ pub(super) struct Create {
     pub(super) library: PathBuf,
     /// What the loaded library must say its fingerprint is.
     pub(super) fingerprint: String,
+    // Replay files of before lack it.
+    #[serde(default)]
+    pub(super) needs_libtorch: bool,
     /// Source: the module to import.
     pub(super) module: Option<String>,
     /// The plugin's id and version, for the log.

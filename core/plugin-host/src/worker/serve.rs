@@ -215,7 +215,9 @@ enum Component {
 fn create(body: &[u8], frame: &mut Vec<u8>) -> Result<Component, ComponentError> {
     let create: Create = read(body)?;
     let failed = |error: heirloom_plugin_abi::LoadError| ComponentError::failed(error.to_string());
-    libtorch::open_for(&create.library).map_err(|error| ComponentError::failed(error.to_string()))?;
+    if create.needs_libtorch {
+        libtorch::open_all().map_err(|error| ComponentError::failed(error.to_string()))?;
+    }
     let library = LoadedLibrary::load(&create.library).map_err(failed)?;
     if library.fingerprint() != create.fingerprint {
         return Err(ComponentError::failed("the library was changed since the host read its record"));
