@@ -205,6 +205,30 @@ fn a_resumed_warm_search_knows_what_it_knew_when_it_began() {
     assert_eq!(tasks, 1);
 }
 
+#[test]
+fn a_resumed_vote_believes_of_its_proxies_what_it_did_when_it_began() {
+    let bench = Bench::new();
+    let search = |task: &str, trials: u64, tables: &str| {
+        let file = bench.search_file(task, "random", trials);
+        let text = std::fs::read_to_string(&file).unwrap();
+        std::fs::write(&file, format!("{text}\n[[proxy]]\nname = \"cost\"\n{tables}")).unwrap();
+        format!("{task}.toml")
+    };
+    bench.ok(&["search", &search("cifar10", 60, ""), "--cold"]);
+    let file = search("cifar100", 2000, "[vote]\nweights = \"archive\"\nkeep = 0.25\n");
+    let child = start(&bench, &["search", &file]);
+    std::thread::sleep(Duration::from_millis(400));
+    signal(&child, "INT");
+    child.wait_with_output().unwrap();
+    let believed = || bench.json(&["explain", "cifar100"])["proxies"].clone();
+    let before = believed();
+    assert_eq!(before[0]["record"].as_array().unwrap().len(), 1, "{before}");
+    bench.ok(&["search", &search("ImageNet16-120", 60, ""), "--cold"]);
+    let resumed = bench.json(&["resume", "cifar100"]);
+    assert_eq!((&resumed["n_trials"], &resumed["n_filtered"]), (&Json::from(2000), &Json::from(6000)));
+    assert_eq!(believed(), before);
+}
+
 /// A limit on the size of files stands for a full disk.
 #[test]
 fn a_full_disk_ends_the_run_with_a_remedy_and_resume_loses_nothing() {

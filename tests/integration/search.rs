@@ -142,6 +142,77 @@ fn a_proxy_drops_proposals_and_only_the_rest_are_trials() {
     assert_eq!((&summary["n_trials"], &summary["n_filtered"]), (&Json::from(20), &Json::from(60)));
 }
 
+/// Appends tables to a run file that searches `task` with `random`.
+fn with_tables(bench: &Bench, task: &str, trials: u64, tables: &str) {
+    let file = bench.search_file(task, "random", trials);
+    let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, text + tables).unwrap();
+}
+
+#[test]
+fn a_vote_asks_the_archive_how_its_proxies_ranked_past_tasks() {
+    let bench = Bench::new();
+    let vote = "\n[[proxy]]\nname = \"cost\"\n\n[vote]\nweights = \"archive\"\nkeep = 0.25\n";
+    let record = "\n[[proxy]]\nname = \"cost\"\n";
+    // Nothing is recorded yet: it says so, and all weights are the same.
+    with_tables(&bench, "cifar100", 10, vote);
+    let output = bench.run(&["search", "cifar100.toml", "--json"]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("the archive knows no past scores of these proxies"), "{said}");
+    let first: Json = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((&first["n_trials"], &first["n_filtered"]), (&Json::from(10), &Json::from(30)));
+    let belief = |run: &Json| bench.json(&["explain", run["run"].as_str().unwrap()])["proxies"][0].clone();
+    assert_eq!(belief(&first)["record"], Json::Array(Vec::new()));
+
+    with_tables(&bench, "cifar10", 60, record);
+    bench.ok(&["search", "cifar10.toml", "--cold"]);
+    with_tables(&bench, "ImageNet16-120", 10, vote);
+    let second = bench.json(&["search", "ImageNet16-120.toml"]);
+    let known = belief(&second);
+    let past = known["record"].as_array().unwrap();
+    let tasks: Vec<_> = past.iter().map(|past| past["task"].as_str().unwrap()).collect();
+    assert_eq!(tasks, ["cifar10", "cifar100"]);
+    assert_eq!(past[0]["n_trials"], 60);
+    // The 15,625 cells' parameters go with their accuracy to 0.69.
+    let correlation = past[0]["correlation"].as_f64().unwrap();
+    assert!((0.3..0.95).contains(&correlation), "{correlation}");
+    assert!(known["expected"].as_f64().unwrap() > 0.4 && known["weight"] == 1.0, "{known}");
+
+    let cold = bench.json(&["search", "ImageNet16-120.toml", "--cold"]);
+    assert_eq!(bench.json(&["explain", cold["run"].as_str().unwrap()])["proxies"], Json::Array(Vec::new()));
+}
+
+#[test]
+fn a_proxy_that_misled_on_past_tasks_is_warned_of_and_turned_round_by_a_vote() {
+    let bench = Bench::new();
+    // Every convolution makes it worse; `cost` promises the opposite.
+    let script = r#"echo "{\"loss\": $(grep -o conv | wc -l)}""#;
+    let search = |task: &str, trials: u64, tables: &str| {
+        let text = format!(
+            "[task]\nname = \"{task}\"\n[space]\npreset = \"nas-bench-201\"\n[strategy]\nname = \"random\"\n\
+             [estimator]\nname = \"command\"\ncommand = [\"sh\", \"-c\", {script:?}]\n\
+             objectives = [{{ name = \"loss\", direction = \"minimise\" }}]\n[budget]\ntrials = {trials}\n\
+             [[proxy]]\nname = \"cost\"\n{tables}"
+        );
+        bench.write("run.toml", &text);
+        let output = bench.run(&["search", "run.toml", "--json"]);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{said}");
+        (serde_json::from_slice::<Json>(&output.stdout).unwrap()["run"].clone(), said)
+    };
+    let warning = "proxy `cost` decides which proposals are dropped, and by past tasks";
+    for past in ["a", "b", "c"] {
+        assert!(!search(past, 60, "").1.contains(warning));
+    }
+    assert!(search("new", 4, "keep = 0.5\n").1.contains(warning));
+    assert!(search("new", 4, "[vote]\nkeep = 0.5\n").1.contains(warning));
+    assert!(!search("new", 4, "[vote]\nweights = { cost = -1 }\nkeep = 0.5\n").1.contains(warning));
+    let (run, said) = search("another", 4, "[vote]\nweights = \"archive\"\nkeep = 0.5\n");
+    assert!(!said.contains(warning), "{said}");
+    let belief = &bench.json(&["explain", run.as_str().unwrap()])["proxies"][0];
+    assert_eq!(belief["weight"], -1.0, "{belief}");
+}
+
 #[test]
 fn the_files_of_trials_lie_beside_the_archive_and_go_with_a_bench() {
     let bench = Bench::new();

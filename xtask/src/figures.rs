@@ -6,7 +6,7 @@ use crate::libtorch::Packages;
 use crate::{Outcome, call, cargo, peers, root, target_dir};
 
 /// Beginnings of the figures that need LibTorch: a program of their own measures them.
-const TORCH_FAMILIES: &[&str] = &["torch.", "inherit.", "proxy."];
+const TORCH_FAMILIES: &[&str] = &["torch.", "inherit.", "proxy.recorded.", "proxy.accuracy.", "proxy.speed."];
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {

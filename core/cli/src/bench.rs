@@ -1,7 +1,7 @@
 //! The same search many times: over seeds and strategies, cold and warm, without an archive to write to.
 
 use heirloom_config::ComponentConfig;
-use heirloom_engine::StopSignal;
+use heirloom_engine::{ProxyFilter, StopSignal, Vote};
 use heirloom_model::{Event, RecordError, Recorder};
 use heirloom_warm_start::Knowledge;
 use rayon::prelude::*;
@@ -31,6 +31,8 @@ pub(crate) struct Line {
 /// What is repeated.
 pub(crate) struct Plan<'a> {
     pub(crate) job: &'a Job<'a>,
+    pub(crate) filters: Vec<ProxyFilter>,
+    pub(crate) vote: Option<Vote>,
     pub(crate) n_seeds: u64,
     pub(crate) first_seed: u64,
     /// After how many trials the incumbent is looked at, ascending.
@@ -79,6 +81,8 @@ impl Plan<'_> {
         let end = self.job.run(Passage {
             seed,
             strategy,
+            filters: self.filters.clone(),
+            vote: self.vote.clone(),
             warm_start: knowledge.map(past::make).transpose()?,
             recorder: Box::new(Forget),
             history: Box::new(std::iter::empty()),

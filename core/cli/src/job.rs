@@ -6,15 +6,16 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use heirloom_archive::{Archive, RunHeader, RunId, RunState, Task};
-use heirloom_config::{ComponentConfig, RunConfig, RunFile};
+use heirloom_config::{ComponentConfig, RunConfig, RunFile, VoteWeights};
 use heirloom_engine::{
-    Budget, EndReason, LocalExecutor, Parts, ProxyFilter, Run, RunEnd, RunSpec, StopSignal,
+    Budget, EndReason, LocalExecutor, Parts, ProxyFilter, Run, RunEnd, RunSpec, StopSignal, Vote,
 };
 use heirloom_model::{
     ComponentErrorKind, Direction, Estimator, EstimatorInfo, Event, Objective, Problem, RecordError,
     Recorder, Seed, Space, SpaceSpec, Strategy, WarmStart,
 };
 use heirloom_plugin_host::{HostError, Kind};
+use heirloom_warm_start::ProxyBelief;
 use miette::Report;
 use serde_json::json;
 
@@ -127,13 +128,31 @@ impl<'a> Job<'a> {
             .map_err(|error| Blame::host("strategy", error))
     }
 
-    fn filters(&self) -> Result<Vec<ProxyFilter>, Blame> {
+    /// The run file's proxies.
+    pub(crate) fn filters(&self) -> Result<Vec<ProxyFilter>, Blame> {
         let filter = |proxy: &heirloom_config::ProxyConfig| {
             let made = self.plugins.proxy(&proxy.component, &self.problem, self.config.isolation);
             let made: Arc<dyn heirloom_model::Proxy> = made.map_err(|error| Blame::host("proxy", error))?;
             Ok(ProxyFilter { name: proxy.component.name.clone(), proxy: made, keep: proxy.keep })
         };
         self.config.proxies.iter().map(filter).collect()
+    }
+
+    /// The vote of the run file's proxies, of which `beliefs` is what the archive says.
+    pub(crate) fn vote(&self, beliefs: &[ProxyBelief]) -> Option<Vote> {
+        let vote = self.config.vote.as_ref()?;
+        let weight = |proxy: &heirloom_config::ProxyConfig| {
+            let name = &proxy.component.name;
+            let weight = match &vote.weights {
+                VoteWeights::Given(given) => given.get(name).copied(),
+                VoteWeights::Archive => {
+                    beliefs.iter().find(|belief| belief.proxy == *name).map(|belief| belief.weight)
+                }
+            };
+            weight.unwrap_or(1.0)
+        };
+        let weights = self.config.proxies.iter().map(weight).collect();
+        Some(Vote { weights, n_references: vote.references, keep: vote.keep })
     }
 
     /// What the archive keeps of the run before its first trial.
@@ -172,8 +191,19 @@ impl<'a> Job<'a> {
 
     /// Carries the run out: from `history` on, to its end.
     pub(crate) fn run(&self, passage: Passage<'_>) -> miette::Result<RunEnd> {
-        let Passage { seed, strategy, warm_start, recorder, history, elapsed_seconds, files, observer, stop } =
-            passage;
+        let Passage {
+            seed,
+            strategy,
+            filters,
+            vote,
+            warm_start,
+            recorder,
+            history,
+            elapsed_seconds,
+            files,
+            observer,
+            stop,
+        } = passage;
         let estimator_name = self.plugins.describe(Kind::Estimator, &self.config.estimator.name);
         let executor = LocalExecutor::new(
             Arc::clone(&self.estimator),
@@ -184,7 +214,8 @@ impl<'a> Job<'a> {
         let parts = Parts {
             strategy: self.strategy(strategy).map_err(Failure::from)?,
             executor: Box::new(executor),
-            filters: self.filters().map_err(Failure::from)?,
+            filters,
+            vote,
             warm_start,
             recorder,
             observer,
@@ -201,6 +232,8 @@ pub(crate) type History<'a> = Box<dyn Iterator<Item = Result<Event, RecordError>
 pub(crate) struct Passage<'a> {
     pub(crate) seed: u64,
     pub(crate) strategy: &'a ComponentConfig,
+    pub(crate) filters: Vec<ProxyFilter>,
+    pub(crate) vote: Option<Vote>,
     pub(crate) warm_start: Option<Box<dyn WarmStart>>,
     pub(crate) recorder: Box<dyn Recorder + 'a>,
     pub(crate) history: History<'a>,
@@ -248,6 +281,8 @@ pub(crate) struct ArchivedRun<'a> {
     pub(crate) run: RunId,
     pub(crate) recorder: Box<dyn Recorder>,
     pub(crate) history: History<'a>,
+    pub(crate) filters: Vec<ProxyFilter>,
+    pub(crate) vote: Option<Vote>,
     pub(crate) warm_start: Option<Box<dyn WarmStart>>,
 }
 
@@ -271,6 +306,8 @@ impl ArchivedRun<'_> {
         let end = job.run(Passage {
             seed: job.config.seed,
             strategy: &job.config.strategy,
+            filters: self.filters,
+            vote: self.vote,
             warm_start: self.warm_start,
             recorder: self.recorder,
             history: Box::new(self.history.inspect(replayed)),

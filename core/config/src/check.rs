@@ -1,5 +1,6 @@
 //! From text to a [`RunConfig`]: all checks, in one place, with every mistake that can be found at once.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -11,7 +12,7 @@ use crate::catalogue::{Catalogue, ComponentKind};
 use crate::mistake::{ConfigError, Mistake};
 use crate::run_config::{
     BudgetConfig, ComponentConfig, DataConfig, Isolation, ObjectiveConfig, ProxyConfig, RunConfig,
-    TaskConfig, WarmStartConfig, WarmStartMode, WorkerConfig,
+    TaskConfig, VoteConfig, VoteWeights, WarmStartConfig, WarmStartMode, WorkerConfig,
 };
 use crate::schema::RUN_FILE;
 use crate::tree::{Entry, Node, NodeValue};
@@ -20,6 +21,10 @@ use crate::{space, suggest, validate};
 /// Trials of a warm start's initial design: about what a surrogate needs before it knows the new task better than
 /// past ones do (Feurer et al. 2018, RGPE, section 5).
 const DEFAULT_INITIAL: usize = 10;
+
+/// Random configurations among which a vote places scores: a place is then right to a few hundredths, and the first
+/// vote costs as much as a few dozen proposals.
+const DEFAULT_REFERENCES: usize = 32;
 
 /// A run file as it was written.
 #[derive(Debug, Clone)]
@@ -100,6 +105,7 @@ impl Checker<'_> {
             strategy: self.component("strategy", ComponentKind::Strategy),
             estimator: self.component("estimator", ComponentKind::Estimator),
             proxies: self.proxies(),
+            vote: self.vote(),
             budget: self.budget(),
             limits: Limits {
                 seconds: self.get("limits", "seconds").and_then(Node::number),
@@ -197,6 +203,63 @@ impl Checker<'_> {
         entry.node.items().iter().map(proxy).collect()
     }
 
+    fn vote(&mut self) -> Option<VoteConfig> {
+        let entry = self.tree.entry("vote")?;
+        let proxies = self.tree.get("proxy").map(Node::items).unwrap_or_default();
+        let names: Vec<&str> = proxies.iter().filter_map(|node| node.get("name")?.text()).collect();
+        if names.is_empty() {
+            let mistake = Mistake::new(entry.key_span.clone(), "`[vote]` stands without a `[[proxy]]`");
+            self.mistakes.push(mistake.hint("add the proxies that vote, or leave it out"));
+        }
+        let twice =
+            proxies.iter().zip(&names).enumerate().find(|(at, (_, name))| names[..*at].contains(name));
+        if let Some((_, (node, name))) = twice {
+            let message = format!("two proxies are called `{name}`, and a vote knows them by their names");
+            self.mistakes.push(Mistake::new(node.locate("name"), message).hint("leave one of them out"));
+        }
+        let weights = match entry.node.entry("weights") {
+            None => VoteWeights::Given(BTreeMap::new()),
+            Some(weights) if weights.node.text() == Some("archive") => VoteWeights::Archive,
+            Some(weights) => VoteWeights::Given(self.given_weights(weights, &names)),
+        };
+        let references = entry.node.get("references").and_then(Node::whole);
+        Some(VoteConfig {
+            weights,
+            references: references.map_or(DEFAULT_REFERENCES, |n| n.unsigned_abs() as usize),
+            keep: entry.node.get("keep").and_then(Node::number).unwrap_or(1.0),
+        })
+    }
+
+    /// The weights that stand in the file, by the proxies' `names`.
+    fn given_weights(&mut self, weights: &Entry, names: &[&str]) -> BTreeMap<String, f64> {
+        if !matches!(weights.node.value, NodeValue::Table(_)) {
+            let message = format!("`vote.weights` is {}", weights.node.describe());
+            let mistake = Mistake::new(weights.node.span.clone(), message);
+            self.mistakes.push(mistake.hint("`\"archive\"`, or a table of numbers by the proxies' names"));
+        }
+        let mut given = BTreeMap::new();
+        for Entry { key, key_span, node } in weights.node.entries() {
+            if !names.contains(&key.as_str()) {
+                let remedy = suggest::remedy(key, "its proxies are", names);
+                self.mistakes
+                    .push(Mistake::new(key_span.clone(), format!("no proxy `{key}` votes")).hint(remedy));
+            }
+            match node.number().filter(|weight| weight.is_finite()) {
+                Some(weight) => _ = given.insert(key.clone(), weight),
+                None => {
+                    let message = format!("the weight of `{key}` is {}", node.describe());
+                    let mistake = Mistake::new(node.span.clone(), message);
+                    self.mistakes.push(mistake.hint("a number; 0 leaves a proxy out"));
+                }
+            }
+        }
+        if !names.is_empty() && names.iter().all(|name| given.get(*name) == Some(&0.0)) {
+            let mistake = Mistake::new(weights.node.span.clone(), "no proxy has a vote");
+            self.mistakes.push(mistake.hint("give one a weight other than 0, or leave `[vote]` out"));
+        }
+        given
+    }
+
     /// Checks that the component exists, and lets it check the keys of its table that are its own.
     fn check_component(
         &mut self,
@@ -222,11 +285,14 @@ impl Checker<'_> {
         } else {
             let names: Vec<_> = names.iter().map(String::as_str).collect();
             let message = format!("there is no {} `{name}`", kind.as_str());
-            let remedy = suggest::remedy(
-                &name,
-                "`heirloom plugin list` shows where plugins are looked for; there are",
-                &names,
-            );
+            let remedy = match (kind, name.as_str()) {
+                (ComponentKind::Proxy, "vote") => "proxies vote in a table of their own, `[vote]`".into(),
+                _ => suggest::remedy(
+                    &name,
+                    "`heirloom plugin list` shows where plugins are looked for; there are",
+                    &names,
+                ),
+            };
             self.mistakes.push(Mistake::new(node.locate("name"), message).hint(remedy));
         }
         ComponentConfig { name, options }

@@ -6,7 +6,7 @@ pub use check::RunFile;
 mod run_config;
 pub use run_config::{
     BudgetConfig, ComponentConfig, DataConfig, Isolation, ObjectiveConfig, ProxyConfig, RunConfig,
-    TaskConfig, WarmStartConfig, WarmStartMode, WorkerConfig,
+    TaskConfig, VoteConfig, VoteWeights, WarmStartConfig, WarmStartMode, WorkerConfig,
 };
 
 mod catalogue;

@@ -1,5 +1,6 @@
 //! A run, checked: what every other crate is given.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use heirloom_model::{Direction, Limits, SpaceSpec};
@@ -29,6 +30,9 @@ pub struct RunConfig {
     pub estimator: ComponentConfig,
     /// What filters proposals, in this order.
     pub proxies: Vec<ProxyConfig>,
+    /// How the proxies vote; `None`: they do not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vote: Option<VoteConfig>,
     /// What the run may spend.
     pub budget: BudgetConfig,
     /// What one trial may use.
@@ -47,6 +51,16 @@ pub struct RunConfig {
 }
 
 impl RunConfig {
+    /// Leaves the archive's past runs out of everything.
+    pub fn ignore_past(&mut self) {
+        self.warm_start.mode = WarmStartMode::Off;
+        if let Some(vote) = &mut self.vote
+            && vote.weights == VoteWeights::Archive
+        {
+            vote.weights = VoteWeights::Given(BTreeMap::new());
+        }
+    }
+
     /// SHA-256, in hexadecimal, of everything that decides which trials a run makes. Names of runs, the archive's
     /// place, workers and isolation do not enter it.
     pub fn hash(&self) -> String {
@@ -105,6 +119,27 @@ pub struct ProxyConfig {
     pub component: ComponentConfig,
     /// The share of proposals that pass, above 0 and at most 1.
     pub keep: f64,
+}
+
+/// `[vote]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct VoteConfig {
+    /// How much each proxy counts.
+    pub weights: VoteWeights,
+    /// Among how many random configurations a score is placed.
+    pub references: usize,
+    /// The share of proposals that pass, above 0 and at most 1.
+    pub keep: f64,
+}
+
+/// How much each proxy counts in a vote.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum VoteWeights {
+    /// So much, by name: below 0 a proxy is turned round; 1 where nothing is said.
+    Given(BTreeMap<String, f64>),
+    /// As much as it ranked past tasks like this one rightly, by the archive's record.
+    Archive,
 }
 
 /// `[budget]`: at least one is given.

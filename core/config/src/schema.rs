@@ -74,6 +74,7 @@ pub(crate) const RUN_FILE: Table = Table {
         key("strategy", Kind::Table(&COMPONENT_STRATEGY), Required, ""),
         key("estimator", Kind::Table(&COMPONENT_ESTIMATOR), Required, ""),
         key("proxy", Kind::Tables(&PROXY), Otherwise("none"), ""),
+        key("vote", Kind::Table(&VOTE), Otherwise("each proxy filters alone"), ""),
         key("budget", Kind::Table(&BUDGET), Required, ""),
         key("limits", Kind::Table(&LIMITS), Otherwise("none"), ""),
         key("run", Kind::Table(&RUN), Otherwise("the defaults below"), ""),
@@ -200,6 +201,32 @@ const PROXY: Table = Table {
             Share,
             Otherwise("1.0"),
             "the share of proposals that pass; 1 records scores and drops nothing",
+        ),
+    ],
+};
+
+const VOTE: Table = Table {
+    doc: "What all `[[proxy]]` tables say together: the weighted mean of the places that a configuration's scores have \
+          among those of random configurations. It filters what each proxy alone let pass.",
+    open: false,
+    keys: &[
+        key(
+            "weights",
+            Any,
+            Otherwise("1 for each"),
+            "`\"archive\"`: by how each proxy ranked past tasks like this one; or numbers by the proxies' names, `{ synflow = 1.0, snip = -0.5 }`, 1 where it is not said, below 0 to turn a score round",
+        ),
+        key(
+            "references",
+            Whole(2),
+            Otherwise("32"),
+            "among how many random configurations a score is placed",
+        ),
+        key(
+            "keep",
+            Share,
+            Otherwise("1.0"),
+            "the share of proposals that pass; 1 records votes and drops nothing",
         ),
     ],
 };

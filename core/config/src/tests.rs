@@ -124,6 +124,23 @@ fn a_good_file_becomes_a_run_with_nothing_left_to_guess() {
 }
 
 #[test]
+fn proxies_vote_with_given_weights_or_those_of_the_archive() {
+    let vote =
+        |table: &str| check(&GOOD.replace("[budget]", &format!("[vote]\n{table}[budget]"))).unwrap().vote;
+    let given = |weights: &[(&str, f64)]| {
+        VoteWeights::Given(weights.iter().map(|(name, weight)| ((*name).to_owned(), *weight)).collect())
+    };
+    assert_eq!(check(GOOD).unwrap().vote, None);
+    assert_eq!(vote(""), Some(VoteConfig { weights: given(&[]), references: 32, keep: 1.0 }));
+    assert_eq!(
+        vote("weights = { cost = -2 }\nreferences = 8\n"),
+        Some(VoteConfig { weights: given(&[("cost", -2.0)]), references: 8, keep: 1.0 })
+    );
+    let archive = VoteConfig { weights: VoteWeights::Archive, references: 32, keep: 0.25 };
+    assert_eq!(vote("weights = \"archive\"\nkeep = 0.25\n"), Some(archive));
+}
+
+#[test]
 fn the_hash_follows_what_decides_the_trials_and_nothing_else() {
     let hash = |text: &str| check(text).unwrap().hash();
     let same = GOOD

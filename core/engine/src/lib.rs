@@ -9,6 +9,9 @@ pub use executor::{Executor, LocalExecutor, Signal};
 mod filter;
 pub use filter::ProxyFilter;
 
+mod vote;
+pub use vote::{References, Vote};
+
 mod ledger;
 pub use ledger::{Incumbent, beats};
 

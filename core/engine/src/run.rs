@@ -13,11 +13,12 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::executor::{Executor, Signal};
-use crate::filter::{ProxyFilter, Screened, n_to_ask, screen};
+use crate::filter::{ProxyFilter, Screen, Screened};
 use crate::ledger::{Incumbent, Ledger, Pending};
 use crate::replay::replay;
 use crate::stop::StopSignal;
 use crate::supervisor::Supervisor;
+use crate::vote::Vote;
 
 /// How long the loop waits for a signal before it looks at clocks and stop requests.
 const TICK: Duration = Duration::from_millis(50);
@@ -70,6 +71,8 @@ pub struct Parts<'a> {
     pub executor: Box<dyn Executor + 'a>,
     /// Proxies between ask and evaluate, in order.
     pub filters: Vec<ProxyFilter>,
+    /// What they filter together, after each alone.
+    pub vote: Option<Vote>,
     /// Past knowledge.
     pub warm_start: Option<Box<dyn WarmStart>>,
     /// What keeps events.
@@ -186,7 +189,7 @@ pub(crate) struct Loop<'a> {
     spec: &'a RunSpec,
     strategy: Supervisor,
     executor: Box<dyn Executor + 'a>,
-    filters: Vec<ProxyFilter>,
+    screen: Screen,
     warm_start: Option<Box<dyn WarmStart>>,
     recorder: Box<dyn Recorder + 'a>,
     observer: Box<dyn FnMut(&Event) + 'a>,
@@ -215,7 +218,7 @@ impl<'a> Loop<'a> {
             spec,
             strategy: Supervisor::new(parts.strategy, spec.strategy_name.clone(), spec.strategy_limit),
             executor: parts.executor,
-            filters: parts.filters,
+            screen: Screen::new(parts.filters, parts.vote, spec.seed.derive("vote", 0)),
             warm_start: parts.warm_start,
             recorder: parts.recorder,
             observer: parts.observer,
@@ -339,7 +342,7 @@ impl<'a> Loop<'a> {
 
     /// Begins trials of the strategy that pass the proxies; returns how many.
     fn propose(&mut self, n: usize) -> Result<usize, ComponentError> {
-        let n_wanted = n_to_ask(&self.filters, n);
+        let n_wanted = self.screen.n_to_ask(n);
         let proposals = self.ask_strategy(n_wanted)?;
         if proposals.is_empty() {
             return Ok(0);
@@ -348,7 +351,8 @@ impl<'a> Loop<'a> {
         self.ledger.n_asks += 1;
         let configurations: Vec<_> =
             proposals.iter().map(|proposal| proposal.configuration.clone()).collect();
-        let screened = screen(&self.filters, &configurations, n, self.spec.seed.derive("proxy", ask))?;
+        let (space, seed) = (&self.spec.problem.space, self.spec.seed.derive("proxy", ask));
+        let screened = self.screen.screen(space, &configurations, n, seed)?;
         let n_begun = screened.iter().filter(|screened| screened.passes).count();
         let opened: Vec<_> = proposals
             .into_iter()

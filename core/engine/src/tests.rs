@@ -11,7 +11,7 @@ use heirloom_model::{
 };
 
 use crate::{
-    Budget, EndReason, EngineError, LocalExecutor, Parts, ProxyFilter, Run, RunEnd, RunSpec, StopSignal,
+    Budget, EndReason, EngineError, LocalExecutor, Parts, ProxyFilter, Run, RunEnd, RunSpec, StopSignal, Vote,
 };
 
 fn problem() -> Problem {
@@ -154,6 +154,7 @@ struct Setup {
     estimate: Box<Evaluate>,
     workers: usize,
     filters: Vec<ProxyFilter>,
+    vote: Option<Vote>,
     memory: Memory,
     stop: StopSignal,
 }
@@ -165,6 +166,7 @@ impl Setup {
             estimate: Box::new(|request, _| Ok(Outcome::new(vec![square(request)], 1.0))),
             workers: 1,
             filters: Vec::new(),
+            vote: None,
             memory: Memory::default(),
             stop: StopSignal::default(),
         }
@@ -181,6 +183,7 @@ impl Setup {
                 self.stop.clone(),
             )),
             filters: self.filters,
+            vote: self.vote,
             warm_start: None,
             recorder: Box::new(self.memory),
             observer: Box::new(|_| {}),
@@ -615,4 +618,39 @@ fn proxies_let_the_promising_proposals_through_and_resume_knows_it() {
     let more = resumed.memory.clone();
     assert_eq!(resumed.run(&spec(30), &memory.events()).unwrap().n_trials, 30);
     assert_eq!(more.proposals().len(), 40);
+}
+
+#[test]
+fn proxies_vote_on_what_they_recorded_and_one_may_be_turned_round() {
+    for (weight, larger_passes) in [(1.0, true), (-1.0, false)] {
+        let setup = Setup {
+            strategy: Climber::boxed(false),
+            filters: vec![ProxyFilter { name: "first".into(), proxy: Arc::new(First), keep: 1.0 }],
+            vote: Some(Vote { weights: vec![weight], n_references: 8, keep: 0.5 }),
+            ..Setup::new()
+        };
+        let memory = setup.memory.clone();
+        setup.run(&spec(20), &[]).unwrap();
+        let dropped: Vec<_> = memory.failures().into_iter().map(|(trial, ..)| trial).collect();
+        assert_eq!((memory.proposals().len(), dropped.len()), (40, 20));
+        for pair in memory.proposals().chunks(2) {
+            let value = |is_dropped: bool| {
+                let one = pair.iter().find(|(trial, _)| dropped.contains(trial) == is_dropped);
+                one.unwrap().1.configuration.values()[0]
+            };
+            // What the proxy cannot score is spoken against, whichever way round; of two such the first passes.
+            let n_unscored = [value(true), value(false)].iter().filter(|value| **value < -0.9).count();
+            if n_unscored < 2 {
+                assert_eq!(value(false) > value(true), larger_passes || n_unscored == 1, "{pair:?}");
+            }
+        }
+        let scores = memory.events().into_iter().filter_map(|event| match event {
+            Event::Proposed { scores, .. } => Some(scores),
+            _ => None,
+        });
+        for scores in scores {
+            let names: Vec<_> = scores.iter().map(|(name, _)| name.as_str()).collect();
+            assert_eq!(names, ["first", "vote"]);
+        }
+    }
 }

@@ -9,6 +9,9 @@ pub use knowledge::{Knowledge, MetaFeatures, Mode, Options, PastTask};
 mod transfer;
 pub use transfer::Transfer;
 
+mod proxies;
+pub use proxies::{PastAgreement, ProxyBelief, ScoredRun, believe};
+
 mod near;
 mod weights;
 

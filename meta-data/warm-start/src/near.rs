@@ -1,6 +1,6 @@
 //! Which past tasks resemble the new one, before its first trial.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use crate::{MetaFeatures, PastTask};
 
@@ -26,6 +26,11 @@ const UNKNOWN_GAP: f64 = 1.0;
 /// logarithms; a distance is the mean gap. A task that shares no feature with the new one weighs as much as the mean
 /// of the others. Without any meta-features all tasks weigh the same.
 pub(crate) fn prior_weights(new: Option<&MetaFeatures>, tasks: &[PastTask]) -> Vec<f64> {
+    nearness(new, &tasks.iter().map(|task| task.meta_features.as_ref()).collect::<Vec<_>>())
+}
+
+/// The same of tasks of which only the meta-features are at hand, `[t]`.
+pub(crate) fn nearness(new: Option<&MetaFeatures>, tasks: &[Option<&MetaFeatures>]) -> Vec<f64> {
     let n = tasks.len() as f64;
     let distances = distances(new, tasks);
     let mut known: Vec<f64> = distances.iter().flatten().copied().collect();
@@ -44,18 +49,16 @@ pub(crate) fn prior_weights(new: Option<&MetaFeatures>, tasks: &[PastTask]) -> V
 }
 
 /// Mean gap over the features that any past task knows, `[t]`; `None` for a task that shares none with the new one.
-fn distances(new: Option<&MetaFeatures>, tasks: &[PastTask]) -> Vec<Option<f64>> {
+fn distances(new: Option<&MetaFeatures>, tasks: &[Option<&MetaFeatures>]) -> Vec<Option<f64>> {
     let Some(new) = new else { return vec![None; tasks.len()] };
-    let names: BTreeSet<&String> =
-        tasks.iter().filter_map(|task| task.meta_features.as_ref()).flat_map(BTreeMap::keys).collect();
+    let names: BTreeSet<&String> = tasks.iter().flatten().flat_map(|features| features.keys()).collect();
     let mut sums = vec![(0.0, 0usize); tasks.len()];
     let mut n_features = 0;
     for name in names {
         let known = |features: &MetaFeatures| {
             features.get(name).map(|&value| coordinate(name, value)).filter(|value| value.is_finite())
         };
-        let past: Vec<Option<f64>> =
-            tasks.iter().map(|task| task.meta_features.as_ref().and_then(known)).collect();
+        let past: Vec<Option<f64>> = tasks.iter().map(|features| features.and_then(known)).collect();
         let Some((median, scale)) = robust_scale(&past) else { continue };
         n_features += 1;
         let place = |value: f64| ((value - median) / scale).clamp(-FAR_OUT, FAR_OUT);

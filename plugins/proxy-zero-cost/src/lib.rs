@@ -11,38 +11,26 @@ mod score;
 pub use score::Score;
 
 mod options;
-pub use options::{DeviceChoice, Draw, Options, Setting, VoteOptions};
+pub use options::{DeviceChoice, Draw, Options};
 
 mod shown;
 
 mod proxy;
 pub use proxy::ScoreProxy;
 
-mod vote;
-pub use vote::Vote;
-
 use heirloom_plugin::{ComponentError, Context, Problem, Proxy, export_proxy};
 
 /// The proxy of one score, for `problem`.
 pub fn proxy(
     score: Score,
-    options: &Options,
+    options: Options,
     problem: &Problem,
     context: &Context,
 ) -> Result<Box<dyn Proxy>, ComponentError> {
-    Ok(Box::new(ScoreProxy::new(score, options.setting(), problem, context.threads())?))
+    Ok(Box::new(ScoreProxy::new(score, options, problem, context.threads())?))
 }
 
-/// The vote that `options` describe, for `problem`.
-pub fn vote(
-    options: VoteOptions,
-    problem: &Problem,
-    context: &Context,
-) -> Result<Box<dyn Proxy>, ComponentError> {
-    Ok(Box::new(Vote::new(&options, problem, context.threads())?))
-}
-
-/// Defines a function for each score, and exports them with the vote.
+/// Defines a function for each score, and exports them.
 macro_rules! export {
     ($($name:literal => $make:ident: $score:ident),+ $(,)?) => {
         mod exported {
@@ -53,11 +41,11 @@ macro_rules! export {
                 problem: &Problem,
                 context: &Context,
             ) -> Result<Box<dyn Proxy>, ComponentError> {
-                proxy(Score::$score, &options, problem, context)
+                proxy(Score::$score, options, problem, context)
             })+
         }
 
-        export_proxy!($($name => exported::$make,)+ "vote" => vote);
+        export_proxy!($($name => exported::$make),+);
     };
 }
 

@@ -10,7 +10,7 @@ use heirloom_plugin::{
 use heirloom_torch_nets::{Initialisation, TorchError, TorchErrorKind, Weights};
 use tch::{Cuda, Device, Kind, Tensor};
 
-use crate::options::{DeviceChoice, Setting};
+use crate::options::{DeviceChoice, Options};
 use crate::shown::Rows;
 use crate::{Probe, Score};
 
@@ -19,8 +19,8 @@ use crate::{Probe, Score};
 pub struct ScoreProxy {
     score: Score,
     space: Arc<Space>,
-    setting: Setting,
-    rows: Arc<Rows>,
+    options: Options,
+    rows: Rows,
     frame: Frame,
     device: Device,
     n_threads: usize,
@@ -30,21 +30,11 @@ impl ScoreProxy {
     /// The proxy for `problem`'s space, which must hold architectures; at most `n_threads` are used.
     pub fn new(
         score: Score,
-        setting: Setting,
+        options: Options,
         problem: &Problem,
         n_threads: usize,
     ) -> Result<Self, ComponentError> {
-        let rows = Arc::new(Rows::new(&setting)?);
-        Self::with_rows(score, setting, rows, problem, n_threads)
-    }
-
-    pub(crate) fn with_rows(
-        score: Score,
-        setting: Setting,
-        rows: Arc<Rows>,
-        problem: &Problem,
-        n_threads: usize,
-    ) -> Result<Self, ComponentError> {
+        let rows = Rows::new(&options)?;
         let Some(spec) = problem.space.architecture_spec() else {
             return Err(ComponentError::unsupported(format!(
                 "`{}` scores the network of an architecture, and the space has none; hint: add an `[architecture]` to \
@@ -57,7 +47,7 @@ impl ScoreProxy {
                 "`epe-nas` compares classes, and the target is a number; hint: leave the proxy out",
             ));
         }
-        let device = match setting.device {
+        let device = match options.device {
             DeviceChoice::Cpu => Device::Cpu,
             DeviceChoice::Cuda if !Cuda::is_available() => {
                 return Err(ComponentError::configuration(
@@ -68,11 +58,11 @@ impl ScoreProxy {
         };
         let head =
             if rows.has_classes() { Head::Classes(rows.n_outputs) } else { Head::Values(rows.n_outputs) };
-        let full = frame(&setting, &rows.shape, head);
+        let full = frame(&options, &rows.shape, head);
         let narrow = if score == Score::LinearRegions { narrow_frame(&full, spec) } else { None };
         let frame = narrow.unwrap_or(full);
         let space = Arc::clone(&problem.space);
-        Ok(Self { score, space, setting, rows, frame, device, n_threads })
+        Ok(Self { score, space, options, rows, frame, device, n_threads })
     }
 
     /// The network that is scored of a configuration; `None` for a configuration that has none.
@@ -86,32 +76,32 @@ impl ScoreProxy {
     /// The mean score of one network over the initialisations; NaN where it cannot be scored.
     fn measure(&self, network: &Network, seed: Seed) -> Result<f64, TorchError> {
         let shape = network.input_shape();
-        let sample = self.rows.sample(self.score, self.setting.batch_size, shape, self.device)?;
+        let sample = self.rows.sample(self.score, self.options.batch_size, shape, self.device)?;
         let mut total = 0.0;
-        for repeat in 0..self.setting.repeats {
+        for repeat in 0..self.options.repeats {
             let seed = seed.derive("weights", u64::from(repeat));
             let weights = if self.score.draws_gaussian_weights() {
                 gaussian(network, seed)?
             } else {
                 let published = self.score.initialisation();
-                let initialisation = self.setting.initialisation.map_or(published, Initialisation::from);
+                let initialisation = self.options.initialisation.map_or(published, Initialisation::from);
                 Weights::new(network, initialisation, seed, Device::Cpu)?
             };
             total += self.score.measure(&Probe::new(network, &weights.copy_to(self.device)?)?, &sample)?;
         }
-        Ok(total / f64::from(self.setting.repeats))
+        Ok(total / f64::from(self.options.repeats))
     }
 }
 
 /// What surrounds the architecture.
-fn frame(setting: &Setting, shape: &Shape, head: Head) -> Frame {
+fn frame(options: &Options, shape: &Shape, head: Head) -> Frame {
     let size = |value: Option<u64>| value.map(|value| value as usize);
     let mut frame = Frame::new(shape.clone(), head);
-    frame.stem_channels = size(setting.stem_channels);
-    frame.head_channels = size(setting.head_channels);
-    frame.cells = size(setting.cells);
-    frame.cells_per_stage = size(setting.cells_per_stage);
-    if let Some(n_stages) = setting.n_stages {
+    frame.stem_channels = size(options.stem_channels);
+    frame.head_channels = size(options.head_channels);
+    frame.cells = size(options.cells);
+    frame.cells_per_stage = size(options.cells_per_stage);
+    if let Some(n_stages) = options.n_stages {
         frame.n_stages = n_stages as usize;
     }
     frame
@@ -160,9 +150,9 @@ impl Proxy for ScoreProxy {
     fn info(&self) -> ProxyInfo {
         ProxyInfo {
             direction: self.score.direction(),
-            cost_seconds: self.score.cost_seconds() * f64::from(self.setting.repeats),
+            cost_seconds: self.score.cost_seconds() * f64::from(self.options.repeats),
             // Without data noise is shown.
-            needs: if self.setting.data.is_some() { self.score.needs() } else { ProxyNeeds::Nothing },
+            needs: if self.options.data.is_some() { self.score.needs() } else { ProxyNeeds::Nothing },
             unit: self.score.unit().into(),
         }
     }

@@ -7,9 +7,8 @@ use heirloom_plugin::{ComponentError, Seed};
 use heirloom_torch_nets::{Data, DataOptions, TorchError};
 use tch::{Device, Kind, TchError, Tensor};
 
-use crate::options::Setting;
 use crate::sample::Targets;
-use crate::{Sample, Score};
+use crate::{Options, Sample, Score};
 
 /// What the network is for, where nothing says so.
 const N_CLASSES: u64 = 10;
@@ -37,31 +36,31 @@ enum RowTargets {
 }
 
 impl Rows {
-    /// The rows that `setting` asks for, enough for two batches where there are as many.
-    pub(crate) fn new(setting: &Setting) -> Result<Self, ComponentError> {
-        let seed = Seed::from_number(setting.seed).derive("shown", 0);
-        let Some(path) = &setting.data else {
+    /// The rows that `options` asks for, enough for two batches where there are as many.
+    pub(crate) fn new(options: &Options) -> Result<Self, ComponentError> {
+        let seed = Seed::from_number(options.seed).derive("shown", 0);
+        let Some(path) = &options.data else {
             let image = || {
-                let size = setting.image_size.unwrap_or(IMAGE_SIZE) as usize;
-                vec![setting.image_channels.unwrap_or(IMAGE_CHANNELS) as usize, size, size]
+                let size = options.image_size.unwrap_or(IMAGE_SIZE) as usize;
+                vec![options.image_channels.unwrap_or(IMAGE_CHANNELS) as usize, size, size]
             };
-            let shape = Shape(setting.n_features.map_or_else(image, |n| vec![n as usize]));
-            let n_outputs = setting.n_classes.unwrap_or(N_CLASSES) as usize;
+            let shape = Shape(options.n_features.map_or_else(image, |n| vec![n as usize]));
+            let n_outputs = options.n_classes.unwrap_or(N_CLASSES) as usize;
             return Ok(Self { shape, inputs: Vec::new(), targets: RowTargets::Noise, n_outputs, seed });
         };
-        let options = DatasetOptions { target: setting.target.clone(), ..DatasetOptions::default() };
+        let reading = DatasetOptions { target: options.target.clone(), ..DatasetOptions::default() };
         let refused = |error: String| ComponentError::configuration(format!("`data`: {error}"));
-        let dataset = Dataset::open(path, &options).map_err(|error| refused(error.to_string()))?;
-        let data = DataOptions { split_seed: setting.seed, ..DataOptions::default() };
+        let dataset = Dataset::open(path, &reading).map_err(|error| refused(error.to_string()))?;
+        let data = DataOptions { split_seed: options.seed, ..DataOptions::default() };
         let data = Data::new(&dataset, &data, Device::Cpu).map_err(|error| refused(error.to_string()))?;
-        Self::of(&data, setting, seed).map_err(|error| refused(error.to_string()))
+        Self::of(&data, options, seed).map_err(|error| refused(error.to_string()))
     }
 
-    fn of(data: &Data, setting: &Setting, seed: Seed) -> Result<Self, TorchError> {
-        let n = data.train().len().min(2 * setting.batch_size as usize);
+    fn of(data: &Data, options: &Options, seed: Seed) -> Result<Self, TorchError> {
+        let n = data.train().len().min(2 * options.batch_size as usize);
         let (raw, targets) = data.rows(data.train(), 0, n)?;
         let inputs = data.normalised(&raw)?;
-        let inputs = if data.is_images() { resized(&inputs, setting) } else { Ok(inputs) };
+        let inputs = if data.is_images() { resized(&inputs, options) } else { Ok(inputs) };
         let inputs = inputs.map_err(TorchError::at("bringing images to their size"))?;
         let shape = Shape(inputs.size()[1..].iter().map(|&size| size as usize).collect());
         let numbers =
@@ -76,7 +75,7 @@ impl Rows {
         let (inputs, targets) = read().map_err(TorchError::at("reading a batch"))?;
         let n_outputs = data.preparation().target.n_outputs();
         // More outputs than the data has classes do no harm; fewer would leave rows without theirs.
-        let n_outputs = setting.n_classes.map_or(n_outputs, |n| n_outputs.max(n as usize));
+        let n_outputs = options.n_classes.map_or(n_outputs, |n| n_outputs.max(n as usize));
         Ok(Self { shape, inputs, targets, n_outputs, seed })
     }
 
@@ -148,13 +147,13 @@ fn shaped(numbers: &[f32], n: usize, shape: &Shape) -> Result<Tensor, TchError> 
 }
 
 /// Images `[n, channels, height, width]` in the channels and the size that are asked for.
-fn resized(images: &Tensor, setting: &Setting) -> Result<Tensor, TchError> {
+fn resized(images: &Tensor, options: &Options) -> Result<Tensor, TchError> {
     let (n_channels, height, width) = (images.size()[1], images.size()[2], images.size()[3]);
-    let images = match setting.image_channels {
+    let images = match options.image_channels {
         Some(wanted) if n_channels == 1 && wanted > 1 => images.f_repeat([1, wanted as i64, 1, 1])?,
         _ => images.shallow_clone(),
     };
-    match setting.image_size {
+    match options.image_size {
         Some(size) if (height, width) != (size as i64, size as i64) => {
             images.f_upsample_bilinear2d([size as i64; 2], false, None, None)
         }

@@ -2,14 +2,13 @@
 
 #![allow(clippy::unwrap_used, reason = "a test says where it failed")]
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use heirloom_dataset::shared_data;
 use heirloom_plugin::{
     Configuration, Context, Direction, Objective, Problem, Proxy, ProxyNeeds, Seed, Space, SpaceSpec,
 };
-use heirloom_proxy_zero_cost::{Options, Score, VoteOptions, proxy, vote};
+use heirloom_proxy_zero_cost::{Options, Score, proxy};
 
 fn problem(spec: SpaceSpec) -> Problem {
     let space = Arc::new(Space::compile(spec).unwrap());
@@ -31,17 +30,6 @@ fn small() -> Options {
     }
 }
 
-fn small_vote() -> VoteOptions {
-    VoteOptions {
-        batch_size: 8,
-        image_size: Some(8),
-        stem_channels: Some(4),
-        cells_per_stage: Some(1),
-        n_references: 6,
-        ..VoteOptions::default()
-    }
-}
-
 fn drawn(problem: &Problem, n: usize) -> Vec<Configuration> {
     let mut rng = Seed::from_number(1).rng();
     (0..n).map(|_| problem.space.sample(&mut rng).unwrap()).collect()
@@ -58,18 +46,16 @@ fn every_score_conforms() {
     let problem = cells();
     let configurations = drawn(&problem, 6);
     for score in Score::ALL {
-        let make = || proxy(score, &small(), &problem, &Context::detached());
+        let make = || proxy(score, small(), &problem, &Context::detached());
         heirloom_plugin_check::proxy(make, configurations.clone()).assert_passed();
     }
-    let make = || vote(small_vote(), &problem, &Context::detached());
-    heirloom_plugin_check::proxy(make, configurations).assert_passed();
 }
 
 #[test]
 fn the_seed_draws_the_weights() {
     let problem = cells();
     let configurations = drawn(&problem, 2);
-    let make = || proxy(Score::Synflow, &small(), &problem, &Context::detached()).unwrap();
+    let make = || proxy(Score::Synflow, small(), &problem, &Context::detached()).unwrap();
     assert_eq!(scores(&*make(), &configurations, 1), scores(&*make(), &configurations, 1));
     assert_ne!(scores(&*make(), &configurations, 1), scores(&*make(), &configurations, 2));
 }
@@ -85,73 +71,36 @@ fn a_tables_rows_are_shown_to_perceptrons() {
     let options = Options { data: Some(path), batch_size: 16, ..Options::default() };
     let configurations = drawn(&problem, 3);
     for score in [Score::Naswot, Score::Snip, Score::Synflow, Score::EpeNas, Score::Zico] {
-        let proxy = proxy(score, &options, &problem, &Context::detached()).unwrap();
+        let proxy = proxy(score, options.clone(), &problem, &Context::detached()).unwrap();
         let found = scores(&*proxy, &configurations, 1);
         assert!(found.iter().all(|score| score.is_finite()), "{}: {found:?}", score.name());
         assert_eq!(proxy.info().needs, score.needs());
     }
     let missing = Options { data: Some(folder.path().join("no.csv")), ..Options::default() };
-    let error = proxy(Score::Snip, &missing, &problem, &Context::detached()).err().unwrap();
+    let error = proxy(Score::Snip, missing, &problem, &Context::detached()).err().unwrap();
     assert!(error.message.starts_with("`data`: "), "{}", error.message);
 }
 
 #[test]
 fn without_data_noise_is_shown_and_nothing_is_needed() {
     let problem = cells();
-    let noise = proxy(Score::Snip, &small(), &problem, &Context::detached()).unwrap();
+    let noise = proxy(Score::Snip, small(), &problem, &Context::detached()).unwrap();
     assert_eq!(noise.info().needs, ProxyNeeds::Nothing);
     let Some(folder) = shared_data("fashion-mnist-small") else { return };
     let data = Some(folder.join("train-images-idx3-ubyte.gz"));
     let options = Options { data, image_channels: Some(3), ..small() };
-    let shown = proxy(Score::Snip, &options, &problem, &Context::detached()).unwrap();
+    let shown = proxy(Score::Snip, options, &problem, &Context::detached()).unwrap();
     assert_eq!(shown.info().needs, ProxyNeeds::Gradients);
     let configurations = drawn(&problem, 3);
     assert_ne!(scores(&*noise, &configurations, 1), scores(&*shown, &configurations, 1));
 }
 
 #[test]
-fn a_vote_of_one_ranks_as_that_one_does() {
-    let problem = cells();
-    let configurations = drawn(&problem, 8);
-    for (name, weight) in [("synflow", 1.0), ("l2-norm", -2.0), ("ntk", 0.5)] {
-        let options = VoteOptions {
-            proxies: vec![name.into()],
-            weights: Some(BTreeMap::from([(name.into(), weight)])),
-            ..small_vote()
-        };
-        let together = vote(options, &problem, &Context::detached()).unwrap();
-        let alone = proxy(Score::parse(name).unwrap(), &small(), &problem, &Context::detached()).unwrap();
-        let sign = if alone.info().direction == Direction::Maximise { 1.0_f64 } else { -1.0 };
-        let (votes, alone) = (scores(&*together, &configurations, 4), scores(&*alone, &configurations, 4));
-        assert!(votes.iter().all(|vote| (0.0..=1.0).contains(vote)), "{votes:?}");
-        for (i, j) in (0..8).flat_map(|i| (0..8).map(move |j| (i, j))) {
-            if alone[i] * sign * weight > alone[j] * sign * weight {
-                assert!(votes[i] > votes[j], "{name}: {alone:?} {votes:?}");
-            }
-        }
-    }
-}
-
-#[test]
-fn wrong_options_are_refused_with_a_remedy() {
-    let problem = cells();
-    let refused = |options: VoteOptions, expected: &str| {
-        let error = vote(options, &problem, &Context::detached()).err().unwrap().message;
-        assert!(error.contains(expected), "{error}");
-    };
-    let names = |names: &[&str]| names.iter().map(ToString::to_string).collect::<Vec<_>>();
-    refused(
-        VoteOptions { proxies: names(&["synflo"]), ..small_vote() },
-        "`synflo` is no score; hint: known are `naswot`",
-    );
-    refused(VoteOptions { proxies: names(&["snip", "snip"]), ..small_vote() }, "`snip` stands twice");
-    refused(VoteOptions { proxies: Vec::new(), ..small_vote() }, "no score has a vote; hint");
-    let weights = Some(BTreeMap::from([("zen".to_owned(), 1.0)]));
-    refused(VoteOptions { weights, ..small_vote() }, "`zen` does not vote; hint: add it");
-    let flat = self::problem(
+fn a_space_without_architectures_is_refused_with_a_remedy() {
+    let flat = problem(
         serde_json::from_str(r#"{"parameter": [{"name": "x", "type": "float", "low": 0, "high": 1}]}"#)
             .unwrap(),
     );
-    let error = proxy(Score::Snip, &small(), &flat, &Context::detached()).err().unwrap().message;
+    let error = proxy(Score::Snip, small(), &flat, &Context::detached()).err().unwrap().message;
     assert!(error.contains("the space has none; hint"), "{error}");
 }

@@ -81,7 +81,7 @@ fn scored(score: Score, repeats: u32, space: &Arc<Space>, cells: &[Configuration
     };
     let objective = Objective { name: "accuracy".into(), direction: Direction::Maximise };
     let problem = Problem::new(Arc::clone(space), objective);
-    let proxy = ScoreProxy::new(score, options.setting(), &problem, 1).unwrap();
+    let proxy = ScoreProxy::new(score, options, &problem, 1).unwrap();
     let (start, mut scores) = (std::time::Instant::now(), vec![0.0; cells.len()]);
     proxy.score(cells, Seed::from_number(0), &mut scores).unwrap();
     (scores, start.elapsed().as_secs_f64() / cells.len() as f64)

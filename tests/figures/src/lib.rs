@@ -2,6 +2,7 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "for programs that print a table")]
 
+pub mod rank;
 pub mod row;
 
 use std::process::ExitCode;

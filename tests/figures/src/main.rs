@@ -6,6 +6,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program that prints a table")]
 
 mod nb201;
+mod proxy_vote;
 mod recorded_task;
 mod speed_archive;
 mod speed_engine;
@@ -24,6 +25,7 @@ use heirloom_figures::{Measure, row};
 /// Families of figures by the beginning of their ids, in the order in which they are measured.
 const FAMILIES: &[(&str, Measure)] = &[
     ("nb201.", nb201::measure),
+    ("proxy.vote.", proxy_vote::measure),
     ("warm.nb201.", warm_nb201::measure),
     ("warm.graph.", warm_graph::measure),
     ("warm.openml.", warm_openml::measure),

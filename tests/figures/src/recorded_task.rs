@@ -66,6 +66,7 @@ impl RecordedTask {
                 stop.clone(),
             )),
             filters: Vec::new(),
+            vote: None,
             warm_start: None,
             recorder: Box::new(Nowhere),
             observer: Box::new(|_| {}),

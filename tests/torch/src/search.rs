@@ -75,6 +75,7 @@ impl Task {
             strategy,
             executor: Box::new(LocalExecutor::new(estimator, "torch".into(), 1, stop.clone())),
             filters: Vec::new(),
+            vote: None,
             warm_start: None,
             recorder: Box::new(Nowhere),
             observer: Box::new(observer),

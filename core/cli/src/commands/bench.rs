@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use heirloom_config::{Catalogue, ComponentConfig, ComponentKind, RunConfig, RunFile, WarmStartMode};
+use heirloom_archive::Archive;
+use heirloom_config::{Catalogue, ComponentConfig, ComponentKind, RunConfig, RunFile};
 use heirloom_warm_start::Knowledge;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
@@ -12,7 +13,7 @@ use super::compare::checkpoints;
 use crate::bench::{Line, Plan, mean_and_error};
 use crate::catalogue::Plugins;
 use crate::context::Context;
-use crate::failure::{Exit, Failure};
+use crate::failure::{Exit, Failure, OrFail};
 use crate::files::Passing;
 use crate::job::Job;
 use crate::output::{self, Table};
@@ -72,7 +73,7 @@ impl Bench {
                 .into());
         };
         if self.cold {
-            config.warm_start.mode = WarmStartMode::Off;
+            config.ignore_past();
         }
         config.warm_start.exclude_tasks.push(config.task.name.clone());
         let job = Job::prepare(&config, &plugins).map_err(|blame| blame.in_file(&file))?;
@@ -80,9 +81,17 @@ impl Bench {
             tracing::warn!("this estimator's cost is real: every one of the trials is evaluated");
         }
         let strategies = self.strategies(&config, &plugins)?;
-        let knowledge = knowledge(&job, context)?;
+        let filters = job.filters().map_err(|blame| blame.in_file(&file))?;
+        let (mut knowledge, mut beliefs) = (None, Vec::new());
+        if let Some(archive) = archive(&config, context)? {
+            knowledge = past::knowledge(&archive, &job, None)?;
+            beliefs = past::beliefs(&archive, &job, &filters, None)?;
+        }
+        past::warn_of_proxies(&job, &beliefs);
         let plan = Plan {
             job: &job,
+            filters,
+            vote: job.vote(&beliefs),
             n_seeds: self.seeds,
             first_seed: config.seed,
             checkpoints: self.checkpoints(n_trials as usize)?,
@@ -206,14 +215,10 @@ impl Bench {
     }
 }
 
-/// What the archive knows of other tasks.
-fn knowledge(job: &Job<'_>, context: &Context) -> miette::Result<Option<Knowledge>> {
-    let path = context.archive_path(job.config.archive.as_ref())?;
-    if job.config.warm_start.mode == WarmStartMode::Off || !path.exists() {
-        return Ok(None);
-    }
-    let archive = heirloom_archive::Archive::open_read_only(&path).map_err(Failure::new)?;
-    past::knowledge(&archive, job, None)
+/// The archive that knows of other tasks; `None` where there is none yet.
+fn archive(config: &RunConfig, context: &Context) -> miette::Result<Option<Archive>> {
+    let path = context.archive_path(config.archive.as_ref())?;
+    if path.exists() { Archive::open_read_only(&path).map(Some).or_fail() } else { Ok(None) }
 }
 
 /// Warm minus cold of each strategy at each checkpoint, over the same seeds: mean and standard error.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use clap::Args;
 use heirloom_archive::{RunHeader, TrialRecord};
 use heirloom_model::{Origin, WarmStartReport};
+use heirloom_warm_start::ProxyBelief;
 use serde::Serialize;
 use serde_json::json;
 
@@ -18,7 +19,8 @@ use crate::summary::{first_objective, is_better, is_filtered};
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  heirloom explain cifar100-warm\n\nA past task's weight before is what \
     meta-features alone said; its weight now is corrected by how well its results rank this run's trials \
-    (agreement: Kendall's tau, -1 to 1).")]
+    (agreement: Kendall's tau, -1 to 1).\n\nWhat was believed of proxies when the run began: the rank correlation of \
+    their promises with the objective, and what they count in a vote that asks the archive.")]
 pub(crate) struct Explain {
     /// The run: its id, the beginning or end of it, its name, or `latest`
     run: String,
@@ -51,14 +53,19 @@ impl Explain {
             })
             .or_fail()?;
         let report = past::report(&archive, found.id)?;
+        let beliefs = past::kept_beliefs(&archive, found.id)?;
+        let scored = past::scored_run(&archive, found.id, &header)?;
+        let here = |belief: &ProxyBelief| scored.agreement(&belief.proxy, belief.direction);
         let (transferred, own, by_task) = shares(&header, &trials)?;
         if context.json {
             let run = found.id.to_string();
             output::json(&json!({
                 "run": run, "transferred": transferred, "strategy": own, "by_task": by_task, "report": report,
+                "proxies": beliefs,
             }))?;
         } else {
             print(&header, report.as_ref(), &transferred, &own, &by_task)?;
+            print_proxies(&beliefs, &here)?;
         }
         Ok(Exit::Done)
     }
@@ -126,7 +133,7 @@ fn print(
     by_task: &BTreeMap<String, Share>,
 ) -> miette::Result<()> {
     let Some(report) = report else {
-        return output::line("a cold start: no past run was used");
+        return output::line("a cold start: no past run gave a trial");
     };
     let objective = &first_objective(header)?.name;
     let mut table = Table::new(&["trials from", "n", &format!("mean {objective}"), "best", "became best"]);
@@ -159,4 +166,34 @@ fn print(
     let share = report.transfer_share * 100.0;
     output::line(&format!("further trials would come from past tasks with a share of {share:.0} %"))?;
     report.notes.iter().try_for_each(|note| output::line(&format!("- {note}")))
+}
+
+/// What was believed of each proxy, and how it ranked this run's own trials.
+fn print_proxies(
+    beliefs: &[ProxyBelief],
+    here: &dyn Fn(&ProxyBelief) -> Option<(f64, usize)>,
+) -> miette::Result<()> {
+    if beliefs.is_empty() {
+        return Ok(());
+    }
+    output::line("")?;
+    let mut table = Table::new(&["proxy", "past tasks", "trials", "expected", "error", "weight", "here"]);
+    for belief in beliefs {
+        let n_trials: usize = belief.record.iter().map(|past| past.n_trials).sum();
+        let here = here(belief).map_or_else(|| "–".into(), |(correlation, _)| format!("{correlation:+.2}"));
+        table.row([
+            belief.proxy.clone(),
+            belief.record.len().to_string(),
+            n_trials.to_string(),
+            format!("{:+.2}", belief.expected),
+            format!("{:.2}", belief.error),
+            format!("{:+.2}", belief.weight),
+            here,
+        ]);
+    }
+    table.print()?;
+    if beliefs.iter().all(|belief| belief.record.is_empty()) {
+        output::line("the archive knew no past scores of these proxies: each has the same weight")?;
+    }
+    Ok(())
 }

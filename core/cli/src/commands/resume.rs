@@ -67,6 +67,8 @@ impl Resume {
             ))
             .into());
         }
+        let filters = job.filters().map_err(Failure::from)?;
+        let vote = job.vote(&past::kept_beliefs(&archive, found.id)?);
         let warm_start = past::again(&archive, found.id)?;
         let _alone = RunLock::take(found.id)?;
         if self.other_lock {
@@ -81,6 +83,8 @@ impl Resume {
             run: found.id,
             recorder: Box::new(recorder),
             history,
+            filters,
+            vote,
             warm_start,
         };
         super::search::finish(archived, &job, context)

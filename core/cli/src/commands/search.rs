@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use heirloom_archive::{Archive, MetaFeatures, RunState, Task};
-use heirloom_config::{RunConfig, RunFile, WarmStartMode};
+use heirloom_config::{RunConfig, RunFile};
 use heirloom_dataset::{Dataset, DatasetOptions, Target};
 use heirloom_engine::RunEnd;
 use serde_json::json;
@@ -59,6 +59,7 @@ impl Search {
         let job = Job::prepare(&config, &plugins).map_err(|blame| blame.in_file(&file))?;
         // Made before the archive is touched: what is wrong with it belongs to the run file.
         job.strategy(&config.strategy).map_err(|blame| blame.in_file(&file))?;
+        let filters = job.filters().map_err(|blame| blame.in_file(&file))?;
         if self.check {
             if context.json {
                 output::json(&json!({ "configuration_hash": config.hash(), "configuration": config }))?;
@@ -72,12 +73,15 @@ impl Search {
         let described = describe_task(&job)?;
         let header = job.header(file.text(), described.task);
         let knowledge = past::knowledge(&archive, &job, described.features.as_ref())?;
+        let beliefs = past::beliefs(&archive, &job, &filters, described.features.as_ref())?;
+        past::warn_of_proxies(&job, &beliefs);
         let (run, recorder) = archive.begin_run(&header).or_fail()?;
         let _alone = RunLock::take(run)?;
         project_lock::keep(&archive, run, &plugins)?;
         if let Some(set) = &described.features {
             archive.put_meta_features(&header.task.key, set).or_fail()?;
         }
+        past::keep_beliefs(&archive, run, &beliefs)?;
         let warm_start = past::begin(&archive, run, knowledge)?;
         tracing::info!(%run, seed = config.seed, configuration = config.hash(), "the run begins");
         let archived = ArchivedRun {
@@ -86,6 +90,8 @@ impl Search {
             run,
             recorder: Box::new(recorder),
             history: Box::new(std::iter::empty()),
+            filters,
+            vote: job.vote(&beliefs),
             warm_start,
         };
         finish(archived, &job, context)
@@ -96,7 +102,7 @@ impl Search {
         config.budget.trials = self.trials.or(config.budget.trials);
         config.workers = self.workers.map_or(config.workers, usize::from);
         if self.cold {
-            config.warm_start.mode = WarmStartMode::Off;
+            config.ignore_past();
         }
         config
     }
