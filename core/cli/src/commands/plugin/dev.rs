@@ -230,6 +230,8 @@ fn search(
     let end = job.run(Passage {
         seed: job.config.seed,
         strategy: &job.config.strategy,
+        filters: job.filters().map_err(Failure::from)?,
+        vote: job.vote(&[]),
         warm_start: None,
         recorder: Box::new(kept.clone()),
         history: Box::new(history.iter().cloned().map(Ok)),
