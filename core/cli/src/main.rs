@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod beliefs;
 mod bench;
 mod catalogue;
 mod commands;

@@ -17,7 +17,7 @@ use crate::failure::{Exit, Failure, OrFail};
 use crate::files::Passing;
 use crate::job::Job;
 use crate::output::{self, Table};
-use crate::{past, plot};
+use crate::{beliefs, past, plot};
 
 /// Repeat a search on a recorded table over seeds and strategies, cold and warm
 #[derive(Debug, Args)]
@@ -85,9 +85,9 @@ impl Bench {
         let (mut knowledge, mut beliefs) = (None, Vec::new());
         if let Some(archive) = archive(&config, context)? {
             knowledge = past::knowledge(&archive, &job, None)?;
-            beliefs = past::beliefs(&archive, &job, &filters, None)?;
+            beliefs = beliefs::of_job(&archive, &job, &filters, None)?;
         }
-        past::warn_of_proxies(&job, &beliefs);
+        beliefs::warn(&job, &beliefs);
         let plan = Plan {
             job: &job,
             filters,

@@ -12,8 +12,8 @@ use serde_json::json;
 use crate::context::{Context, find_run};
 use crate::failure::{Exit, OrFail};
 use crate::output::{self, Table};
-use crate::past;
 use crate::summary::{first_objective, is_better, is_filtered};
+use crate::{beliefs, past};
 
 /// Tell what past tasks contributed to a run, and whether it helped
 #[derive(Debug, Args)]
@@ -53,8 +53,8 @@ impl Explain {
             })
             .or_fail()?;
         let report = past::report(&archive, found.id)?;
-        let beliefs = past::kept_beliefs(&archive, found.id)?;
-        let scored = past::scored_run(&archive, found.id, &header)?;
+        let beliefs = beliefs::again(&archive, found.id)?;
+        let scored = beliefs::scored_run(&archive, found.id, &header)?;
         let here = |belief: &ProxyBelief| scored.agreement(&belief.proxy, belief.direction);
         let (transferred, own, by_task) = shares(&header, &trials)?;
         if context.json {

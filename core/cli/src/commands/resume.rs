@@ -10,7 +10,7 @@ use crate::catalogue::Plugins;
 use crate::context::{Context, find_run};
 use crate::failure::{Exit, Failure, OrFail};
 use crate::job::{ArchivedRun, Job};
-use crate::past;
+use crate::{beliefs, past};
 use crate::project_lock::{self, ProjectLock, RecordedLock};
 use crate::run_lock::RunLock;
 
@@ -68,7 +68,7 @@ impl Resume {
             .into());
         }
         let filters = job.filters().map_err(Failure::from)?;
-        let vote = job.vote(&past::kept_beliefs(&archive, found.id)?);
+        let vote = job.vote(&beliefs::again(&archive, found.id)?);
         let warm_start = past::again(&archive, found.id)?;
         let _alone = RunLock::take(found.id)?;
         if self.other_lock {

@@ -16,7 +16,7 @@ use crate::failure::{Exit, Failure, OrFail};
 use crate::job::{ArchivedRun, Job};
 use crate::run_lock::RunLock;
 use crate::summary::Summary;
-use crate::{output, past, project_lock};
+use crate::{beliefs, output, past, project_lock};
 
 /// Search: run what a run file describes, starting from what the archive knows
 #[derive(Debug, Args)]
@@ -73,15 +73,15 @@ impl Search {
         let described = describe_task(&job)?;
         let header = job.header(file.text(), described.task);
         let knowledge = past::knowledge(&archive, &job, described.features.as_ref())?;
-        let beliefs = past::beliefs(&archive, &job, &filters, described.features.as_ref())?;
-        past::warn_of_proxies(&job, &beliefs);
+        let beliefs = beliefs::of_job(&archive, &job, &filters, described.features.as_ref())?;
+        beliefs::warn(&job, &beliefs);
         let (run, recorder) = archive.begin_run(&header).or_fail()?;
         let _alone = RunLock::take(run)?;
         project_lock::keep(&archive, run, &plugins)?;
         if let Some(set) = &described.features {
             archive.put_meta_features(&header.task.key, set).or_fail()?;
         }
-        past::keep_beliefs(&archive, run, &beliefs)?;
+        beliefs::keep(&archive, run, &beliefs)?;
         let warm_start = past::begin(&archive, run, knowledge)?;
         tracing::info!(%run, seed = config.seed, configuration = config.hash(), "the run begins");
         let archived = ArchivedRun {
