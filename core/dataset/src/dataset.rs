@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 use crate::file::Format;
+use crate::images::{self, Intensities, Pixels};
 use crate::{Array, ArrayValues, Column, Error, Result, Table, Value, Values, idx, read_idx, read_npz};
 
 /// At most this many distinct whole numbers make a target of classes by default.
@@ -21,10 +22,10 @@ pub struct Dataset {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Features {
     Columns(Vec<Feature>),
-    /// Bytes in row-major order; each row has this shape.
+    /// Values in row-major order; each row has this shape.
     Pixels {
         shape: Vec<usize>,
-        values: Vec<u8>,
+        values: Intensities,
     },
 }
 
@@ -48,15 +49,6 @@ pub enum FeatureKind<'a> {
     },
 }
 
-/// Images as they were stored.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Pixels<'a> {
-    /// The shape of one image, such as `[28, 28]`.
-    pub shape: &'a [usize],
-    /// `[n_rows × shape]`, row-major, 0 to 255.
-    pub values: &'a [u8],
-}
-
 /// What is to be predicted.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Target {
@@ -69,6 +61,23 @@ pub enum Target {
     },
     /// Regression: `[n_rows]`, finite.
     Regression(Vec<f64>),
+    /// Classification of every pixel (semantic segmentation).
+    PixelClasses {
+        /// `[n_rows × height × width]`, an index into `names`, or [`NO_CLASS`](crate::NO_CLASS) where a pixel has no
+        /// label.
+        codes: Vec<u8>,
+        /// The labels that occur, as text, ascending.
+        names: Vec<String>,
+        /// Height and width.
+        size: [usize; 2],
+    },
+    /// Regression of every pixel, such as a disparity or an image without its noise.
+    PixelValues {
+        /// `[n_rows × channels × height × width]`, NaN where a pixel has no value, finite elsewhere.
+        values: Vec<f64>,
+        /// Channels, height and width.
+        shape: [usize; 3],
+    },
 }
 
 impl Target {
@@ -76,6 +85,8 @@ impl Target {
         match self {
             Target::Classes { codes, .. } => codes.len(),
             Target::Regression(values) => values.len(),
+            Target::PixelClasses { codes, size, .. } => codes.len() / size.iter().product::<usize>(),
+            Target::PixelValues { values, shape } => values.len() / shape.iter().product::<usize>(),
         }
     }
 }
@@ -84,7 +95,7 @@ impl Target {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum TargetKind {
     /// Text, booleans and whole numbers of few distinct values (at most 100, and at most half the rows) are
-    /// classes, all else is regression.
+    /// classes, all else is regression. Of pixels, one whole number or boolean each is a class.
     #[default]
     Auto,
     /// Classes, whatever the type.
@@ -164,17 +175,19 @@ impl Dataset {
         Dataset::checked(name, Features::Columns(features), self::target(target, options.kind)?)
     }
 
-    /// A data set of an array of rows, `x: [n, …]`, and one of targets, `y: [n]` or `[n, 1]`.
+    /// A data set of an array of rows, `x: [n, …]`, and one of targets, `y: [n]` or `[n, 1]`; or, where rows are images,
+    /// of targets of their pixels, `[n, height, width]`, `[n, channels, height, width]` or `[n, height, width, channels]`.
     ///
-    /// Errors with [`Error::ShapeMismatch`] when the two do not go together.
+    /// Rows of two or three dimensions are images, others columns. Labels of pixels are the classes 0 to 254; 255 and -1
+    /// say that a pixel has none, and so does NaN where pixels have values.
+    ///
+    /// Errors with [`Error::ShapeMismatch`] when the two do not go together, with [`Error::BadPixel`] for a label out of
+    /// range and for a value that is not finite.
     pub fn from_arrays(name: impl Into<String>, x: Array, y: Array, kind: TargetKind) -> Result<Dataset> {
-        let (name, n_rows) = (name.into(), y.values.len());
+        let name = name.into();
+        let n_rows = y.shape.first().copied().unwrap_or(0);
         if n_rows == 0 {
             return Err(Error::Empty { name });
-        }
-        if y.shape.first() != Some(&n_rows) {
-            let hint = "targets must be one value a row";
-            return Err(Error::ShapeMismatch { what: format!("targets `{}`", y.name), found: y.shape, hint });
         }
         if x.shape.len() < 2 || x.shape[0] != n_rows {
             let hint = "it needs two or more dimensions, and as many rows as there are targets";
@@ -184,19 +197,24 @@ impl Dataset {
                 hint,
             });
         }
-        let target = target(&Column::new(y.name, y.values.column_values(0..n_rows)), kind)?;
         let shape = x.shape[1..].to_vec();
-        let width = shape.iter().product::<usize>();
+        let target = match y.values.len() == n_rows {
+            true => target(&Column::new(y.name, y.values.column_values(0..n_rows)), kind)?,
+            false => images::target(y, &shape, kind)?,
+        };
         let features = match x.values {
-            ArrayValues::U8(values) => Features::Pixels { shape, values },
-            values => Features::Columns(
-                (0..width)
-                    .map(|column| {
-                        let rows = (0..n_rows).map(|row| row * width + column);
-                        feature(&Column::new(format!("x{column}"), values.column_values(rows)), false)
-                    })
-                    .collect::<Result<_>>()?,
-            ),
+            ArrayValues::U8(values) => Features::Pixels { shape, values: Intensities::Bytes(values) },
+            _ if images::layout(&shape).is_some() => {
+                Features::Pixels { shape, values: Intensities::Numbers(images::numbers(&x)?) }
+            }
+            values => {
+                let width = shape.iter().product::<usize>();
+                let column = |column: usize| {
+                    let rows = (0..n_rows).map(|row| row * width + column);
+                    feature(&Column::new(format!("x{column}"), values.column_values(rows)), false)
+                };
+                Features::Columns((0..width).map(column).collect::<Result<_>>()?)
+            }
         };
         Dataset::checked(name, features, target)
     }
@@ -246,14 +264,7 @@ impl Dataset {
     pub fn column(&self, feature: usize) -> Cow<'_, [f64]> {
         match &self.features {
             Features::Columns(columns) => Cow::Borrowed(&columns[feature].values),
-            Features::Pixels { values, .. } => Cow::Owned(
-                values
-                    .iter()
-                    .skip(feature)
-                    .step_by(self.n_features())
-                    .map(|&value| f64::from(value))
-                    .collect(),
-            ),
+            Features::Pixels { values, .. } => Cow::Owned(values.every(feature, self.n_features())),
         }
     }
 
@@ -286,10 +297,7 @@ impl Dataset {
                     .collect(),
             ),
             Features::Pixels { shape, values } => {
-                let width = self.n_features();
-                let values =
-                    rows.iter().flat_map(|&row| &values[row * width..(row + 1) * width]).copied().collect();
-                Features::Pixels { shape: shape.clone(), values }
+                Features::Pixels { shape: shape.clone(), values: values.rows(rows, self.n_features()) }
             }
         };
         let target = match &self.target {
@@ -297,6 +305,15 @@ impl Dataset {
                 Target::Classes { codes: rows.iter().map(|&row| codes[row]).collect(), names: names.clone() }
             }
             Target::Regression(values) => Target::Regression(rows.iter().map(|&row| values[row]).collect()),
+            Target::PixelClasses { codes, names, size } => Target::PixelClasses {
+                codes: images::rows_of(codes, rows, size.iter().product()),
+                names: names.clone(),
+                size: *size,
+            },
+            Target::PixelValues { values, shape } => Target::PixelValues {
+                values: images::rows_of(values, rows, shape.iter().product()),
+                shape: *shape,
+            },
         };
         Dataset::checked(self.name.clone(), features, target)
     }

@@ -113,6 +113,18 @@ pub enum Error {
         /// What to do about it.
         hint: &'static str,
     },
+    /// A value of an image, or of its target, that cannot be used.
+    #[error("`{array}` has the value `{value}` at `{index:?}` (counted from 0); hint: {hint}")]
+    BadPixel {
+        /// The array.
+        array: String,
+        /// The place: image, then what the array's shape says.
+        index: Vec<usize>,
+        /// The value.
+        value: String,
+        /// What to do about it.
+        hint: &'static str,
+    },
     /// A table without rows cannot be a task.
     #[error("`{name}` has no rows; hint: a data set needs at least one")]
     Empty {
@@ -150,6 +162,7 @@ impl Error {
             | Error::UnequalLength { .. }
             | Error::WrongType { .. }
             | Error::BadValue { .. }
+            | Error::BadPixel { .. }
             | Error::Empty { .. }
             | Error::ShapeMismatch { .. } => Error::InFile { path: path.to_owned(), source: Box::new(self) },
             names_it => names_it,

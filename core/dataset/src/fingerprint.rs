@@ -35,6 +35,17 @@ impl Dataset {
                 hash.update(b"R");
                 numbers(&mut hash, values);
             }
+            Target::PixelClasses { codes, names, size } => {
+                hash.update(b"P");
+                size.iter().for_each(|&side| number(&mut hash, side));
+                texts(&mut hash, names);
+                hash.update(codes);
+            }
+            Target::PixelValues { values, shape } => {
+                hash.update(b"V");
+                shape.iter().for_each(|&size| number(&mut hash, size));
+                numbers(&mut hash, values);
+            }
         }
         hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
     }

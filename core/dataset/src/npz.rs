@@ -48,6 +48,16 @@ impl ArrayValues {
         self.len() == 0
     }
 
+    /// The value at `index`, as a number.
+    pub(crate) fn number(&self, index: usize) -> f64 {
+        match self {
+            ArrayValues::U8(values) => f64::from(values[index]),
+            ArrayValues::Int(values) => values[index] as f64,
+            ArrayValues::Float(values) => values[index],
+            ArrayValues::Bool(values) => f64::from(u8::from(values[index])),
+        }
+    }
+
     pub(crate) fn column_values(&self, indices: impl Iterator<Item = usize>) -> Values {
         match self {
             ArrayValues::U8(values) => Values::Int(indices.map(|index| i64::from(values[index])).collect()),

@@ -28,7 +28,7 @@ impl Dataset {
         let count = |fraction: f64| (fraction * self.n_rows() as f64) as usize;
         let mut strata = match self.target() {
             Target::Classes { codes, names } => rows_by_class(codes, names.len()),
-            Target::Regression(_) => vec![(0..self.n_rows()).collect()],
+            _ => vec![(0..self.n_rows()).collect()],
         };
         shuffle_each(&mut strata, seed);
         let test = hold_out(&mut strata, count(test_fraction));

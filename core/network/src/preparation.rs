@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::Shape;
+use crate::{Head, Shape};
 
 /// What stands between a user's data and a network, as it was fitted on the training part.
 ///
@@ -24,15 +24,16 @@ pub enum InputPreparation {
         /// The columns, in order.
         columns: Vec<Column>,
     },
-    /// An image of bytes: `(byte / 255 - mean) / std` for each channel, `[channels, height, width]`.
+    /// An image: `(value / 255 - mean) / std` for each channel, `[channels, height, width]`. The values are bytes, or
+    /// numbers of any range, which then have their mean and deviation in units of 255 all the same.
     Image {
         /// `[channels, height, width]`, as the network takes it.
         shape: [usize; 3],
         /// Whether the raw image has its channels last.
         channels_last: bool,
-        /// Mean of each channel in 0 to 1, `[channels]`.
+        /// Mean of each channel over 255, `[channels]`.
         mean: Vec<f64>,
-        /// Standard deviation of each channel in 0 to 1, `[channels]`; never 0.
+        /// Standard deviation of each channel over 255, `[channels]`; never 0.
         std: Vec<f64>,
     },
 }
@@ -86,6 +87,18 @@ pub enum TargetPreparation {
         /// Standard deviation over the training part; 1 for a constant target.
         std: f64,
     },
+    /// For each pixel the class with the highest score.
+    PixelClasses {
+        /// The classes, one for each channel of the result.
+        names: Vec<String>,
+    },
+    /// `mean + std × output` for each channel of each pixel.
+    PixelValues {
+        /// Mean over the training part, `[channels]`.
+        mean: Vec<f64>,
+        /// Standard deviation over the training part, `[channels]`; 1 for a constant channel.
+        std: Vec<f64>,
+    },
 }
 
 impl InputPreparation {
@@ -99,12 +112,20 @@ impl InputPreparation {
 }
 
 impl TargetPreparation {
-    /// How many numbers a network answers with.
-    pub fn n_outputs(&self) -> usize {
+    /// The head of a network that answers so.
+    pub fn head(&self) -> Head {
         match self {
-            Self::Classes { names } => names.len(),
-            Self::Values { .. } => 1,
+            Self::Classes { names } => Head::Classes(names.len()),
+            Self::Values { .. } => Head::Values(1),
+            Self::PixelClasses { names } => Head::Dense(names.len()),
+            Self::PixelValues { mean, .. } => Head::Dense(mean.len()),
         }
+    }
+
+    /// How many numbers a network answers with, for each pixel where it answers for pixels.
+    pub fn n_outputs(&self) -> usize {
+        let (Head::Classes(n) | Head::Values(n) | Head::Dense(n)) = self.head();
+        n
     }
 }
 

@@ -1,49 +1,25 @@
 //! Exported networks, opened by the programs they are for: PyTorch and ONNX Runtime.
 
-#![allow(clippy::unwrap_used, missing_docs, reason = "every line here is a test's")]
+#![allow(clippy::unwrap_used, clippy::print_stderr, missing_docs, reason = "every line here is a test's")]
 
 #[path = "export/cases.rs"]
 mod cases;
+#[path = "export/peer.rs"]
+mod peer;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use heirloom_network::export::{
     self, NamedTensor, onnx, pytorch_module, safetensors, torchscript, write_folder,
 };
 use heirloom_network::preparation::{Column, ColumnValues, InputPreparation, TargetPreparation};
 use heirloom_network::{Network, NetworkBuilder, Operation, Preparation, Shape};
+use peer::{output_of, python};
 use serde_json::Value as Json;
 
-/// A Python with these packages, or `None` with a visible line: `$HEIRLOOM_PEERS_PYTHON`, the environment that
-/// `cargo xtask` makes, or the user's.
-fn python(packages: &str) -> Option<PathBuf> {
-    let named = std::env::var_os("HEIRLOOM_PEERS_PYTHON").map(PathBuf::from);
-    let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/peers/bin/python");
-    let has = |python: &PathBuf| {
-        let output = Command::new(python).args(["-c", &format!("import {packages}")]).output();
-        output.is_ok_and(|output| output.status.success())
-    };
-    let found = named.into_iter().chain([own, "python3".into()]).find(has);
-    if found.is_none() {
-        // Past the test runner, which hides what passing tests print.
-        let line = format!(
-            "skipped: no Python that imports {packages}; hint: name one with HEIRLOOM_PEERS_PYTHON\n"
-        );
-        std::io::stderr().write_all(line.as_bytes()).unwrap();
-    }
-    found
-}
-
-fn output_of(python: &Path, script: &str, arguments: &[&Path]) -> String {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/export").join(script);
-    let output =
-        Command::new(python).arg(script).args(arguments).env("OMP_NUM_THREADS", "1").output().unwrap();
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "Python ended with {}:\n{said}", output.status);
-    String::from_utf8(output.stdout).unwrap()
+fn script(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/export").join(name)
 }
 
 #[test]
@@ -65,7 +41,7 @@ fn every_kind_of_layer_gives_what_pytorch_gives_in_every_format() {
         std::fs::write(folder.join("model.py"), pytorch_module(network, None).unwrap()).unwrap();
     }
     assert_eq!(kinds.len(), 18, "a kind of layer has no case: {kinds:?}");
-    let text = output_of(&python, "check.py", &[folder.path()]);
+    let text = output_of(&python, &script("check.py"), &[folder.path()]);
     let found: Vec<Json> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(found.len(), cases.len() * 2 * 4, "two batches in four ways");
     let mut largest = 0.0_f64;
@@ -134,9 +110,12 @@ fn the_python_module_prepares_rows_as_training_did_and_names_the_class() {
     }
     let path = folder.path().join("rows.csv");
     std::fs::write(&path, csv).unwrap();
-    let found: Json =
-        serde_json::from_str(&output_of(&python, "rows.py", &[&folder.path().join("model.py"), &path]))
-            .unwrap();
+    let found: Json = serde_json::from_str(&output_of(
+        &python,
+        &script("rows.py"),
+        &[&folder.path().join("model.py"), &path],
+    ))
+    .unwrap();
     assert_eq!(found["inputs"], serde_json::to_value(prepared(&preparation, &rows)).unwrap());
     let answers = found["answers"].as_array().unwrap();
     let probabilities = found["probabilities"].as_array().unwrap();
@@ -169,14 +148,47 @@ fn the_python_module_takes_images_of_bytes_and_answers_with_values() {
     // One image of two rows, one column, three channels.
     let path = folder.path().join("images.json");
     std::fs::write(&path, "[[[[255, 0, 51]], [[0, 255, 102]]]]").unwrap();
-    let found: Json =
-        serde_json::from_str(&output_of(&python, "rows.py", &[&folder.path().join("model.py"), &path]))
-            .unwrap();
+    let found: Json = serde_json::from_str(&output_of(
+        &python,
+        &script("rows.py"),
+        &[&folder.path().join("model.py"), &path],
+    ))
+    .unwrap();
     let inputs: Vec<f64> = found["inputs"][0].as_array().unwrap().iter().flat_map(numbers).collect();
     // (byte / 255 − mean) / std, by hand: channels first.
     let by_hand = [1.0, -1.0, -0.25, 0.75, 0.0375, 0.1375];
     assert!(inputs.iter().zip(by_hand).all(|(found, wanted)| (found - wanted).abs() < 1e-7), "{inputs:?}");
     assert_eq!(numbers(&found["answers"]), [10.0]);
+}
+
+#[test]
+fn the_python_module_answers_for_every_pixel() {
+    let Some(python) = python("torch") else { return };
+    let image = |channels: usize| InputPreparation::Image {
+        shape: [channels, 1, 2],
+        channels_last: false,
+        mean: vec![0.0; channels],
+        std: vec![1.0 / 255.0; channels],
+    };
+    let answers = |channels: usize, target: TargetPreparation, images: &str| {
+        let preparation = Preparation { input: image(channels), target };
+        // What goes in comes out: scores, or values, are the bytes themselves.
+        let network = NetworkBuilder::new(preparation.input.shape()).finish(NetworkBuilder::INPUT, None);
+        let folder = tempfile::tempdir().unwrap();
+        write_folder(folder.path(), &network, &[], &preparation, &BTreeMap::new()).unwrap();
+        let path = folder.path().join("images.json");
+        std::fs::write(&path, images).unwrap();
+        let found = output_of(&python, &script("rows.py"), &[&folder.path().join("model.py"), &path]);
+        serde_json::from_str::<Json>(&found).unwrap()["answers"].clone()
+    };
+    let names = ["road", "sky", "tree"].map(String::from).to_vec();
+    let classes = answers(3, TargetPreparation::PixelClasses { names }, "[[[[9, 1]], [[3, 2]], [[0, 7]]]]");
+    assert_eq!(classes, serde_json::json!([[["road", "tree"]]]));
+    let target = TargetPreparation::PixelValues { mean: vec![10.0, 0.0], std: vec![2.0, -1.0] };
+    let values = answers(2, target, "[[[[1, 2]], [[3, 4]]]]");
+    let expected = [12.0, 14.0, -3.0, -4.0];
+    let found = numbers(&values);
+    assert!(found.len() == 4 && found.iter().zip(expected).all(|(x, y)| (x - y).abs() < 1e-4), "{values}");
 }
 
 fn numbers(value: &Json) -> Vec<f64> {
@@ -228,6 +240,10 @@ fn what_does_not_go_together_is_refused_by_name() {
     let folder = tempfile::tempdir().unwrap();
     let error = write_folder(folder.path(), &network, &tensors, &wrong, &BTreeMap::new()).unwrap_err();
     assert_eq!(error.to_string(), "the network gives 3 numbers and 1 are explained");
+    let names = ["a", "b", "c"].map(String::from).to_vec();
+    let dense = Preparation { target: TargetPreparation::PixelClasses { names }, ..wrong };
+    let error = write_folder(folder.path(), &network, &tensors, &dense, &BTreeMap::new()).unwrap_err();
+    assert_eq!(error.to_string(), "the network gives [3] and numbers of each pixel are explained");
     let mut builder = NetworkBuilder::new(Shape(vec![2]));
     let last = builder.add("stage.train", Operation::Linear { outputs: 1, bias: true }, &[0]).unwrap();
     let error = pytorch_module(&builder.finish(last, None), None).unwrap_err().to_string();

@@ -3,15 +3,16 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use heirloom_dataset::{Dataset, DatasetOptions, Target, TargetKind};
+use heirloom_dataset::{Dataset, DatasetOptions, TargetKind};
 use heirloom_plugin::{
-    ComponentError, Direction, Estimator, EstimatorInfo, EvaluationRequest, Failure, FidelityDimension,
-    Objective, Outcome, Reporter, Space,
+    ComponentError, Estimator, EstimatorInfo, EvaluationRequest, Failure, FidelityDimension, Outcome,
+    Reporter, Space,
 };
-use heirloom_torch_nets::{Data, DataError, DataOptions, Scores};
+use heirloom_torch_nets::{Data, DataError, DataOptions};
 use tch::{Cuda, Device};
 
 use crate::fidelity;
+use crate::measures::Measures;
 use crate::options::{DeviceChoice, Options, Precision, TargetChoice};
 use crate::trial::Trial;
 
@@ -21,7 +22,7 @@ pub struct TorchEstimator {
     pub(crate) options: Options,
     pub(crate) space: Arc<Space>,
     pub(crate) fidelities: Vec<FidelityDimension>,
-    pub(crate) is_classification: bool,
+    pub(crate) measures: Measures,
     pub(crate) bfloat16: bool,
     /// Behind a lock because a tensor's handle is no thing to share; its memory is.
     data: Mutex<Data>,
@@ -50,47 +51,29 @@ impl TorchEstimator {
             DataError::Torch(error) => ComponentError::failed(error.to_string()),
             wrong => ComponentError::configuration(wrong.to_string()),
         })?;
+        if data.is_dense() {
+            options.check_dense(&space)?;
+        }
         let fidelities = fidelity::dimensions(&options, &data.input_shape())?;
         let bfloat16 = match options.precision {
             Precision::Auto => device.is_cuda() && data.is_images(),
             Precision::Float32 => false,
             Precision::Bfloat16 => true,
         };
-        let is_classification = matches!(dataset.target(), Target::Classes { .. });
-        Ok(Self { options, space, fidelities, is_classification, bfloat16, data: Mutex::new(data) })
+        let measures = Measures::of(&data).map_err(|error| ComponentError::failed(error.to_string()))?;
+        Ok(Self { options, space, fidelities, measures, bfloat16, data: Mutex::new(data) })
     }
 
     /// The data, shared.
     pub(crate) fn data(&self) -> Data {
         self.data.lock().unwrap_or_else(PoisonError::into_inner).shallow_clone()
     }
-
-    /// The objectives among some scores, minimised, in the order of [`info`](Estimator::info).
-    pub(crate) fn objectives(&self, scores: Scores) -> Vec<f64> {
-        let values = match scores {
-            Scores::Classes { loss, accuracy, balanced_accuracy } => vec![accuracy, balanced_accuracy, loss],
-            Scores::Values { rmse, r2, .. } => vec![rmse, r2],
-        };
-        self.named().iter().zip(values).map(|((_, direction), value)| direction.turn(value)).collect()
-    }
-
-    fn named(&self) -> &'static [(&'static str, Direction)] {
-        match self.is_classification {
-            true => &[
-                ("val_accuracy", Direction::Maximise),
-                ("val_balanced_accuracy", Direction::Maximise),
-                ("val_loss", Direction::Minimise),
-            ],
-            false => &[("val_rmse", Direction::Minimise), ("val_r2", Direction::Maximise)],
-        }
-    }
 }
 
 impl Estimator for TorchEstimator {
     fn info(&self) -> EstimatorInfo {
-        let objective = |&(name, direction): &(&str, Direction)| Objective { name: name.into(), direction };
         EstimatorInfo {
-            objectives: self.named().iter().map(objective).collect(),
+            objectives: self.measures.objectives(),
             fidelities: self.fidelities.clone(),
             space: None,
             simulated_cost: false,

@@ -13,6 +13,8 @@ mod fidelity;
 
 mod folder;
 
+mod measures;
+
 mod memory;
 
 mod trial;

@@ -10,11 +10,13 @@ use heirloom_plugin::PluginOptions;
 /// takes the setting's place.
 #[derive(Debug, Clone, PartialEq, PluginOptions)]
 pub struct Options {
-    /// The data set: a table (CSV, Parquet), arrays `X` and `y` (NPZ), or images with labels beside them (IDX).
+    /// The data set: a table (CSV, Parquet), arrays `X` and `y` (NPZ), or images with labels beside them (IDX). Images may
+    /// have a target for each of their pixels.
     pub data: PathBuf,
     /// The column to predict; the last one by default.
     pub target: Option<String>,
-    /// What is predicted: `auto` takes text, truth values and few different whole numbers as classes.
+    /// What is predicted: `auto` takes text, truth values and few different whole numbers as classes, of pixels all whole
+    /// numbers.
     #[option(default = "auto")]
     pub kind: TargetChoice,
     /// Numeric columns that hold categories.
@@ -112,13 +114,13 @@ pub struct Options {
     /// The share of each target that is spread over all classes.
     #[option(default = 0.0, low = 0.0, high = 1.0)]
     pub label_smoothing: f64,
-    /// Whether classes weigh inversely to their counts.
+    /// Whether classes weigh inversely to their counts, of rows or of pixels.
     #[option(default = false)]
     pub class_weights: bool,
-    /// α of mix-up; 0 for none.
+    /// α of mix-up; 0 for none. Not where pixels have targets.
     #[option(default = 0.0, low = 0.0)]
     pub mixup: f64,
-    /// Side of the square that cutout erases from images, in pixels; 0 for none.
+    /// Side of the square that cutout erases from images and the targets of their pixels, in the data's pixels; 0 for none.
     #[option(default = 0)]
     pub cutout: usize,
     /// By how many pixels images are shifted at most.
@@ -150,9 +152,9 @@ pub struct Options {
 pub enum TargetChoice {
     /// As the column looks.
     Auto,
-    /// One of several classes.
+    /// One of several classes, of the row or of each pixel.
     Classification,
-    /// A number.
+    /// A number, or numbers of each pixel.
     Regression,
 }
 

@@ -56,6 +56,19 @@ impl Options {
         Ok(())
     }
 
+    /// Checks that no setting asks for what targets of pixels cannot have.
+    pub(crate) fn check_dense(&self, space: &Space) -> Result<(), ComponentError> {
+        let searched = space.parameters().iter().filter(|parameter| parameter.name == "mixup");
+        let values = searched.flat_map(extremes).filter_map(|value| value.as_f64());
+        match values.chain([self.mixup]).find(|alpha| *alpha > 0.0) {
+            None => Ok(()),
+            Some(alpha) => Err(ComponentError::configuration(format!(
+                "`mixup = {alpha}` mixes rows with one target each, and the data has a target for each pixel; hint: leave \
+                 it out, `crop`, `flip` and `cutout` change images and targets together"
+            ))),
+        }
+    }
+
     /// The options with the settings of `configuration`, which is a point of `space`.
     pub(crate) fn with(&self, space: &Space, configuration: &Configuration) -> Result<Self, String> {
         let mut settings = self.clone();

@@ -34,7 +34,8 @@ fn three_clouds_are_told_apart_and_a_curve_is_reported() {
     let files = Files::new();
     let estimator = estimator(options(&files.clouds(600), json!({"epochs": 8}))).unwrap();
     let names: Vec<_> = estimator.info().objectives.into_iter().map(|objective| objective.name).collect();
-    assert_eq!(names, ["val_accuracy", "val_balanced_accuracy", "val_loss"]);
+    let of_valid = ["val_accuracy", "val_balanced_accuracy", "val_loss", "val_auc"];
+    assert_eq!(names, [&of_valid[..], &["train_loss", "train_accuracy"]].concat());
     let listener = Listener::patient();
     let outcome = evaluate(estimator.as_ref(), &request(&space(), 0, 8.0), &listener).unwrap();
     // Two corners are 3 apart, two others 4.2: the best classifier is right in about 91 of 100.
@@ -43,9 +44,30 @@ fn three_clouds_are_told_apart_and_a_curve_is_reported() {
     assert_eq!(outcome.curve, *listener.points.lock().unwrap());
     let steps: Vec<f64> = outcome.curve.iter().map(|point| point.step).collect();
     assert_eq!(steps, (1..=8).map(f64::from).collect::<Vec<_>>());
+    // Two clouds that lie 3 apart along one axis have an area of Φ(3 / √2) ≈ 0.983.
+    assert!((0.93..=0.99).contains(&-outcome.objectives[3]), "{outcome:?}");
+    let trained = |index: usize| outcome.curve.iter().map(move |point| point.objectives[index]);
+    let (first, last) = (trained(4).next().unwrap(), trained(4).next_back().unwrap());
+    assert!(last < first && last > 0.1, "{first} {last}");
+    assert!((-1.0..-0.7).contains(&trained(5).next_back().unwrap()), "{outcome:?}");
     // Inputs: x with its indicator, y, and three colours with the unknown one; widths 32 and 32 of the funnel, both
     // with batch normalisation.
     assert!(outcome.metrics["n_parameters"] > 7.0 * 32.0, "{outcome:?}");
+}
+
+#[test]
+fn a_validation_part_of_one_class_has_no_area_under_a_curve() {
+    let files = Files::new();
+    let mut text = String::from("x,y\n");
+    // One row in 19 is of the second class: a tenth of them is none.
+    for row in 0..19 {
+        text += &format!("{row},{}\n", if row == 7 { "rare" } else { "frequent" });
+    }
+    let table = json!({"valid_fraction": 0.1, "test_fraction": 0.0, "min_epochs": 1});
+    let estimator = estimator(options(&files.write("rare.csv", &text), table)).unwrap();
+    let names: Vec<_> = estimator.info().objectives.into_iter().map(|objective| objective.name).collect();
+    assert!(!names.contains(&"val_auc".to_owned()) && names.contains(&"val_loss".to_owned()), "{names:?}");
+    evaluate(estimator.as_ref(), &request(&space(), 0, 4.0), &Listener::patient()).unwrap();
 }
 
 #[test]
@@ -110,7 +132,6 @@ fn a_training_that_was_cancelled_goes_on_as_if_nothing_had_been() {
     assert!(listener.points.lock().unwrap().len() < 4, "it did go on");
     assert_eq!(course(&resumed), course(&undisturbed));
     assert_eq!(weights(&broken, 0), weights(&whole, 0));
-    assert_eq!(resumed.metrics["train_loss"], undisturbed.metrics["train_loss"]);
     assert_eq!(resumed.metrics["test_accuracy"], undisturbed.metrics["test_accuracy"]);
 }
 

@@ -53,6 +53,11 @@ impl Rows {
         let dataset = Dataset::open(path, &reading).map_err(|error| refused(error.to_string()))?;
         let data = DataOptions { split_seed: options.seed, ..DataOptions::default() };
         let data = Data::new(&dataset, &data, Device::Cpu).map_err(|error| refused(error.to_string()))?;
+        if data.is_dense() {
+            let problem = "a score is shown rows with one target each, and this has one for each pixel; hint: leave it \
+                           out, and set `image_size` and `image_channels`";
+            return Err(refused(problem.into()));
+        }
         Self::of(&data, options, seed).map_err(|error| refused(error.to_string()))
     }
 

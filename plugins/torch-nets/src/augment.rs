@@ -5,15 +5,22 @@ use tch::{Device, Kind, TchError, Tensor};
 
 use crate::TorchError;
 
-/// Moves each image by up to `padding` pixels in both directions, zeros coming in from the border, and mirrors it
-/// left to right with probability one half where `flip` says so.
+/// Moves each image by up to `padding` pixels in both directions, `border` coming in from outside, and mirrors it left
+/// to right with probability one half where `flip` says so. The same seed moves images and the labels of their pixels
+/// alike.
 ///
 /// * `images`: `[n, channels, height, width]`, of any kind.
-pub fn shift_and_flip(images: &Tensor, padding: usize, flip: bool, seed: Seed) -> Result<Tensor, TorchError> {
+pub fn shift_and_flip(
+    images: &Tensor,
+    padding: usize,
+    flip: bool,
+    border: f64,
+    seed: Seed,
+) -> Result<Tensor, TorchError> {
     if padding == 0 && !flip {
         return Ok(images.shallow_clone());
     }
-    try_shift_and_flip(images, padding, flip, &mut seed.rng())
+    try_shift_and_flip(images, padding, flip, border, &mut seed.rng())
         .map_err(|error| TorchError::new("shifting images", &[images], &error))
 }
 
@@ -21,12 +28,12 @@ fn try_shift_and_flip(
     images: &Tensor,
     padding: usize,
     flip: bool,
+    border: f64,
     rng: &mut Rng,
 ) -> Result<Tensor, TchError> {
     let [n, channels, height, width] = images.size()[..] else {
         return Err(TchError::Shape("images are [n, channels, height, width]".into()));
     };
-    let border = padding as i64;
     let mut rows = Vec::with_capacity((n * height) as usize);
     let mut columns = Vec::with_capacity((n * width) as usize);
     for _ in 0..n {
@@ -45,25 +52,26 @@ fn try_shift_and_flip(
     let columns = index(columns, &[n, 1, 1, width])?;
     let samples = index((0..n).collect(), &[n, 1, 1, 1])?;
     let all_channels = index((0..channels).collect(), &[1, channels, 1, 1])?;
-    let padded = match border {
+    let padded = match padding {
         0 => images.shallow_clone(),
-        _ => images.f_constant_pad_nd([border; 4])?,
+        _ => images.f_pad([padding as i64; 4], "constant", border)?,
     };
     padded.f_index(&[Some(samples), Some(all_channels), Some(rows), Some(columns)])
 }
 
-/// Sets a square of side `size` to zero in each image, its centre uniform over the image (DeVries & Taylor 2017).
+/// Sets a square of side `size` to `fill` in each image, its centre uniform over the image (DeVries & Taylor 2017). The
+/// same seed erases the same pixels of images and of their labels.
 ///
 /// * `images`: `[n, channels, height, width]`, normalised.
-pub fn cutout(images: &Tensor, size: usize, seed: Seed) -> Result<Tensor, TorchError> {
+pub fn cutout(images: &Tensor, size: usize, fill: f64, seed: Seed) -> Result<Tensor, TorchError> {
     if size == 0 {
         return Ok(images.shallow_clone());
     }
-    try_cutout(images, size as i64, &mut seed.rng())
+    try_cutout(images, size as i64, fill, &mut seed.rng())
         .map_err(|error| TorchError::new("cutting out", &[images], &error))
 }
 
-fn try_cutout(images: &Tensor, size: i64, rng: &mut Rng) -> Result<Tensor, TchError> {
+fn try_cutout(images: &Tensor, size: i64, fill: f64, rng: &mut Rng) -> Result<Tensor, TchError> {
     let [n, _, height, width] = images.size()[..] else {
         return Err(TchError::Shape("images are [n, channels, height, width]".into()));
     };
@@ -81,7 +89,7 @@ fn try_cutout(images: &Tensor, size: i64, rng: &mut Rng) -> Result<Tensor, TchEr
     };
     let rows = within(starts.0, height, [n, 1, height, 1])?;
     let columns = within(starts.1, width, [n, 1, 1, width])?;
-    images.f_masked_fill(&rows.f_logical_and(&columns)?, 0.0)
+    images.f_masked_fill(&rows.f_logical_and(&columns)?, fill)
 }
 
 /// Which samples are mixed with which, and how much of the first is kept (Zhang et al. 2018).

@@ -1,15 +1,19 @@
 //! A data set as tensors: split, prepared, on its device.
 
-use std::collections::HashMap;
-
-use heirloom_dataset::{Dataset, FeatureKind, Pixels, Split, Target};
+use heirloom_dataset::{Dataset, NO_CLASS, Split, Target};
 use heirloom_model::Seed;
-use heirloom_network::Shape;
-use heirloom_network::preparation::{Column, ColumnValues, InputPreparation, Preparation, TargetPreparation};
+use heirloom_network::preparation::{Preparation, TargetPreparation};
+use heirloom_network::{Head, Shape};
 use tch::{Device, Kind, TchError, Tensor};
 use thiserror::Error;
 
 use crate::TorchError;
+
+mod fit;
+mod tensors;
+
+/// The class index of a pixel without label: PyTorch's losses leave it out.
+pub(crate) const UNLABELLED: i64 = -100;
 
 /// How a data set is split and what it may hold.
 #[derive(Debug, Clone, PartialEq)]
@@ -64,9 +68,11 @@ pub enum DataError {
 /// Rows of a data set, on a device.
 #[derive(Debug)]
 pub struct Part {
-    /// Tables: the prepared input, `[n, inputs]`, 32-bit. Images: bytes, `[n, channels, height, width]`.
+    /// Tables: the prepared input, `[n, inputs]`, 32-bit. Images: bytes or 32-bit numbers, `[n, channels, height,
+    /// width]`.
     input: Tensor,
-    /// Class indices, `[n]`, 64-bit; or standardised values, `[n, 1]`, 32-bit.
+    /// Class indices, `[n]`, 64-bit; standardised values, `[n, 1]`, 32-bit; or those of pixels: class indices, `[n,
+    /// height, width]`, as bytes, and standardised values, `[n, channels, height, width]`, NaN where a pixel has none.
     target: Tensor,
 }
 
@@ -74,7 +80,7 @@ pub struct Part {
 #[derive(Debug)]
 pub struct Data {
     preparation: Preparation,
-    /// What turns bytes into input, for images: mean and reciprocal deviation, `[1, channels, 1, 1]` each.
+    /// What turns pixels into input, for images: mean and reciprocal deviation, `[1, channels, 1, 1]` each.
     pixels: Option<(Tensor, Tensor)>,
     train: Part,
     valid: Part,
@@ -93,9 +99,19 @@ impl Part {
         self.len() == 0
     }
 
-    /// The targets: class indices, `[n]`, 64-bit; or standardised values, `[n, 1]`.
+    /// The targets: class indices, `[n]`, 64-bit, or of pixels `[n, height, width]`, bytes; or standardised values, `[n,
+    /// 1]`, or of pixels `[n, channels, height, width]`.
     pub fn target(&self) -> &Tensor {
         &self.target
+    }
+
+    /// How many different targets there are: of class indices, how many classes occur.
+    pub fn n_classes(&self) -> Result<usize, TorchError> {
+        let (values, _, _) = self
+            .target
+            .f_internal_unique2(true, false, false)
+            .map_err(|error| TorchError::new("counting classes", &[&self.target], &error))?;
+        Ok(values.numel())
     }
 
     fn shallow_clone(&self) -> Self {
@@ -110,12 +126,13 @@ impl Data {
     /// its first rows and smaller shares are parts of larger ones.
     pub fn new(dataset: &Dataset, options: &DataOptions, device: Device) -> Result<Self, DataError> {
         let unusable = |problem: String| DataError::Unusable { problem };
-        if let Target::Classes { names, .. } = dataset.target()
+        if let Target::Classes { names, .. } | Target::PixelClasses { names, .. } = dataset.target()
             && names.len() < 2
         {
+            let what = if let Target::PixelClasses { .. } = dataset.target() { "pixel" } else { "row" };
             let name = names.first().map_or("", String::as_str);
             return Err(unusable(format!(
-                "every row of `{}` is of the class `{name}`: there is nothing to tell apart; hint: check `target`",
+                "every {what} of `{}` is of the class `{name}`: there is nothing to tell apart; hint: check `target`",
                 dataset.name()
             )));
         }
@@ -138,30 +155,25 @@ impl Data {
             )));
         }
         let split =
-            Split { train: stratified_order(dataset, &split.train, seed.derive("order", 0)), ..split };
+            Split { train: fit::stratified_order(dataset, &split.train, seed.derive("order", 0)), ..split };
         let preparation = Preparation {
-            input: input_preparation(dataset, &split.train, options.max_categories)?,
-            target: target_preparation(dataset, &split.train),
+            input: fit::input_preparation(dataset, &split.train, options.max_categories)?,
+            target: fit::target_preparation(dataset, &split.train),
         };
         let part = |rows: &[usize]| -> Result<Part, DataError> {
-            let input = input(dataset, &preparation.input, rows).and_then(|input| input.f_to_device(device));
-            let target =
-                target(dataset, &preparation.target, rows).and_then(|target| target.f_to_device(device));
+            let moved = |tensor: Result<Tensor, TchError>| {
+                let tensor = tensor.and_then(|tensor| tensor.f_to_device(device));
+                tensor.map_err(TorchError::at("moving the data to its device"))
+            };
             Ok(Part {
-                input: input.map_err(TorchError::at("moving the data to its device"))?,
-                target: target.map_err(TorchError::at("moving the data to its device"))?,
+                input: moved(tensors::input(dataset, &preparation.input, rows))?,
+                target: moved(tensors::target(dataset, &preparation.target, rows))?,
             })
         };
         let (train, valid, test) = (part(&split.train)?, part(&split.valid)?, part(&split.test)?);
-        let class_counts = match dataset.target() {
-            Target::Classes { codes, names } => {
-                let mut counts = vec![0; names.len()];
-                split.train.iter().for_each(|&row| counts[codes[row] as usize] += 1);
-                counts
-            }
-            Target::Regression(_) => Vec::new(),
-        };
-        let pixels = pixel_scale(&preparation.input, device).map_err(TorchError::at("preparing images"))?;
+        let class_counts = fit::class_counts(dataset, &split.train);
+        let pixels =
+            tensors::pixel_scale(&preparation.input, device).map_err(TorchError::at("preparing images"))?;
         Ok(Self { preparation, pixels, train, valid, test, class_counts })
     }
 
@@ -190,7 +202,7 @@ impl Data {
         &self.test
     }
 
-    /// How many training rows each class has; empty for regression.
+    /// How many training rows each class has, or how many of their pixels; empty for regression.
     pub fn class_counts(&self) -> &[usize] {
         &self.class_counts
     }
@@ -198,6 +210,21 @@ impl Data {
     /// Whether rows are images.
     pub fn is_images(&self) -> bool {
         self.pixels.is_some()
+    }
+
+    /// Whether each pixel has a target of its own.
+    pub fn is_dense(&self) -> bool {
+        matches!(self.preparation.target.head(), Head::Dense(_))
+    }
+
+    /// What stands among the targets of a [`batch`](Self::batch) where a pixel has none; `None` where targets are of
+    /// whole rows.
+    pub(crate) fn unlabelled(&self) -> Option<f64> {
+        match self.preparation.target {
+            TargetPreparation::PixelClasses { .. } => Some(UNLABELLED as f64),
+            TargetPreparation::PixelValues { .. } => Some(f64::NAN),
+            TargetPreparation::Classes { .. } | TargetPreparation::Values { .. } => None,
+        }
     }
 
     /// The device it is on.
@@ -218,24 +245,34 @@ impl Data {
     }
 
     /// Rows of `part` by their places, `[batch]` (64-bit, on the data's device): input before
-    /// [`normalised`](Self::normalised), and targets.
+    /// [`normalised`](Self::normalised), and targets, class indices as 64-bit numbers and -100 where a pixel has none.
     pub fn batch(&self, part: &Part, places: &Tensor) -> Result<(Tensor, Tensor), TorchError> {
-        let pick = |from: &Tensor| {
-            from.f_index_select(0, places)
-                .map_err(|error| TorchError::new("a batch", &[from, places], &error))
-        };
-        Ok((pick(&part.input)?, pick(&part.target)?))
+        self.picked(part, &|from| from.f_index_select(0, places))
     }
 
     /// The rows `start..start + n` of `part`, as [`batch`](Self::batch) gives them.
     pub fn rows(&self, part: &Part, start: usize, n: usize) -> Result<(Tensor, Tensor), TorchError> {
-        let pick = |from: &Tensor| {
-            from.f_narrow(0, start as i64, n as i64).map_err(|error| TorchError::new("rows", &[from], &error))
-        };
-        Ok((pick(&part.input)?, pick(&part.target)?))
+        self.picked(part, &|from| from.f_narrow(0, start as i64, n as i64))
     }
 
-    /// What a network takes: bytes of images become numbers of mean 0 and deviation 1 a channel; what is prepared
+    fn picked(
+        &self,
+        part: &Part,
+        pick: &dyn Fn(&Tensor) -> Result<Tensor, TchError>,
+    ) -> Result<(Tensor, Tensor), TorchError> {
+        let failed = |from: &Tensor, error: TchError| TorchError::new("picking rows", &[from], &error);
+        let input = pick(&part.input).map_err(|error| failed(&part.input, error))?;
+        let target = pick(&part.target).and_then(|target| match self.preparation.target {
+            TargetPreparation::PixelClasses { .. } => {
+                let is_none = target.f_eq(i64::from(NO_CLASS))?;
+                target.f_to_kind(Kind::Int64)?.f_masked_fill(&is_none, UNLABELLED)
+            }
+            _ => Ok(target),
+        });
+        Ok((input, target.map_err(|error| failed(&part.target, error))?))
+    }
+
+    /// What a network takes: pixels of images become numbers of mean 0 and deviation 1 a channel; what is prepared
     /// already stays.
     pub fn normalised(&self, input: &Tensor) -> Result<Tensor, TorchError> {
         let Some((mean, scale)) = &self.pixels else { return Ok(input.shallow_clone()) };
@@ -244,212 +281,4 @@ impl Data {
             .and_then(|input| input.f_sub(mean)?.f_mul(scale))
             .map_err(|error| TorchError::new("normalising", &[input], &error))
     }
-}
-
-/// `rows` so that in each beginning every class has its share: by the place within the class, drawn from `seed`, over
-/// the class's size.
-fn stratified_order(dataset: &Dataset, rows: &[usize], seed: Seed) -> Vec<usize> {
-    let mut rows = rows.to_vec();
-    seed.rng().shuffle(&mut rows);
-    let Target::Classes { codes, names } = dataset.target() else { return rows };
-    let mut counts = vec![0_usize; names.len()];
-    rows.iter().for_each(|&row| counts[codes[row] as usize] += 1);
-    let mut seen = vec![0_usize; names.len()];
-    let mut keyed: Vec<(f64, usize)> = rows
-        .iter()
-        .map(|&row| {
-            let class = codes[row] as usize;
-            seen[class] += 1;
-            ((seen[class] as f64 - 0.5) / counts[class] as f64, row)
-        })
-        .collect();
-    keyed.sort_by(|a, b| a.0.total_cmp(&b.0));
-    keyed.into_iter().map(|(_, row)| row).collect()
-}
-
-fn input_preparation(
-    dataset: &Dataset,
-    train: &[usize],
-    max_categories: usize,
-) -> Result<InputPreparation, DataError> {
-    if let Some((shape, channels_last)) = dataset.pixels().and_then(|pixels| image_shape(pixels.shape)) {
-        let pixels = dataset.pixels().expect("it has pixels: just asked");
-        let (mean, std) = channel_statistics(pixels, shape, channels_last, train);
-        return Ok(InputPreparation::Image { shape, channels_last, mean, std });
-    }
-    let column = |feature: usize| -> Result<Column, DataError> {
-        let name = dataset.feature_name(feature).into_owned();
-        let values = dataset.column(feature);
-        let values = match dataset.kind(feature) {
-            FeatureKind::Numeric => numeric(train.iter().map(|&row| values[row])),
-            FeatureKind::Categorical { symbols } => {
-                let mut is_seen = vec![false; symbols.len()];
-                for &row in train.iter().filter(|&&row| !values[row].is_nan()) {
-                    is_seen[values[row] as usize] = true;
-                }
-                let seen = symbols.iter().zip(is_seen).filter(|(_, seen)| *seen);
-                let symbols: Vec<String> = seen.map(|(symbol, _)| symbol.clone()).collect();
-                if symbols.len() > max_categories {
-                    let (n_symbols, n_rows) = (symbols.len(), train.len());
-                    return Err(DataError::Text { column: name, n_symbols, n_rows });
-                }
-                ColumnValues::Categorical { symbols }
-            }
-        };
-        Ok(Column { name, values })
-    };
-    let columns = (0..dataset.n_features()).map(column).collect::<Result<_, _>>()?;
-    Ok(InputPreparation::Table { columns })
-}
-
-fn numeric(values: impl Iterator<Item = f64> + Clone) -> ColumnValues {
-    let finite = values.clone().filter(|value| value.is_finite());
-    let (mean, std) = mean_and_deviation(finite);
-    let indicates_missing = values.into_iter().any(|value| !value.is_finite());
-    ColumnValues::Numeric { mean, std, fill: mean, indicates_missing }
-}
-
-/// The mean, and the standard deviation, which is 1 where it would be 0. Values are finite.
-fn mean_and_deviation(values: impl Iterator<Item = f64> + Clone) -> (f64, f64) {
-    let n = values.clone().count().max(1) as f64;
-    // Squares of the largest numbers would be infinite: all are made small first.
-    let unit = values.clone().map(f64::abs).fold(0.0, f64::max);
-    let unit = if unit.is_normal() { unit } else { 1.0 };
-    let mean = values.clone().map(|value| value / unit).sum::<f64>() / n;
-    let deviation = (values.map(|value| (value / unit - mean).powi(2)).sum::<f64>() / n).sqrt();
-    // A constant column's deviation is a rounding error, not zero.
-    let deviation = if deviation <= 1e-12 { 1.0 } else { deviation * unit };
-    (mean * unit, deviation)
-}
-
-/// `[channels, height, width]` and whether the channels stand last; `None` where rows are no images.
-fn image_shape(shape: &[usize]) -> Option<([usize; 3], bool)> {
-    match *shape {
-        [height, width] => Some(([1, height, width], false)),
-        [height, width, channels] if channels <= 4 && height > 4 => Some(([channels, height, width], true)),
-        [channels, height, width] => Some(([channels, height, width], false)),
-        _ => None,
-    }
-}
-
-fn channel_statistics(
-    pixels: Pixels<'_>,
-    shape: [usize; 3],
-    channels_last: bool,
-    train: &[usize],
-) -> (Vec<f64>, Vec<f64>) {
-    let [channels, height, width] = shape;
-    let area = height * width;
-    let mut counts = vec![[0_u64; 256]; channels];
-    for &row in train {
-        let image = &pixels.values[row * channels * area..(row + 1) * channels * area];
-        for (place, &byte) in image.iter().enumerate() {
-            let channel = if channels_last { place % channels } else { place / area };
-            counts[channel][usize::from(byte)] += 1;
-        }
-    }
-    let statistics = counts.iter().map(|counts| {
-        let weighted = |value: &dyn Fn(f64) -> f64| -> f64 {
-            counts.iter().enumerate().map(|(byte, &n)| value(byte as f64 / 255.0) * n as f64).sum::<f64>()
-                / (train.len() * area) as f64
-        };
-        let mean = weighted(&|value| value);
-        let deviation = weighted(&|value| (value - mean).powi(2)).sqrt();
-        (mean, if deviation > 0.0 { deviation } else { 1.0 })
-    });
-    statistics.unzip()
-}
-
-fn target_preparation(dataset: &Dataset, train: &[usize]) -> TargetPreparation {
-    match dataset.target() {
-        Target::Classes { names, .. } => TargetPreparation::Classes { names: names.clone() },
-        Target::Regression(values) => {
-            let (mean, std) = mean_and_deviation(train.iter().map(|&row| values[row]));
-            TargetPreparation::Values { mean, std }
-        }
-    }
-}
-
-fn input(dataset: &Dataset, preparation: &InputPreparation, rows: &[usize]) -> Result<Tensor, TchError> {
-    match preparation {
-        InputPreparation::Table { columns } => {
-            let width: usize = columns.iter().map(|column| column.values.width()).sum();
-            let mut numbers = vec![0_f32; rows.len() * width];
-            let mut start = 0;
-            for (feature, column) in columns.iter().enumerate() {
-                let values = dataset.column(feature);
-                let own = column.values.width();
-                let slots = places_of_codes(dataset.kind(feature), &column.values);
-                for (line, &row) in numbers.chunks_exact_mut(width).zip(rows) {
-                    let out = &mut line[start..start + own];
-                    match &slots {
-                        Some(slots) if values[row].is_nan() => out[slots.unknown] = 1.0,
-                        Some(slots) => out[slots.of_codes[values[row] as usize]] = 1.0,
-                        None => column.values.write_number(values[row], out),
-                    }
-                }
-                start += own;
-            }
-            Tensor::f_from_slice(&numbers)?.f_reshape([rows.len() as i64, width as i64])
-        }
-        InputPreparation::Image { shape: [channels, height, width], channels_last, .. } => {
-            let pixels = dataset.pixels().expect("images were prepared from pixels");
-            let size = channels * height * width;
-            let bytes: Vec<u8> =
-                rows.iter().flat_map(|&row| &pixels.values[row * size..(row + 1) * size]).copied().collect();
-            let [n, channels, height, width] =
-                [rows.len(), *channels, *height, *width].map(|size| size as i64);
-            let bytes = Tensor::f_from_slice(&bytes)?;
-            match channels_last {
-                false => bytes.f_reshape([n, channels, height, width]),
-                true => {
-                    bytes.f_reshape([n, height, width, channels])?.f_permute([0, 3, 1, 2])?.f_contiguous()
-                }
-            }
-        }
-    }
-}
-
-/// Where the data set's codes of a categorical column stand among its kept symbols.
-struct Slots {
-    of_codes: Vec<usize>,
-    unknown: usize,
-}
-
-fn places_of_codes(kind: FeatureKind<'_>, values: &ColumnValues) -> Option<Slots> {
-    let (FeatureKind::Categorical { symbols: all }, ColumnValues::Categorical { symbols: kept }) =
-        (kind, values)
-    else {
-        return None;
-    };
-    let unknown = kept.len();
-    let places: HashMap<&str, usize> = kept.iter().map(String::as_str).zip(0..).collect();
-    let of_codes = all.iter().map(|symbol| *places.get(symbol.as_str()).unwrap_or(&unknown)).collect();
-    Some(Slots { of_codes, unknown })
-}
-
-fn target(dataset: &Dataset, preparation: &TargetPreparation, rows: &[usize]) -> Result<Tensor, TchError> {
-    match (dataset.target(), preparation) {
-        (Target::Regression(values), TargetPreparation::Values { mean, std }) => {
-            let values: Vec<f32> = rows.iter().map(|&row| ((values[row] - mean) / std) as f32).collect();
-            Tensor::f_from_slice(&values)?.f_reshape([rows.len() as i64, 1])
-        }
-        (Target::Classes { codes, .. }, _) => {
-            let codes: Vec<i64> = rows.iter().map(|&row| i64::from(codes[row])).collect();
-            Tensor::f_from_slice(&codes)
-        }
-        (Target::Regression(_), TargetPreparation::Classes { .. }) => {
-            unreachable!("the preparation was made for this target")
-        }
-    }
-}
-
-fn pixel_scale(preparation: &InputPreparation, device: Device) -> Result<Option<(Tensor, Tensor)>, TchError> {
-    let InputPreparation::Image { mean, std, .. } = preparation else { return Ok(None) };
-    let of_channels = |values: Vec<f32>| -> Result<Tensor, TchError> {
-        Tensor::f_from_slice(&values)?.f_reshape([1, values.len() as i64, 1, 1])?.f_to_device(device)
-    };
-    let mean_of_bytes = mean.iter().map(|mean| (mean * 255.0) as f32).collect();
-    let scale_of_bytes = std.iter().map(|std| (1.0 / (std * 255.0)) as f32).collect();
-    Ok(Some((of_channels(mean_of_bytes)?, of_channels(scale_of_bytes)?)))
 }

@@ -26,8 +26,11 @@ pub use data::{Data, DataError, DataOptions, Part};
 
 pub mod augment;
 
+mod score;
+pub use score::{Score, Scores, macro_auc};
+
 mod train;
-pub use train::{Interruption, Progress, Recipe, Scores, Training};
+pub use train::{Interruption, Progress, Recipe, Training};
 
 pub mod checkpoint;
 

@@ -3,6 +3,7 @@
 use tch::{Kind, Reduction, TchError, Tensor};
 
 use crate::TorchError;
+use crate::data::UNLABELLED;
 
 /// What is minimised in training.
 #[derive(Debug)]
@@ -14,24 +15,55 @@ pub enum Loss {
         /// A weight for each class, `[classes]`.
         class_weights: Option<Tensor>,
     },
-    /// Mean squared error of values, `[batch, outputs]`.
+    /// Mean squared error of values, `[batch, outputs]`, or of each pixel's, `[batch, outputs, height, width]`.
     SquaredError,
 }
 
 impl Loss {
-    /// The mean loss of `output` against `target`: class indices (64-bit) or values in the output's shape.
+    /// The mean loss of `output` against `target`: class indices (64-bit) or values in the output's shape. Of pixels,
+    /// those count that have a target: a class index that is not -100, a value that is not NaN; where none has, it is 0.
     pub fn of(&self, output: &Tensor, target: &Tensor) -> Result<Tensor, TorchError> {
-        let loss: Result<Tensor, TchError> = match self {
-            Self::CrossEntropy { label_smoothing, class_weights } => output.f_cross_entropy_loss(
-                target,
-                class_weights.as_ref(),
-                Reduction::Mean,
-                -100,
-                *label_smoothing,
-            ),
-            Self::SquaredError => output.f_mse_loss(target, Reduction::Mean),
-        };
+        let loss =
+            if output.dim() == 4 { self.of_pixels(output, target) } else { self.of_rows(output, target) };
         loss.map_err(|error| TorchError::new("the loss", &[output, target], &error))
+    }
+
+    fn of_rows(&self, output: &Tensor, target: &Tensor) -> Result<Tensor, TchError> {
+        match self {
+            Self::CrossEntropy { label_smoothing, class_weights } => {
+                let weights = class_weights.as_ref();
+                output.f_cross_entropy_loss(target, weights, Reduction::Mean, UNLABELLED, *label_smoothing)
+            }
+            Self::SquaredError => output.f_mse_loss(target, Reduction::Mean),
+        }
+    }
+
+    /// LibTorch's mean is NaN where no pixel counts, which happens: an image can be shifted until none is left.
+    fn of_pixels(&self, output: &Tensor, target: &Tensor) -> Result<Tensor, TchError> {
+        match self {
+            Self::CrossEntropy { label_smoothing, class_weights } => {
+                let weights = class_weights.as_ref();
+                let sum = output.f_cross_entropy_loss(
+                    target,
+                    weights,
+                    Reduction::Sum,
+                    UNLABELLED,
+                    *label_smoothing,
+                )?;
+                let counts = target.f_ne(UNLABELLED)?.f_to_kind(Kind::Float)?;
+                let counts = match weights {
+                    Some(weights) => weights.f_take(&target.f_clamp_min(0)?)?.f_mul(&counts)?,
+                    None => counts,
+                };
+                sum.f_div(&counts.f_sum(Kind::Float)?.f_clamp_min(f64::from(f32::MIN_POSITIVE))?)
+            }
+            Self::SquaredError => {
+                let is_none = target.f_isnan()?;
+                let sum =
+                    output.f_sub(target)?.f_masked_fill(&is_none, 0.0)?.f_square()?.f_sum(Kind::Float)?;
+                sum.f_div(&is_none.f_logical_not()?.f_sum(Kind::Float)?.f_clamp_min(1.0)?)
+            }
+        }
     }
 
     /// The loss against a mixture of two targets: `share` of the first, the rest of the second. Zhang et al. 2018

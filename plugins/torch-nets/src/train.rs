@@ -4,82 +4,19 @@ use std::borrow::Cow;
 use std::ops::ControlFlow;
 
 use heirloom_model::Seed;
-use heirloom_network::{Network, TensorRole};
+use heirloom_network::Network;
 use serde::{Deserialize, Serialize};
-use tch::{Kind, TchError, Tensor, no_grad};
+use tch::{Kind, Tensor, no_grad};
 
 use crate::augment::{MixUp, cutout, shift_and_flip};
-use crate::{Data, Loss, Mode, Optimizer, Output, Part, Rule, Schedule, TorchError, Weights, forward};
+use crate::{Data, Loss, Mode, Optimizer, Part, Score, Scores, TorchError, Weights};
 
-mod score;
-pub use score::Scores;
+mod recipe;
+pub use recipe::Recipe;
 
-/// How a network is trained.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Recipe {
-    /// How gradients become steps.
-    pub rule: Rule,
-    /// The largest learning rate.
-    pub learning_rate: f64,
-    /// The course of the learning rate.
-    pub schedule: Schedule,
-    /// Epochs over which the schedule goes; training may end before.
-    pub schedule_epochs: f64,
-    /// How much weights decay.
-    pub weight_decay: f64,
-    /// Rows a step.
-    pub batch_size: usize,
-    /// The share of the training rows that is used, above 0 and at most 1.
-    pub data_fraction: f64,
-    /// The share of each target that is spread over all classes.
-    pub label_smoothing: f64,
-    /// Whether classes weigh inversely to their counts.
-    pub balanced: bool,
-    /// α of mix-up, 0 for none.
-    pub mixup: f64,
-    /// Side of the square that cutout erases, in pixels, 0 for none.
-    pub cutout: usize,
-    /// By how many pixels images are shifted at most.
-    pub crop: usize,
-    /// Whether images are mirrored at random.
-    pub flip: bool,
-    /// The rate of dropped paths at the training's end; it rises from 0 (Zoph et al. 2018).
-    pub drop_path: f64,
-    /// How much the auxiliary head's loss counts.
-    pub auxiliary: f64,
-    /// The largest norm of a step's gradient, 0 for any.
-    pub gradient_clip: f64,
-    /// Side of the images that the network sees, where it differs from the data's.
-    pub resolution: Option<usize>,
-    /// Whether linear layers and convolutions compute in bfloat16.
-    pub bfloat16: bool,
-}
-
-impl Default for Recipe {
-    /// Adam with a rate of 0.001 along a cosine of 20 epochs, batches of 128; everything else is off.
-    fn default() -> Self {
-        Self {
-            rule: Rule::ADAM,
-            learning_rate: 1e-3,
-            schedule: Schedule::Cosine,
-            schedule_epochs: 20.0,
-            weight_decay: 0.0,
-            batch_size: 128,
-            data_fraction: 1.0,
-            label_smoothing: 0.0,
-            balanced: false,
-            mixup: 0.0,
-            cutout: 0,
-            crop: 0,
-            flip: false,
-            drop_path: 0.0,
-            auxiliary: 0.4,
-            gradient_clip: 0.0,
-            resolution: None,
-            bfloat16: false,
-        }
-    }
-}
+mod pass;
+use pass::{clip, seen};
+pub(crate) use pass::{resized, run, to_size_of};
 
 /// How far a training is.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -90,6 +27,9 @@ pub struct Progress {
     pub batch: usize,
     /// Sum of the current epoch's losses, each times its rows.
     pub loss_sum: f64,
+    /// Sum of the current epoch's shares recognised, each times its rows; 0 where there are no classes.
+    #[serde(default)]
+    pub right_sum: f64,
     /// Rows of the current epoch behind us.
     pub n_rows: usize,
     /// From which order, augmentation and dropout follow.
@@ -143,6 +83,10 @@ impl<'a> Training<'a> {
         seed: Seed,
     ) -> Result<Self, TorchError> {
         let optimizer = Optimizer::new(recipe.rule, recipe.weight_decay, &weights)?;
+        if recipe.mixup > 0.0 && data.is_dense() {
+            let problem = "the targets of pixels cannot be mixed; hint: set `mixup` to 0";
+            return Err(TorchError::other("mix-up", problem));
+        }
         let loss = match data.class_counts() {
             [] => Loss::SquaredError,
             counts => Loss::CrossEntropy {
@@ -157,7 +101,7 @@ impl<'a> Training<'a> {
                 },
             },
         };
-        let progress = Progress { epoch: 0, batch: 0, loss_sum: 0.0, n_rows: 0, seed };
+        let progress = Progress { epoch: 0, batch: 0, loss_sum: 0.0, right_sum: 0.0, n_rows: 0, seed };
         Ok(Self { network, data, recipe, loss, weights, optimizer, progress, order: None })
     }
 
@@ -225,28 +169,29 @@ impl<'a> Training<'a> {
         if n_rows > size && size > 1 && n_rows % size == 1 { n_rows / size } else { n_rows.div_ceil(size) }
     }
 
-    /// Trains the current epoch to its end, from where it is; returns its mean loss.
+    /// Trains the current epoch to its end, from where it is; returns the [scores](Score::of_training) of its batches as
+    /// they were trained on: augmented, before each step, with dropout, and with mix-up against the larger share.
     ///
     /// `watch` is called after each batch but the last and may end the training; what it sees can be kept and taken up
     /// again.
     pub fn epoch<B>(
         &mut self,
         watch: &mut dyn FnMut(&Self) -> ControlFlow<B>,
-    ) -> Result<f64, Interruption<B>> {
+    ) -> Result<Scores, Interruption<B>> {
         let order = match self.order.take() {
             Some(order) => order,
             None => self.order()?,
         };
         let n_batches = self.n_batches();
         let looks_always = !self.data.device().is_cuda();
-        // Losses that were not looked at yet.
+        // Sums that were not looked at yet.
         let mut unseen: Option<Tensor> = None;
         while self.progress.batch < n_batches {
             let start = self.progress.batch * self.recipe.batch_size.max(1);
             let n = self.recipe.batch_size.max(1).min(self.n_rows() - start);
             let places = order.f_narrow(0, start as i64, n as i64).map_err(TorchError::at("a batch"))?;
-            let loss = self.step(&places)?;
-            let weighted = loss.f_mul_scalar(n as f64).map_err(TorchError::at("summing losses"))?;
+            let seen = self.step(&places)?;
+            let weighted = seen.f_mul_scalar(n as f64).map_err(TorchError::at("summing losses"))?;
             let sum = match unseen.take() {
                 Some(sum) => sum.f_add(&weighted).map_err(TorchError::at("summing losses"))?,
                 None => weighted,
@@ -255,8 +200,10 @@ impl<'a> Training<'a> {
             self.progress.n_rows += n;
             let is_last = self.progress.batch == n_batches;
             if looks_always || is_last || self.progress.batch.is_multiple_of(BATCHES_BETWEEN_LOOKS) {
-                self.progress.loss_sum +=
-                    sum.f_double_value(&[]).map_err(TorchError::at("reading the loss"))?;
+                let sums = sum.f_to_kind(Kind::Double).and_then(Vec::<f64>::try_from);
+                let sums = sums.map_err(TorchError::at("reading the loss"))?;
+                self.progress.loss_sum += sums[0];
+                self.progress.right_sum += sums.get(1).copied().unwrap_or_default();
                 if !self.progress.loss_sum.is_finite() {
                     return Err(Interruption::Diverged { steps: self.optimizer.n_steps() });
                 }
@@ -269,10 +216,11 @@ impl<'a> Training<'a> {
                 unseen = Some(sum);
             }
         }
-        let mean = self.progress.loss_sum / self.progress.n_rows as f64;
-        let Progress { epoch, seed, .. } = self.progress;
-        self.progress = Progress { epoch: epoch + 1, batch: 0, loss_sum: 0.0, n_rows: 0, seed };
-        Ok(mean)
+        let Progress { epoch, seed, loss_sum, right_sum, n_rows, .. } = self.progress;
+        let means = [loss_sum, right_sum].map(|sum| sum / n_rows as f64);
+        self.progress =
+            Progress { epoch: epoch + 1, batch: 0, loss_sum: 0.0, right_sum: 0.0, n_rows: 0, seed };
+        Ok(Scores::new(Score::of_training(&self.data.preparation().target), &means))
     }
 
     fn order(&self) -> Result<Tensor, TorchError> {
@@ -283,20 +231,14 @@ impl<'a> Training<'a> {
             .map_err(TorchError::at("ordering rows"))
     }
 
-    /// One step on the rows at `places`; returns the loss before it, without gradient.
+    /// One step on the rows at `places`; returns the loss before it, and where there are classes the share recognised,
+    /// `[1]` or `[2]`, without gradient.
     fn step(&mut self, places: &Tensor) -> Result<Tensor, TorchError> {
         let recipe = &self.recipe;
         let seed = self.progress.seed.derive("step", self.optimizer.n_steps());
         let (input, target) = self.data.batch(self.data.train(), places)?;
-        let is_images = input.dim() == 4;
-        let input = match is_images {
-            true => shift_and_flip(&input, recipe.crop, recipe.flip, seed.derive("shift", 0))?,
-            false => input,
-        };
-        let mut input = resized(&self.data.normalised(&input)?, recipe.resolution)?;
-        if is_images {
-            input = cutout(&input, recipe.cutout, seed.derive("cutout", 0))?;
-        }
+        let (input, target) = self.augmented(input, target, seed)?;
+        let mut input = resized(&input, recipe.resolution)?;
         let mixture = match recipe.mixup > 0.0 {
             true => Some(MixUp::draw(
                 target.size()[0] as usize,
@@ -319,7 +261,8 @@ impl<'a> Training<'a> {
             }
             None => self.loss.of(output, &target),
         };
-        let loss = loss_of(&output.main)?;
+        let main = to_size_of(&output.main, &target)?;
+        let loss = loss_of(&main)?;
         let total = match &output.auxiliary {
             Some(auxiliary) if recipe.auxiliary > 0.0 => loss_of(auxiliary)?
                 .f_mul_scalar(recipe.auxiliary)
@@ -336,7 +279,30 @@ impl<'a> Training<'a> {
         }
         let rate = recipe.learning_rate * recipe.schedule.factor(passed);
         self.optimizer.step(&self.weights, &gradients, rate)?;
-        Ok(loss.detach())
+        let has_classes = matches!(self.loss, Loss::CrossEntropy { .. });
+        no_grad(|| seen(&loss, has_classes.then_some((&main, &target))))
+            .map_err(|error| TorchError::new("counting what was recognised", &[&main, &target], &error))
+    }
+
+    /// Images normalised, shifted, mirrored and with a part erased, their pixels' targets with them; rows of tables as
+    /// they are.
+    fn augmented(&self, input: Tensor, target: Tensor, seed: Seed) -> Result<(Tensor, Tensor), TorchError> {
+        if !self.data.is_images() {
+            return Ok((input, target));
+        }
+        let Recipe { crop, flip, cutout: erased, .. } = self.recipe;
+        let [shift, erase] = ["shift", "cutout"].map(|name| seed.derive(name, 0));
+        let input = self.data.normalised(&shift_and_flip(&input, crop, flip, 0.0, shift)?)?;
+        let input = cutout(&input, erased, 0.0, erase)?;
+        let Some(unlabelled) = self.data.unlabelled() else { return Ok((input, target)) };
+        // Class indices have no channels.
+        let shape = target.size();
+        let planes = if shape.len() == 3 { target.f_unsqueeze(1) } else { Ok(target) };
+        let planes = planes.map_err(TorchError::at("moving targets with their images"))?;
+        let planes = shift_and_flip(&planes, crop, flip, unlabelled, shift)?;
+        let planes = cutout(&planes, erased, unlabelled, erase)?;
+        let target = planes.f_reshape(&shape).map_err(TorchError::at("moving targets with their images"))?;
+        Ok((input, target))
     }
 
     /// The share of the schedule that is behind us.
@@ -350,58 +316,6 @@ impl<'a> Training<'a> {
         let recipe = &self.recipe;
         Scores::of(self.network, &self.weights, self.data, part, recipe.resolution, recipe.bfloat16)
     }
-}
-
-/// A pass in which linear layers and convolutions compute in bfloat16 where asked, and whose result is 32-bit.
-///
-/// Weights stay 32-bit, and normalisations compute so. LibTorch's own autocast would choose the 16-bit type with the
-/// short exponent, which needs its gradients scaled.
-fn run(
-    network: &Network,
-    weights: &Weights,
-    input: &Tensor,
-    mode: Mode,
-    bfloat16: bool,
-) -> Result<Output, TorchError> {
-    if !bfloat16 {
-        return forward(network, weights.tensors(), input, mode);
-    }
-    let short = |tensor: &Tensor| tensor.f_to_kind(Kind::BFloat16).map_err(TorchError::at("to bfloat16"));
-    let long = |tensor: Tensor| tensor.f_to_kind(Kind::Float).map_err(TorchError::at("to 32 bits"));
-    let cast = weights.specs().iter().zip(weights.tensors()).map(|(spec, tensor)| match spec.role {
-        TensorRole::Weight | TensorRole::Bias => short(tensor),
-        _ => Ok(tensor.shallow_clone()),
-    });
-    let cast = cast.collect::<Result<Vec<_>, _>>()?;
-    let output = forward(network, &cast, &short(input)?, mode)?;
-    Ok(Output { main: long(output.main)?, auxiliary: output.auxiliary.map(long).transpose()? })
-}
-
-/// Images brought to `side` × `side` by averaging over what each new pixel covers.
-fn resized(input: &Tensor, side: Option<usize>) -> Result<Tensor, TorchError> {
-    let Some(side) = side.map(|side| side as i64) else { return Ok(input.shallow_clone()) };
-    match input.size()[..] {
-        [_, _, height, width] if (height, width) != (side, side) => input
-            .f_internal_upsample_bilinear2d_aa([side, side], false, None, None)
-            .map_err(|error| TorchError::new("bringing images to another resolution", &[input], &error)),
-        _ => Ok(input.shallow_clone()),
-    }
-}
-
-/// Scales gradients down so that the norm over all of them is at most `most`.
-fn clip(gradients: &mut [Tensor], most: f64) -> Result<(), TchError> {
-    let squares = gradients.iter().filter(|gradient| gradient.defined());
-    let squares = squares.map(|gradient| gradient.f_square()?.f_sum(Kind::Float));
-    let squares = squares.collect::<Result<Vec<_>, _>>()?;
-    if squares.is_empty() {
-        return Ok(());
-    }
-    let norm = Tensor::f_stack(&squares, 0)?.f_sum(Kind::Float)?.f_sqrt()?;
-    let factor = norm.f_add_scalar(1e-6)?.f_reciprocal()?.f_mul_scalar(most)?.f_clamp_max(1.0)?;
-    for gradient in gradients.iter_mut().filter(|gradient| gradient.defined()) {
-        *gradient = gradient.f_mul(&factor)?;
-    }
-    Ok(())
 }
 
 /// Names and tensors that make up a training's state: weights by their names, the optimizer's under `optimizer.`.

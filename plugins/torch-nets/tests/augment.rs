@@ -17,7 +17,7 @@ fn images(n: i64) -> Tensor {
 #[test]
 fn a_shifted_image_is_a_window_of_the_padded_one_mirrored_or_not() {
     let images = images(60);
-    let moved = shift_and_flip(&images, 1, true, Seed::from_number(1)).unwrap();
+    let moved = shift_and_flip(&images, 1, true, 0.0, Seed::from_number(1)).unwrap();
     assert_eq!(moved.size(), images.size());
     let mut seen = std::collections::BTreeSet::new();
     for sample in 0..60 {
@@ -40,15 +40,15 @@ fn a_shifted_image_is_a_window_of_the_padded_one_mirrored_or_not() {
 #[test]
 fn bytes_are_shifted_too_and_nothing_is_done_where_nothing_is_asked() {
     let bytes = images(2).to_kind(Kind::Uint8);
-    let moved = shift_and_flip(&bytes, 2, false, Seed::from_number(1)).unwrap();
+    let moved = shift_and_flip(&bytes, 2, false, 0.0, Seed::from_number(1)).unwrap();
     assert_eq!((moved.kind(), moved.size()), (Kind::Uint8, bytes.size()));
-    assert_eq!(shift_and_flip(&bytes, 0, false, Seed::from_number(1)).unwrap(), bytes);
+    assert_eq!(shift_and_flip(&bytes, 0, false, 0.0, Seed::from_number(1)).unwrap(), bytes);
 }
 
 #[test]
 fn cutout_erases_one_square_a_sample_in_all_channels() {
     let images = images(50);
-    let cut = cutout(&images, 2, Seed::from_number(2)).unwrap();
+    let cut = cutout(&images, 2, 0.0, Seed::from_number(2)).unwrap();
     let mut sizes = Vec::new();
     for sample in 0..50 {
         let is_erased = cut.get(sample).eq(0.0);
@@ -63,6 +63,25 @@ fn cutout_erases_one_square_a_sample_in_all_channels() {
     // Whole squares inside, fewer pixels at the border.
     assert!(sizes.iter().all(|size| [1.0, 2.0, 4.0].contains(size)), "{sizes:?}");
     assert!(sizes.contains(&4.0) && sizes.contains(&2.0), "{sizes:?}");
+}
+
+#[test]
+fn labels_move_with_their_images_and_have_none_where_nothing_is_seen() {
+    let images = images(40).narrow(1, 0, 1);
+    let labels = images.to_kind(Kind::Int64);
+    let seed = |name| Seed::from_number(4).derive(name, 0);
+    let moved = |pixels: &Tensor, outside: f64| {
+        let moved = shift_and_flip(pixels, 2, true, outside, seed("shift")).unwrap();
+        cutout(&moved, 2, outside, seed("cutout")).unwrap()
+    };
+    let (moved_images, moved_labels) = (moved(&images, 0.0), moved(&labels, -100.0));
+    let is_outside = moved_labels.eq(-100);
+    assert_eq!(moved_images.eq(0.0), is_outside);
+    assert_eq!(moved_images, moved_labels.masked_fill(&is_outside, 0).to_kind(Kind::Float));
+    let share = is_outside.to_kind(Kind::Float).mean(Kind::Float).double_value(&[]);
+    assert!((0.3..0.8).contains(&share), "{share}");
+    let values = moved(&images, f64::NAN);
+    assert_eq!(values.isnan(), is_outside);
 }
 
 #[test]

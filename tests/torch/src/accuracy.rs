@@ -10,7 +10,7 @@ use heirloom_model::{Seed, Value};
 use heirloom_network::Network;
 use heirloom_network::preparation::InputPreparation;
 use heirloom_torch_nets::{
-    Data, DataOptions, Initialisation, Interruption, Part, Recipe, Rule, Schedule, Scores, Training, Weights,
+    Data, DataOptions, Initialisation, Interruption, Part, Recipe, Rule, Schedule, Score, Training, Weights,
 };
 use serde_json::json;
 use tch::{Device, Kind, Tensor};
@@ -100,10 +100,7 @@ fn train(network: &Network, data: &Data, seed: u64) -> Result<f64, String> {
             other => format!("{other:?}"),
         })?;
     }
-    match training.scores(data.test()).map_err(text)? {
-        Scores::Classes { accuracy, .. } => Ok(accuracy),
-        Scores::Values { .. } => Err("images have classes".into()),
-    }
+    Ok(training.scores(data.test()).map_err(text)?.get(Score::Accuracy))
 }
 
 /// The same rows for PyTorch: bytes of images and labels, and what says how they are read and trained on.

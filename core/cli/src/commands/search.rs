@@ -155,6 +155,8 @@ fn describe_task(job: &Job<'_>) -> miette::Result<Described> {
     task.kind = match dataset.target() {
         Target::Classes { .. } => "classification".into(),
         Target::Regression(_) => "regression".into(),
+        Target::PixelClasses { .. } => "pixel-classification".into(),
+        Target::PixelValues { .. } => "pixel-regression".into(),
     };
     task.target = data.target.clone().unwrap_or_default();
     let set = heirloom_meta_features::describe(&dataset, &heirloom_meta_features::Options::default());

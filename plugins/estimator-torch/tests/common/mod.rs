@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "each test file uses its part")]
 
 use std::fmt::Write as _;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
@@ -168,4 +169,31 @@ pub(crate) fn evaluate(
     reporter: &dyn Reporter,
 ) -> Result<Outcome, Failure> {
     estimator.evaluate(std::slice::from_ref(request), reporter).remove(0)
+}
+
+/// An array of a NumPy archive: its name, type, shape, and bytes (little-endian).
+pub(crate) struct Array(
+    pub(crate) &'static str,
+    pub(crate) &'static str,
+    pub(crate) Vec<usize>,
+    pub(crate) Vec<u8>,
+);
+
+impl Files {
+    /// A NumPy archive of these arrays.
+    pub(crate) fn npz(&self, name: &str, arrays: &[Array]) -> PathBuf {
+        let path = self.0.path().join(name);
+        let mut archive = zip::ZipWriter::new(std::fs::File::create(&path).unwrap());
+        for Array(name, kind, shape, bytes) in arrays {
+            let shape: String = shape.iter().map(|size| format!("{size}, ")).collect();
+            let header = format!("{{'descr': '{kind}', 'fortran_order': False, 'shape': ({shape}), }}\n");
+            archive.start_file(format!("{name}.npy"), zip::write::SimpleFileOptions::default()).unwrap();
+            archive.write_all(b"\x93NUMPY\x01\x00").unwrap();
+            archive.write_all(&(header.len() as u16).to_le_bytes()).unwrap();
+            archive.write_all(header.as_bytes()).unwrap();
+            archive.write_all(bytes).unwrap();
+        }
+        archive.finish().unwrap();
+        path
+    }
 }

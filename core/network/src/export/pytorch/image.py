@@ -1,7 +1,7 @@
 
 
 def prepare(images):
-    """The network's input, `[n, channels, height, width]`, from images of bytes (0 to 255).
+    """The network's input, `[n, channels, height, width]`, from images as they were stored: bytes (0 to 255), or numbers.
 
     `images` is an array or tensor with the sizes of the training images behind `n`; a single channel may be left out.
     """

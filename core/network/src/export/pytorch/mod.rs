@@ -6,13 +6,14 @@ use std::fmt::Write;
 
 use super::{ExportError, python};
 use crate::preparation::{InputPreparation, TargetPreparation};
-use crate::{Network, Preparation};
+use crate::{Head, Network, Preparation};
 
 const WEIGHTS: &str = include_str!("weights.py");
 const TABLE: &str = include_str!("table.py");
 const IMAGE: &str = include_str!("image.py");
 const CLASSES: &str = include_str!("classes.py");
 const VALUES: &str = include_str!("values.py");
+const PIXEL_VALUES: &str = include_str!("pixel_values.py");
 const MAIN: &str = include_str!("main.py");
 
 /// The text of a Python file with the network as class `Network`, and `load()`, which reads `weights.safetensors`
@@ -40,8 +41,9 @@ pub fn pytorch_module(network: &Network, preparation: Option<&Preparation>) -> R
         let is_table = matches!(input, InputPreparation::Table { .. });
         text.push_str(if is_table { TABLE } else { IMAGE });
         text.push_str(match target {
-            TargetPreparation::Classes { .. } => CLASSES,
+            TargetPreparation::Classes { .. } | TargetPreparation::PixelClasses { .. } => CLASSES,
             TargetPreparation::Values { .. } => VALUES,
+            TargetPreparation::PixelValues { .. } => PIXEL_VALUES,
         });
         if is_table {
             text.push_str(MAIN);
@@ -57,9 +59,16 @@ pub(super) fn check(network: &Network, preparation: &Preparation) -> Result<(), 
         let problem = format!("the network takes {wanted} and the preparation of its input gives {prepared}");
         return Err(ExportError::Preparation { problem });
     }
-    let (explained, given) = (preparation.target.n_outputs(), network.output_shape().0[0]);
+    let output = network.output_shape();
+    let (explained, given) = (preparation.target.n_outputs(), output.0[0]);
     if explained != given {
         let problem = format!("the network gives {given} numbers and {explained} are explained");
+        return Err(ExportError::Preparation { problem });
+    }
+    let is_dense = matches!(preparation.target.head(), Head::Dense(_));
+    if is_dense != (output.0.len() == 3) {
+        let explained = if is_dense { "of each pixel" } else { "of the whole row" };
+        let problem = format!("the network gives {output} and numbers {explained} are explained");
         return Err(ExportError::Preparation { problem });
     }
     Ok(())
@@ -78,7 +87,7 @@ fn head(network: &Network, preparation: Option<&Preparation>) -> String {
              or, in a shell: python model.py rows.csv"
         }
         Some(InputPreparation::Image { .. }) => {
-            "    import model\n    model.predict(images)  # bytes, [n, sizes of an image]"
+            "    import model\n    model.predict(images)  # as they were stored, [n, sizes of an image]"
         }
         None => "    import model\n    network = model.load()",
     };

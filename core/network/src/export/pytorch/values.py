@@ -1,7 +1,7 @@
 
 
 def predict(rows, network=None):
-    """The predicted value of each row; of each pixel where the network answers with an image."""
+    """The predicted value of each row."""
     network = network or load()
     with torch.no_grad():
         output = network(prepare(rows).to(device_of(network)))
