@@ -129,8 +129,8 @@ impl Data {
         if let Target::Classes { names, .. } | Target::PixelClasses { names, .. } = dataset.target()
             && names.len() < 2
         {
+            let Some(name) = names.first() else { return Err(unlabelled(dataset)) };
             let what = if let Target::PixelClasses { .. } = dataset.target() { "pixel" } else { "row" };
-            let name = names.first().map_or("", String::as_str);
             return Err(unusable(format!(
                 "every {what} of `{}` is of the class `{name}`: there is nothing to tell apart; hint: check `target`",
                 dataset.name()
@@ -153,6 +153,9 @@ impl Data {
                 (1.0 / options.valid_fraction.max(1e-9)).ceil(),
                 options.valid_fraction
             )));
+        }
+        if ![&split.train, &split.valid].into_iter().all(|rows| fit::have_targets(dataset, rows)) {
+            return Err(unlabelled(dataset));
         }
         let split =
             Split { train: fit::stratified_order(dataset, &split.train, seed.derive("order", 0)), ..split };
@@ -281,4 +284,13 @@ impl Data {
             .and_then(|input| input.f_sub(mean)?.f_mul(scale))
             .map_err(|error| TorchError::new("normalising", &[input], &error))
     }
+}
+
+fn unlabelled(dataset: &Dataset) -> DataError {
+    let problem = format!(
+        "no pixel of `{}` has a label, or none of those to train on or to validate by; hint: 255, -1 and NaN stand for \
+         none; add images, or another `split_seed`",
+        dataset.name()
+    );
+    DataError::Unusable { problem }
 }

@@ -1,6 +1,6 @@
 //! What the training rows show: their order, and how raw values become inputs and targets.
 
-use heirloom_dataset::{Dataset, FeatureKind, Intensities, Target};
+use heirloom_dataset::{Dataset, FeatureKind, Intensities, NO_CLASS, Target};
 use heirloom_model::Seed;
 use heirloom_network::preparation::{Column, ColumnValues, InputPreparation, TargetPreparation};
 
@@ -171,5 +171,22 @@ pub(super) fn class_counts(dataset: &Dataset, train: &[usize]) -> Vec<usize> {
             counts[..names.len()].to_vec()
         }
         Target::Regression(_) | Target::PixelValues { .. } => Vec::new(),
+    }
+}
+
+/// Whether there is a target among these rows: images may have none for any of their pixels.
+pub(super) fn have_targets(dataset: &Dataset, rows: &[usize]) -> bool {
+    match dataset.target() {
+        Target::Classes { .. } | Target::Regression(_) => !rows.is_empty(),
+        Target::PixelClasses { codes, size, .. } => {
+            let area = size.iter().product::<usize>();
+            let has = |row: usize| codes[row * area..(row + 1) * area].iter().any(|&code| code != NO_CLASS);
+            rows.iter().any(|&row| has(row))
+        }
+        Target::PixelValues { values, shape } => {
+            let width = shape.iter().product::<usize>();
+            let has = |row: usize| values[row * width..(row + 1) * width].iter().any(|value| !value.is_nan());
+            rows.iter().any(|&row| has(row))
+        }
     }
 }
