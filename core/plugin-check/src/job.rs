@@ -105,28 +105,11 @@ pub(crate) fn component_checks(kind: Kind) -> Vec<(String, &'static str)> {
     checks
 }
 
-/// All checks that there are: names and demands.
-pub fn all_checks() -> Vec<(String, &'static str)> {
-    let mut checks = library_checks();
-    for kind in [Kind::Strategy, Kind::Estimator, Kind::Proxy] {
-        for check in component_checks(kind) {
-            if !checks.contains(&check) {
-                checks.push(check);
-            }
-        }
-    }
-    checks
-}
-
 impl Job {
     pub(crate) fn read(path: &Path) -> Result<Self, CheckError> {
         let wrong = |problem: String| CheckError::File { path: path.into(), problem };
         let text = std::fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?;
         serde_json::from_str(&text).map_err(|error| wrong(error.to_string()))
-    }
-
-    pub(crate) fn write(&self, path: &Path) -> Result<(), CheckError> {
-        write(path, self)
     }
 
     /// Does it in this process, and writes the answer beside the job's file at `path`.
@@ -164,7 +147,7 @@ impl Job {
     }
 }
 
-fn write(path: &Path, value: &impl Serialize) -> Result<(), CheckError> {
+pub(crate) fn write(path: &Path, value: &impl Serialize) -> Result<(), CheckError> {
     let wrong = |problem: String| CheckError::File { path: path.into(), problem };
     let text = serde_json::to_string(value).map_err(|error| wrong(error.to_string()))?;
     std::fs::write(path, text).map_err(|error| wrong(error.to_string()))

@@ -42,7 +42,7 @@ mod setting;
 pub use setting::{ComponentSetting, Setting, SpaceSetting};
 
 mod job;
-pub use job::{ComponentName, Target, Task, all_checks, do_job};
+pub use job::{ComponentName, Target, Task, do_job};
 
 mod processes;
 pub use processes::{Start, serve_jobs};

@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use tempfile::TempDir;
 
 use crate::CheckError;
-use crate::job::{Job, Target, Work};
+use crate::job::{Job, Target, Work, write};
 
 /// How often a process is looked at.
 const TICK: Duration = Duration::from_millis(1);
@@ -125,7 +125,7 @@ impl<'a> Processes<'a> {
         let number = self.n_started.fetch_add(1, Ordering::Relaxed);
         let path = self.folder.path().join(format!("{number}.json"));
         let files = Files(&path);
-        Job { target: self.target.clone(), work: work.clone(), seconds }.write(&path)?;
+        write(&path, &Job { target: self.target.clone(), work: work.clone(), seconds })?;
         let mut server = server.lock().expect("no holder of this lock panics");
         let begun = Instant::now();
         let ended = match &mut *server {
