@@ -106,6 +106,8 @@ impl Launcher {
         readable.extend(libtorch.iter().flat_map(|folder| of_libtorch(folder)));
         let schema = host.schema(recipe.identity.kind, &recipe.identity.name).unwrap_or(&Json::Null);
         named_paths(host, schema, recipe.options, &mut readable);
+        readable.sort_unstable();
+        readable.dedup();
         Ok(Self {
             program,
             python,

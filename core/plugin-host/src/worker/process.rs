@@ -103,7 +103,8 @@ impl Worker {
         frame: &mut [u8],
         watch: &mut Watch<'_>,
     ) -> Result<Result<&[u8], ComponentError>, Fault> {
-        let mut looks = Looks { start: Instant::now(), next: Instant::now() + TICK, cpu_at_start: None };
+        let start = Instant::now();
+        let mut looks = Looks { start, next: start + TICK, cpu_at_start: None };
         self.send(verb, frame, &mut looks, watch)?;
         loop {
             let verb = match self.frames.receive() {
