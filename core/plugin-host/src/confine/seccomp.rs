@@ -6,7 +6,6 @@
 //! The steps are written here and not by the crate `seccompiler`: its filters compare every call with every rule, have
 //! one verdict each, so that three would be needed, and cannot refuse a range of numbers, which x32 takes.
 
-use std::collections::BTreeMap;
 use std::io;
 
 use libc::{EPERM, c_long, sock_filter};
@@ -182,7 +181,7 @@ const NEVER_CLONED: u32 = (libc::CLONE_NEWUSER
     | libc::CLONE_PARENT) as u32;
 
 /// How many calls are compared one after the other once the search has come to them.
-const GROUP: usize = 4;
+const GROUP: usize = 8;
 
 /// A socket's type without the flags that stand beside it.
 const SOCKET_TYPE: u32 = 0xf;
@@ -221,32 +220,57 @@ fn filter(allowed: Allowed, own: u32) -> Vec<sock_filter> {
     if cfg!(target_arch = "x86_64") {
         filter.extend([jump(IF_AT_LEAST, X32, 0, 1), step(RETURN, error(libc::ENOSYS))]);
     }
-    filter.extend(search(&rules(allowed, own).groups()));
+    search(&rules(allowed, own), &mut filter);
     filter
 }
 
-/// Calls that are decided alike, sorted by number, and the steps that do so.
-type Group = (Vec<u32>, Vec<sock_filter>);
+/// A call's number, and what becomes of it.
+type Rule = (u32, Verdict);
 
-/// Steps that find a call's group by halves. The system runs a new filter for every call that there is, to remember
-/// which pass, and translates each of its steps: one that compares with rule after rule takes a tenth of a worker's start.
-fn search(groups: &[Group]) -> Vec<sock_filter> {
-    if let [(numbers, verdict)] = groups {
-        let last = numbers.len() - 1;
-        let compare = |(index, &number): (usize, &u32)| {
-            let left = last - index;
-            let fails = if left == 0 { length(verdict.len()) } else { 0 };
-            jump(IF_EQUAL, number, length(left), fails)
-        };
-        let compared: Vec<_> = numbers.iter().enumerate().map(compare).collect();
-        return [compared.as_slice(), verdict, &[step(RETURN, libc::SECCOMP_RET_ALLOW)]].concat();
-    }
-    let (low, high) = groups.split_at(groups.len() / 2);
-    let below = search(low);
-    [&[jump(IF_AT_LEAST, high[0].0[0], length(below.len()), 0)], below.as_slice(), &search(high)].concat()
+enum Verdict {
+    /// It fails with this error; with 0 it succeeds and does nothing.
+    Refused(i32),
+    /// It is decided by steps, the last of which returns.
+    Decided(Vec<sock_filter>),
 }
 
-fn rules(Allowed { processes, network, files, becomes }: Allowed, own: u32) -> Rules {
+impl Verdict {
+    fn is(&self, number: i32) -> bool {
+        matches!(self, Self::Refused(other) if *other == number)
+    }
+}
+
+/// Adds steps that find a call's rule by halves. The system runs a new filter for every call that there is, to remember
+/// which pass, and translates each of its steps: one that compares with rule after rule takes a tenth of a worker's start.
+fn search(rules: &[Rule], filter: &mut Vec<sock_filter>) {
+    let refused;
+    let verdict = match &rules[0].1 {
+        Verdict::Refused(number)
+            if rules.len() <= GROUP && rules.iter().all(|(_, other)| other.is(*number)) =>
+        {
+            refused = [step(RETURN, error(*number))];
+            refused.as_slice()
+        }
+        Verdict::Decided(steps) if rules.len() == 1 => steps,
+        _ => {
+            let (low, high) = rules.split_at(rules.len() / 2);
+            let branch = filter.len();
+            filter.push(jump(IF_AT_LEAST, high[0].0, 0, 0));
+            search(low, filter);
+            filter[branch].jt = length(filter.len() - branch - 1);
+            return search(high, filter);
+        }
+    };
+    for (index, (number, _)) in rules.iter().enumerate() {
+        let left = rules.len() - 1 - index;
+        filter.push(jump(IF_EQUAL, *number, length(left), if left == 0 { length(verdict.len()) } else { 0 }));
+    }
+    filter.extend_from_slice(verdict);
+    filter.push(step(RETURN, libc::SECCOMP_RET_ALLOW));
+}
+
+/// Sorted by number.
+fn rules(Allowed { processes, network, files, becomes }: Allowed, own: u32) -> Vec<Rule> {
     let mut rules = Rules::default();
     rules.refuse(NEVER, EPERM);
     rules.refuse(NOT_HERE, libc::ENOSYS);
@@ -302,42 +326,22 @@ fn rules(Allowed { processes, network, files, becomes }: Allowed, own: u32) -> R
         }
     }
     rules.decide(libc::SYS_clone, FIRST, &clone);
-    rules
+    rules.0.sort_unstable_by_key(|(number, _)| *number);
+    rules.0
 }
 
-/// By a call's number the steps that decide on it, the last of which returns.
 #[derive(Default)]
-struct Rules(BTreeMap<u32, Vec<sock_filter>>);
+struct Rules(Vec<Rule>);
 
 impl Rules {
-    fn add(&mut self, call: c_long, steps: Vec<sock_filter>) {
-        let number = u32::try_from(call).expect("a call's number is small");
-        let before = self.0.insert(number, steps);
-        debug_assert!(before.is_none(), "call {number} has two rules");
-    }
-
-    fn groups(self) -> Vec<Group> {
-        let mut groups = Vec::<Group>::new();
-        for (number, steps) in self.0 {
-            match groups.last_mut() {
-                Some((numbers, alike)) if numbers.len() < GROUP && is_same(alike, &steps) => {
-                    numbers.push(number)
-                }
-                _ => groups.push((vec![number], steps)),
-            }
-        }
-        groups
-    }
-
     fn refuse(&mut self, calls: &[c_long], number: i32) {
-        for &call in calls {
-            self.add(call, vec![step(RETURN, error(number))]);
-        }
+        self.0.extend(calls.iter().map(|&call| (call_number(call), Verdict::Refused(number))));
     }
 
     /// Steps for one call, with an argument loaded; where they fall through the call is allowed.
     fn decide(&mut self, call: c_long, argument: u32, steps: &[sock_filter]) {
-        self.add(call, [&[step(LOAD, argument)], steps, &[step(RETURN, libc::SECCOMP_RET_ALLOW)]].concat());
+        let steps = [&[step(LOAD, argument)], steps, &[step(RETURN, libc::SECCOMP_RET_ALLOW)]].concat();
+        self.0.push((call_number(call), Verdict::Decided(steps)));
     }
 
     /// A call whose first argument names a process: only this one, by its number or as 0.
@@ -368,12 +372,8 @@ fn length(n_steps: usize) -> u8 {
     u8::try_from(n_steps).expect("half of the rules have few enough steps for one jump")
 }
 
-fn is_same(one: &[sock_filter], other: &[sock_filter]) -> bool {
-    one.iter().map(parts).eq(other.iter().map(parts))
-}
-
-fn parts(step: &sock_filter) -> (u16, u8, u8, u32) {
-    (step.code, step.jt, step.jf, step.k)
+fn call_number(call: c_long) -> u32 {
+    u32::try_from(call).expect("a call's number is small")
 }
 
 /// The filter's verdict that a call fails with `number`; with 0 it succeeds.
@@ -433,12 +433,15 @@ mod tests {
     #[test]
     fn every_call_comes_to_its_own_rule_and_those_without_one_pass() {
         for allowed in [NOTHING, ALL] {
-            let (filter, rules) = (filter(allowed, OWN), rules(allowed, OWN).0);
+            let (filter, rules) = (filter(allowed, OWN), rules(allowed, OWN));
+            assert!(rules.windows(2).all(|pair| pair[0].0 < pair[1].0), "a call has two rules");
             for number in 0..1_000 {
                 for arguments in [[0, 0], [u64::from(OWN), 8], [1, 0x5412], [u64::MAX, u64::MAX]] {
-                    let alone = rules
-                        .get(&number)
-                        .map_or(ALLOW, |rule| verdict(rule, ARCHITECTURE, number, arguments));
+                    let alone = match rules.iter().find(|rule| rule.0 == number).map(|rule| &rule.1) {
+                        None => ALLOW,
+                        Some(Verdict::Refused(number)) => error(*number),
+                        Some(Verdict::Decided(steps)) => verdict(steps, ARCHITECTURE, number, arguments),
+                    };
                     let found = verdict(&filter, ARCHITECTURE, number, arguments);
                     assert_eq!(found, alone, "call {number} {arguments:?}");
                 }
