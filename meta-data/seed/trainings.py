@@ -120,8 +120,8 @@ def arguments(doc: str, out: Path, trials: int) -> argparse.ArgumentParser:
 
 def begin(options: argparse.Namespace) -> Archive:
     """Enters the private environment and opens the archive."""
-    options.work.mkdir(parents=True, exist_ok=True)
-    options.cache.mkdir(parents=True, exist_ok=True)
+    for folder in [options.work, options.cache, options.out]:
+        folder.mkdir(parents=True, exist_ok=True)
     make.enter_environment(options.cache)
     # Networks this small train fastest on one thread.
     os.sched_setaffinity(0, [max(os.sched_getaffinity(0))])

@@ -95,7 +95,7 @@ fn tabular_mlp() -> SpaceSpec {
 }
 
 /// Networks of cells that train in seconds on small images, joint with their training: what
-/// `meta-data/seed/image-cells` was trained over. Convolutions come first, so that the default is no empty cell.
+/// `meta-data/seed/image-cells` trains over. Convolutions come first, so that the default is no empty cell.
 fn image_cells() -> SpaceSpec {
     let parameters = vec![
         choice("optimizer", &["adamw", "sgd"]),
