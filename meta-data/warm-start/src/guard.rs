@@ -1,132 +1,234 @@
 //! The no-harm guard: how boldly to follow the archive, and when to stop.
 //!
-//! It asks one question twice. Before the first trial of the archive itself: had each past task been the new one,
-//! how often would a configuration that the *others* agree on have landed in its best tenth? A cold draw does so
-//! one time in ten. And during the run, of the trials: how often do transferred ones land in the best tenth so
-//! far, how often the strategy's own?
+//! Before the first trial, policies are played: each past task is taken for the new one and searched from its own
+//! records, cold and by each policy, and the policy that gains most, cautiously, is chosen. During the run its trials
+//! are compared with the strategy's own: where they win less than half of the pairs, the share falls.
+
+use heirloom_model::{Rng, Seed};
+use rayon::prelude::*;
 
 use crate::PastTask;
 use crate::landscape::Landscape;
 use crate::near::prior_weights;
 use crate::rank::quantiles;
-use crate::weights::consensus;
+use crate::weights::{TaskWeights, consensus};
 
-/// "Good" means: in the best tenth.
-const GOOD: f64 = 0.1;
+/// The choices of boldness: a transferred configuration is the one of the best consensus among so many draws, or of
+/// all. Ten draws hold one of the best tenth.
+const DRAWS: [Option<usize>; 2] = [Some(10), None];
 
-/// The choices of boldness: a transferred configuration is the one of the best consensus among so many draws. One
-/// is a cold draw, a hundred is as good as the best of all.
-const DRAWS: [usize; 5] = [1, 3, 10, 30, 100];
+/// The choices of the share of transferred trials. Never all: without trials of its own a run could not find out that
+/// the archive misleads.
+const SHARES: [f64; 2] = [0.5, 0.9];
 
-/// What the archive says before the first trial counts as much as this many trials.
-const PRIOR_TRIALS: f64 = 10.0;
+/// Trials of a play.
+pub(crate) const N_PLAYED: usize = 40;
+
+/// A play's incumbents are compared after so many trials.
+const CHECKPOINTS: [usize; 4] = [5, 10, 20, N_PLAYED];
+
+/// Plays of each policy on each past task; the cold one sees the same random draws.
+const N_PLAYS: u64 = 8;
 
 /// Past tasks that are each taken for the new one; the nearest ones.
 const MAX_CHECKED: usize = 32;
 
+/// Before a run has compared so many pairs of trials, they are taken as even.
+const PRIOR_PAIRS: f64 = 10.0;
+
+/// Spreads transferred trials evenly among the others: the golden ratio's multiples, modulo 1.
+const GOLDEN: f64 = 0.618_033_988_749_894_9;
+
+/// How the archive is followed.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Policy {
+    /// A transferred configuration is the best of so many draws; `None`: of all.
+    n_draws: Option<usize>,
+    share: f64,
+}
+
+impl Policy {
+    /// The share of trials to transfer after the trials with `objectives` `[n]`, of which `transferred[i]` were: less
+    /// than the policy's where transferred trials beat own ones in less than half of the pairs.
+    pub(crate) fn share(&self, objectives: &[f64], transferred: &[bool]) -> f64 {
+        let chosen = |wanted: bool| {
+            let trials = objectives.iter().zip(transferred);
+            trials.filter(move |(_, transferred)| **transferred == wanted).map(|(objective, _)| *objective)
+        };
+        let (mut n_won, mut n_pairs) = (PRIOR_PAIRS / 2.0, PRIOR_PAIRS);
+        for own in chosen(false) {
+            for warm in chosen(true) {
+                n_pairs += 1.0;
+                n_won += if warm < own {
+                    1.0
+                } else if warm == own {
+                    0.5
+                } else {
+                    0.0
+                };
+            }
+        }
+        self.share * (2.0 * n_won / n_pairs).min(1.0)
+    }
+
+    /// One of the `free` candidates, by what `consensus` says of them.
+    pub(crate) fn choose(
+        &self,
+        free: &[usize],
+        consensus: impl Fn(usize) -> f64,
+        rng: &mut Rng,
+    ) -> Option<usize> {
+        let best = |places: &mut dyn Iterator<Item = usize>| {
+            places.map(|place| (consensus(place), place)).min_by(|a, b| a.0.total_cmp(&b.0))
+        };
+        let found = match self.n_draws {
+            Some(n) => best(&mut (0..n).filter_map(|_| rng.choose(free).copied())),
+            None => best(&mut free.iter().copied()),
+        };
+        found.map(|(_, place)| place)
+    }
+}
+
+/// Whether a trial is a transferred one where a `share` of them are.
+pub(crate) fn is_due(trial: u64, share: f64) -> bool {
+    (trial as f64 * GOLDEN).fract() < share
+}
+
 /// How boldly to follow the archive.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Guard {
-    n_draws: usize,
-    /// The chance that a transferred configuration is good, before any trial.
-    prior_chance: f64,
+    /// `None`: not at all.
+    pub(crate) policy: Option<Policy>,
+    /// So many times its trials a cold search needs for what the policy finds, on past tasks.
+    pub(crate) worth: f64,
+    /// Past tasks on which policies were played.
+    pub(crate) n_checked: usize,
     /// Correlation of what others expect with what was measured, cautiously.
     correlation: f64,
-    n_checked: usize,
 }
 
 impl Guard {
-    /// Takes each past task for the new one in turn and chooses the boldness of the best cautious chance: the mean
-    /// over tasks less three standard errors. Cold draws are among the choices and never vary: where past tasks
-    /// mislead about one another, or are too few to tell, they win.
+    /// Plays all policies on the past tasks and chooses the one of the best cautious gain: the mean over tasks less
+    /// three standard errors. A cold search gains nothing and never varies: where past tasks mislead about one
+    /// another, or are too few to tell, it wins.
     pub(crate) fn new(landscape: &Landscape, tasks: &[PastTask], weights: &[f64]) -> Self {
         let mut checked: Vec<usize> = (0..landscape.n_tasks()).collect();
         checked.sort_by(|&a, &b| weights[b].total_cmp(&weights[a]));
         checked.truncate(MAX_CHECKED);
         if checked.len() < 2 {
             // One task cannot be checked against another: the mildest preference.
-            return Self { n_draws: DRAWS[1], prior_chance: 1.5 * GOOD, correlation: 0.3, n_checked: 0 };
+            let policy = Some(Policy { n_draws: Some(3), share: 1.0 / 3.0 });
+            return Self { policy, worth: 1.0, n_checked: 0, correlation: 0.3 };
         }
-        let trials: Vec<Foretold> =
-            checked.into_iter().map(|task| Foretold::new(landscape, tasks, task)).collect();
-        let of = |choice: usize| trials.iter().map(move |foretold| foretold.chances[choice]);
-        let bolder = |best, choice| if cautious(of(choice)) > cautious(of(best)) { choice } else { best };
-        let best = (1..DRAWS.len()).fold(0, bolder);
+        let policies: Vec<Policy> =
+            DRAWS.into_iter().flat_map(|n_draws| SHARES.map(|share| Policy { n_draws, share })).collect();
+        let rehearsals: Vec<Rehearsal> =
+            checked.par_iter().map(|&task| Rehearsal::new(landscape, tasks, &checked, task)).collect();
+        let gains: Vec<Vec<f64>> = rehearsals.par_iter().map(|past| past.gains(&policies)).collect();
+        let of = |choice: usize| gains.iter().map(move |gains| gains[choice]);
+        let best = (0..policies.len())
+            .map(|choice| (cautious(of(choice)), choice))
+            .filter(|(gain, _)| *gain > 0.0)
+            .max_by(|a, b| a.0.total_cmp(&b.0));
+        let mean = |choice: usize| of(choice).sum::<f64>() / gains.len() as f64;
         Self {
-            n_draws: DRAWS[best],
-            prior_chance: (of(best).sum::<f64>() / trials.len() as f64).max(GOOD),
-            correlation: cautious(trials.iter().map(|foretold| foretold.correlation)),
-            n_checked: trials.len(),
+            policy: best.map(|(_, choice)| policies[choice]),
+            worth: best.map_or(1.0, |(_, choice)| mean(choice).exp()),
+            n_checked: checked.len(),
+            correlation: cautious(rehearsals.iter().map(Rehearsal::correlation)),
         }
-    }
-
-    /// How many draws a transferred configuration is chosen from; `None`: from all.
-    pub(crate) fn n_draws(&self) -> Option<usize> {
-        (self.n_draws < DRAWS[DRAWS.len() - 1]).then_some(self.n_draws)
-    }
-
-    /// How many past tasks were checked against the others.
-    pub(crate) fn n_checked(&self) -> usize {
-        self.n_checked
-    }
-
-    /// The chance that a transferred configuration is in the best tenth, as the archive foretells it.
-    pub(crate) fn prior_chance(&self) -> f64 {
-        self.prior_chance
     }
 
     /// What an expected score is worth in trials: the part of the variance it explains. A trial explains all.
     pub(crate) fn trust(&self) -> f64 {
         self.correlation.max(0.0).powi(2)
     }
+}
 
-    /// The share of trials to transfer, `0..=1`, after the trials with `objectives` `[n]`, of which `transferred[i]`
-    /// were: the excess of the chance of a good trial over the strategy's own chance.
-    pub(crate) fn share(&self, objectives: &[f64], transferred: &[bool]) -> f64 {
-        if self.n_draws == 1 {
-            return 0.0;
+/// One past task taken for the new one.
+struct Rehearsal {
+    /// The weights of the others, `[t]`.
+    prior: Vec<f64>,
+    /// Scores on the others, `[n][t]`, of each of the `n` configurations that were measured here.
+    expected: Vec<Vec<f64>>,
+    /// Their scores here, `[n]`.
+    own: Vec<f64>,
+    seed: Seed,
+}
+
+impl Rehearsal {
+    fn new(landscape: &Landscape, tasks: &[PastTask], checked: &[usize], task: usize) -> Self {
+        let all = prior_weights(tasks[task].meta_features.as_ref(), tasks);
+        let others: Vec<usize> = checked.iter().copied().filter(|&other| other != task).collect();
+        let total: f64 = others.iter().map(|&other| all[other]).sum();
+        let places = landscape.measured(task);
+        let expected = |&place: &usize| others.iter().map(|&other| landscape.scores(other)[place]).collect();
+        Self {
+            prior: others.iter().map(|&other| all[other] / total).collect(),
+            expected: places.iter().map(expected).collect(),
+            own: places.iter().map(|&place| landscape.scores(task)[place]).collect(),
+            seed: Seed::from_number(0).derive("warm-start rehearsal", task as u64),
         }
-        let good = quantiles(objectives).into_iter().map(|quantile| quantile <= GOOD);
-        let mut counts = [(0.0, 0.0); 2];
-        for (good, &transferred) in good.zip(transferred) {
-            let (n_good, n) = &mut counts[usize::from(transferred)];
-            *n_good += f64::from(u8::from(good));
-            *n += 1.0;
-        }
-        let chance =
-            |prior: f64, (n_good, n): (f64, f64)| (PRIOR_TRIALS * prior + n_good) / (PRIOR_TRIALS + n);
-        (1.0 - chance(GOOD, counts[0]) / chance(self.prior_chance, counts[1])).max(0.0)
     }
-}
 
-/// How one past task fares when the others foretell it.
-struct Foretold {
-    /// For each boldness, the chance to land in the best tenth of what was measured on the task.
-    chances: [f64; DRAWS.len()],
-    /// Correlation of expected with measured scores.
-    correlation: f64,
-}
+    /// What each policy gains, `[policies]`: by which factor, as a logarithm, its incumbents are rarer than the cold
+    /// ones. An incumbent that one in a hundred draws reaches is worth a hundred trials.
+    fn gains(&self, policies: &[Policy]) -> Vec<f64> {
+        let rarity: Vec<f64> = quantiles(&self.own).into_iter().map(|quantile| -quantile.ln()).collect();
+        let mut gains = vec![0.0; policies.len()];
+        for play in 0..N_PLAYS {
+            let seed = self.seed.derive("play", play);
+            let cold = self.play(None, seed, &rarity);
+            for (gain, &policy) in gains.iter_mut().zip(policies) {
+                *gain += (self.play(Some(policy), seed, &rarity) - cold) / N_PLAYS as f64;
+            }
+        }
+        gains
+    }
 
-impl Foretold {
-    fn new(landscape: &Landscape, tasks: &[PastTask], task: usize) -> Self {
-        let mut others = prior_weights(tasks[task].meta_features.as_ref(), tasks);
-        others[task] = 0.0;
-        let total: f64 = others.iter().sum();
-        others.iter_mut().for_each(|weight| *weight /= total);
-        let consensus = consensus(landscape, &others);
-        let mut order = landscape.measured(task);
-        order.sort_by(|&a, &b| consensus[a].total_cmp(&consensus[b]));
-        let expected: Vec<f64> = order.iter().map(|&place| consensus[place]).collect();
-        let own: Vec<f64> = order.iter().map(|&place| landscape.scores(task)[place]).collect();
-        let good: Vec<bool> = quantiles(&own).into_iter().map(|quantile| quantile <= GOOD).collect();
-        let n = order.len() as f64;
-        // The best of m draws is the i-th of n with chance ((n - i + 1) / n)^m - ((n - i) / n)^m.
-        let above = |place: usize, m: usize| (1.0 - place as f64 / n).powi(m as i32);
-        let chances = DRAWS.map(|m| {
-            let chance = |place: usize| above(place, m) - above(place + 1, m);
-            (0..good.len()).filter(|&place| good[place]).map(chance).sum()
-        });
-        Self { chances, correlation: correlation(&expected, &own) }
+    /// A search over what was measured here: the mean of its incumbents' `rarity` `[n]` at the checkpoints. The
+    /// strategy draws at random, and neither side proposes anything twice.
+    fn play(&self, policy: Option<Policy>, seed: Seed, rarity: &[f64]) -> f64 {
+        let mut free: Vec<usize> = (0..self.own.len()).collect();
+        let mut order = free.clone();
+        seed.derive("strategy", 0).rng().shuffle(&mut order);
+        let mut order = order.into_iter();
+        let mut rng = seed.derive("warm-start", 0).rng();
+        let mut weights = TaskWeights::new(self.prior.clone());
+        let (mut objectives, mut transferred) = (Vec::new(), Vec::new());
+        let (mut incumbent, mut incumbents) = (f64::NEG_INFINITY, Vec::new());
+        for trial in 0..N_PLAYED {
+            let following =
+                policy.filter(|policy| is_due(trial as u64, policy.share(&objectives, &transferred)));
+            let place = match following {
+                Some(policy) => {
+                    let now = weights.now();
+                    policy.choose(
+                        &free,
+                        |place| consensus(self.expected[place].iter().copied(), &now),
+                        &mut rng,
+                    )
+                }
+                None => order.find(|place| free.contains(place)),
+            };
+            let Some(place) = place else { break };
+            free.retain(|&other| other != place);
+            incumbent = incumbent.max(rarity[place]);
+            incumbents.push(incumbent);
+            if policy.is_some() {
+                weights.tell(self.own[place], self.expected[place].clone());
+                objectives.push(self.own[place]);
+                transferred.push(following.is_some());
+            }
+        }
+        let after = |n: &usize| incumbents.get(n - 1).or(incumbents.last()).copied().unwrap_or(0.0);
+        CHECKPOINTS.iter().map(after).sum::<f64>() / CHECKPOINTS.len() as f64
+    }
+
+    /// Of what the others expect with what was measured.
+    fn correlation(&self) -> f64 {
+        let expected = self.expected.iter().map(|scores| consensus(scores.iter().copied(), &self.prior));
+        correlation(&expected.collect::<Vec<_>>(), &self.own)
     }
 }
 

@@ -35,8 +35,8 @@ pub enum Mode {
 pub struct Options {
     /// How the archive is used.
     pub mode: Mode,
-    /// Trials of the initial design: all of them transferred in `replace`; in the other modes the length after
-    /// which the archive's word begins to fade.
+    /// Trials of the initial design: all of them transferred in `replace`, some of them in `inform`; in `seed` the
+    /// archive's word fades after four times as many.
     pub n_initial: usize,
 }
 

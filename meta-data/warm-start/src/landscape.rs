@@ -71,6 +71,11 @@ impl Landscape {
         &self.tasks[task].scores
     }
 
+    /// Normal scores of a candidate on each task, `[t]`.
+    pub(crate) fn scores_of(&self, place: usize) -> impl Iterator<Item = f64> {
+        self.tasks.iter().map(move |task| task.scores[place])
+    }
+
     /// Regrets of the candidates on a task, `[c]`.
     pub(crate) fn regrets(&self, task: usize) -> &[f64] {
         &self.tasks[task].regrets

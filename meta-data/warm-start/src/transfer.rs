@@ -9,7 +9,7 @@ use heirloom_model::{
 };
 
 use crate::Error;
-use crate::guard::Guard;
+use crate::guard::{Guard, N_PLAYED, is_due};
 use crate::knowledge::{Knowledge, Mode, Options, PastTask};
 use crate::landscape::{Landscape, Standing};
 use crate::near::prior_weights;
@@ -17,8 +17,9 @@ use crate::portfolio::Covered;
 use crate::rank::normal_quantile;
 use crate::weights::{TaskWeights, consensus};
 
-/// Spreads transferred trials evenly among the others: the golden ratio's multiples, modulo 1.
-const GOLDEN: f64 = 0.618_033_988_749_894_9;
+/// After so many times the initial design the archive has been asked, and the share of transferred trials fades: with
+/// ten trials of it after those that the guard has played.
+const FADES_AFTER: usize = 4;
 
 /// A proposal names so many past tasks.
 const MAX_SOURCES: usize = 8;
@@ -37,7 +38,8 @@ pub struct Transfer {
     landscape: Arc<Landscape>,
     places: Arc<HashMap<Configuration, usize>>,
     weights: TaskWeights,
-    guard: Guard,
+    /// `None` where the user's word counts alone.
+    guard: Option<Guard>,
     /// What has been told: objectives (a failure as infinity), and which were transferred.
     objectives: Vec<f64>,
     transferred: Vec<bool>,
@@ -50,7 +52,8 @@ impl Transfer {
         let space = Space::compile(knowledge.space.clone())?;
         let landscape = Landscape::new(space, &knowledge.tasks);
         let prior = prior_weights(knowledge.meta_features.as_ref(), &knowledge.tasks);
-        let guard = Guard::new(&landscape, &knowledge.tasks, &prior);
+        let is_guarded = knowledge.options.mode != Mode::Replace;
+        let guard = is_guarded.then(|| Guard::new(&landscape, &knowledge.tasks, &prior));
         let candidates = landscape.candidates().iter().cloned().enumerate();
         Ok(Self {
             options: knowledge.options.clone(),
@@ -67,23 +70,20 @@ impl Transfer {
         })
     }
 
-    /// The share of trials to transfer from trial number `trial` on. In `replace` it is the user's word; else what
-    /// the guard allows, and beyond the initial design less and less: the archive has been asked by then.
+    /// The share of trials to transfer from trial number `trial` on. Without a guard it is the user's word; else what
+    /// the guard allows, and beyond what it has played less and less.
     fn share(&self, trial: u64) -> f64 {
         let beyond = trial >= self.options.n_initial as u64;
-        match self.options.mode {
-            _ if self.tasks.is_empty() => 0.0,
-            Mode::Replace => f64::from(u8::from(!beyond)),
-            Mode::Inform if beyond => 0.0,
-            Mode::Inform | Mode::Seed => {
-                let fade = (self.options.n_initial as f64 / (trial + 1) as f64).min(1.0);
-                fade * self.guard.share(&self.objectives, &self.transferred)
-            }
+        if self.tasks.is_empty() {
+            return 0.0;
         }
-    }
-
-    fn is_transferred(&self, trial: u64) -> bool {
-        (trial as f64 * GOLDEN).fract() < self.share(trial)
+        let Some(guard) = &self.guard else { return f64::from(u8::from(!beyond)) };
+        let Some(policy) = guard.policy.filter(|_| !(beyond && self.options.mode == Mode::Inform)) else {
+            return 0.0;
+        };
+        let n_full = FADES_AFTER * self.options.n_initial;
+        let fade = (n_full as f64 / (trial + 1) as f64).min(1.0);
+        fade * policy.share(&self.objectives, &self.transferred)
     }
 
     /// The next transferred candidate.
@@ -95,13 +95,10 @@ impl Transfer {
         taken: &[bool],
     ) -> Option<usize> {
         let weights = self.weights.now();
-        let n_draws = self.guard.n_draws().filter(|_| self.options.mode != Mode::Replace);
-        let Some(n_draws) = n_draws else { return covered.next(&self.landscape, &weights, taken) };
+        let Some(guard) = &self.guard else { return covered.next(&self.landscape, &weights, taken) };
         let free: Vec<usize> = (0..taken.len()).filter(|&place| !taken[place]).collect();
-        let consensus = consensus(&self.landscape, &weights);
-        let mut rng = request.rng(index);
-        let drawn = (0..n_draws).filter_map(|_| rng.choose(&free).copied());
-        drawn.min_by(|&a, &b| consensus[a].total_cmp(&consensus[b]))
+        let consensus = |place: usize| consensus(self.landscape.scores_of(place), &weights);
+        guard.policy?.choose(&free, consensus, &mut request.rng(index))
     }
 
     fn proposal(&self, place: usize, covered: &Covered) -> TransferredProposal {
@@ -117,12 +114,14 @@ impl WarmStart for Transfer {
         if self.options.mode != Mode::Inform || self.tasks.is_empty() {
             return Ok(None);
         }
-        let expected = consensus(&self.landscape, self.weights.prior());
+        let Some(guard) = &self.guard else { return Ok(None) };
+        let of = |place: usize| consensus(self.landscape.scores_of(place), self.weights.prior());
+        let expected: Vec<f64> = (0..self.landscape.candidates().len()).map(of).collect();
         let mut order: Vec<usize> = (0..expected.len()).collect();
         order.sort_by(|&a, &b| expected[a].total_cmp(&expected[b]));
         let (best, rest) = order.split_at(N_INFORMED.min(order.len()));
         let spread = rest.iter().step_by((rest.len() / N_INFORMED).max(1));
-        let weight = self.guard.trust();
+        let weight = guard.trust();
         let observation = |&place: &usize| PriorObservation {
             configuration: self.landscape.candidates()[place].clone(),
             score: normal_quantile(expected[place]),
@@ -133,7 +132,7 @@ impl WarmStart for Transfer {
 
     fn propose(&mut self, request: &AskRequest<'_>) -> Result<Vec<TransferredProposal>, ComponentError> {
         let trials = (0..request.n).map(|index| request.first_trial.0 + index as u64);
-        let n_transferred = trials.filter(|&trial| self.is_transferred(trial)).count();
+        let n_transferred = trials.filter(|&trial| is_due(trial, self.share(trial))).count();
         let (mut covered, mut taken) = (self.covered.clone(), self.taken.clone());
         for pending in request.pending {
             covered.add(&self.landscape.standings(&pending.configuration));
@@ -156,9 +155,10 @@ impl WarmStart for Transfer {
         let full = observations.iter().zip(transferred).filter(|(trial, _)| trial.fidelity == self.fidelity);
         for (observation, &transferred) in full {
             let standings = self.landscape.standings(&observation.configuration);
-            self.weights.tell(observation, &standings);
+            let objective = observation.objective().unwrap_or(f64::INFINITY);
+            self.weights.tell(objective, standings.iter().map(|standing| standing.score).collect());
             self.covered.add(&standings);
-            self.objectives.push(observation.objective().unwrap_or(f64::INFINITY));
+            self.objectives.push(objective);
             self.transferred.push(transferred);
             if let Some(&place) = self.places.get(&observation.configuration) {
                 self.taken[place] = true;
@@ -188,13 +188,18 @@ impl Transfer {
         if self.tasks.is_empty() {
             return vec!["the archive holds no past task with this space; the search starts cold".into()];
         }
-        let foretold = format!("{:.0} %", 100.0 * self.guard.prior_chance());
-        let mut notes = vec![match self.guard.n_checked() {
-            0 => "only one past task: nothing to check its word against, so it is followed with care".into(),
-            n => format!(
-                "each of {n} past tasks was taken for the new one: what the others agree on, followed as boldly as \
-                 is safe ({}), lands in its best tenth {foretold} of the time; a cold draw does 10 %",
-                self.guard.n_draws().map_or("the best of all".into(), |n| format!("the best of {n} draws")),
+        let mut notes = vec![match &self.guard {
+            None => "the initial design is the past tasks' portfolio, whether it helps or not".into(),
+            Some(Guard { n_checked: 0, .. }) => {
+                "only one past task: nothing to check its word against, so it is followed with care".into()
+            }
+            Some(Guard { n_checked: n, policy: None, .. }) => format!(
+                "each of {n} past tasks was searched as if it were the new one: following the others does not \
+                 surely help, so none is followed"
+            ),
+            Some(Guard { n_checked: n, worth, .. }) => format!(
+                "each of {n} past tasks was searched as if it were the new one: following the others finds in \
+                 {N_PLAYED} trials what takes a cold search {worth:.1} times as many"
             ),
         }];
         let outcome = |transferred: bool| {

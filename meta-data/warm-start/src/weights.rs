@@ -1,8 +1,5 @@
 //! The weight of each past task: nearness by meta-features, corrected by how it ranks what has been tried here.
 
-use heirloom_model::Observation;
-
-use crate::landscape::{Landscape, Standing};
 use crate::rank::Agreement;
 
 /// How much a trial counts against a task that ranks it wrongly: θ of a Mallows model whose log-likelihood is the
@@ -30,12 +27,12 @@ impl TaskWeights {
     }
 
     /// Compares a finished trial with all earlier ones.
-    pub(crate) fn tell(&mut self, observation: &Observation, standings: &[Standing]) {
+    ///
+    /// * `objective`: minimised, a failure as infinity; `scores`: `[t]`, the configuration's on each task.
+    pub(crate) fn tell(&mut self, objective: f64, scores: Vec<f64>) {
         if self.trials.len() >= MAX_TRIALS {
             return;
         }
-        let objective = observation.objective().unwrap_or(f64::INFINITY);
-        let scores: Vec<f64> = standings.iter().map(|standing| standing.score).collect();
         for (other, others) in &self.trials {
             for (task, agreement) in self.agreements.iter_mut().enumerate() {
                 agreement.add([*other, objective], [others[task], scores[task]]);
@@ -67,16 +64,13 @@ impl TaskWeights {
     }
 }
 
-/// What the weighted past tasks expect of each candidate, where they differ at the worse end: the mean of the
-/// normal scores plus their standard deviation, `[c]`. Small is good on nearly all tasks alike.
-pub(crate) fn consensus(landscape: &Landscape, weights: &[f64]) -> Vec<f64> {
-    let n = landscape.candidates().len();
-    let (mut means, mut squares) = (vec![0.0; n], vec![0.0; n]);
-    for (task, &weight) in weights.iter().enumerate().filter(|(_, weight)| **weight > 0.0) {
-        for (place, &score) in landscape.scores(task).iter().enumerate() {
-            means[place] += weight * score;
-            squares[place] += weight * score * score;
-        }
+/// What the weighted past tasks expect of a candidate with these `scores` `[t]`, where they differ at the worse end:
+/// the mean plus the standard deviation. Small is good on nearly all tasks alike.
+pub(crate) fn consensus(scores: impl Iterator<Item = f64>, weights: &[f64]) -> f64 {
+    let (mut mean, mut square) = (0.0, 0.0);
+    for (score, weight) in scores.zip(weights) {
+        mean += weight * score;
+        square += weight * score * score;
     }
-    means.iter().zip(&squares).map(|(mean, square)| mean + (square - mean * mean).max(0.0).sqrt()).collect()
+    mean + (square - mean * mean).max(0.0).sqrt()
 }

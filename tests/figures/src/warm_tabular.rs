@@ -126,13 +126,13 @@ impl Target {
         let knowledge =
             Knowledge::new(problem, recorded[target].meta_features.clone(), past.collect(), options)
                 .map_err(|error| error.to_string())?;
+        let started = knowledge.warm_start().map_err(|error| error.to_string())?;
         let mut measured = Self { trials: Vec::new(), gains: [Vec::new(), Vec::new()] };
         for seed in 0..N_SEEDS {
             let seed = Seed::from_number(seed);
             let values = &recorded[target].values;
             let cold = play(problem, configurations, values, None, seed)?;
-            let mut warm = knowledge.warm_start().map_err(|error| error.to_string())?;
-            let warm = play(problem, configurations, values, Some(&mut warm), seed)?;
+            let warm = play(problem, configurations, values, Some(&mut started.clone()), seed)?;
             let reached = warm.iter().position(|&best| best >= cold[COLD - 1]);
             measured.trials.push(reached.map_or(warm.len() + 1, |place| place + 1) as f64);
             for (gains, n) in measured.gains.iter_mut().zip(CHECKPOINTS) {
