@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use heirloom_archive::Archive;
-use heirloom_config::{Catalogue, ComponentConfig, ComponentKind, RunConfig, RunFile};
+use heirloom_config::{Catalogue, ComponentConfig, ComponentKind, RunConfig, RunFile, WarmStartMode};
 use heirloom_warm_start::Knowledge;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
@@ -209,6 +209,9 @@ impl Bench {
         }
         table.print()?;
         match n_tasks {
+            _ if plan.job.config.warm_start.mode == WarmStartMode::Off => {
+                output::line("cold starts only, as was asked for")
+            }
             0 => output::line("cold starts only: the archive knows no other task of this space"),
             n => output::line(&format!("warm starts know {n} past tasks")),
         }
