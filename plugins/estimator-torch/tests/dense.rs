@@ -357,7 +357,7 @@ fn clothes_are_cut_out_of_fashion_mnist() {
         .npz("clothes.npz", &[Array("X", "|u1", shape.clone(), images), Array("y", "|u1", shape, labels)]);
     // Three stages from half the resolution on: a pixel must be seen with the whole piece to know what it belongs to.
     let space = space(json!({"kind": "encoder-decoder", "n_stages": [3, 3], "depth": [1, 1], "finest": 2,
-                             "channels": [16], "operations": ["conv_3x3"], "ups": ["bilinear"], "joins": ["concat"]}));
+                             "channels": [8, 16], "operations": ["conv_3x3"], "ups": ["bilinear"], "joins": ["concat"]}));
     let outcome = train(&space, &data, json!({"epochs": 10, "batch_size": 32}), &[10.0]);
     eprintln!("{:?} in {:.1} s", outcome.metrics, outcome.cost_seconds);
     // Eleven classes: nothing but background is one of them, and half of it right.
@@ -370,7 +370,7 @@ fn what_is_wrong_with_a_file_is_said_before_any_training() {
     let images = || Array("X", "|u1", vec![4, 5, 6], vec![7; 120]);
     let refused = |y: Array| {
         let data = files.npz("wrong.npz", &[images(), y]);
-        estimator(&encoder_decoder(), &data, json!({})).err().unwrap().to_string()
+        estimator(&encoder_decoder(), &data, json!({"valid_fraction": 0.25})).err().unwrap().to_string()
     };
     let message = refused(Array("y", "|u1", vec![4, 6, 5], vec![0; 120]));
     assert!(message.contains("wrong.npz") && message.contains("[4, 6, 5]"), "{message}");
