@@ -3,7 +3,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use heirloom_model::{Direction, ProxyInfo, ProxyNeeds};
 
 use super::*;
-use crate::Status;
+use crate::{Status, Suite};
 use crate::suite::AnySuite;
 
 /// What a proxy does wrong.
