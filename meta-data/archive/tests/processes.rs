@@ -72,22 +72,19 @@ fn no_acknowledged_trial_is_lost_or_doubled_by_a_hundred_kills() {
         random ^= random << 17;
         let mut child = process("search", &path).stderr(Stdio::null()).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        // The clock starts when the process has opened the archive, or is about to.
-        let pause = Duration::from_micros(random % 40_000);
-        let began = Instant::now();
-        let mut killed = false;
+        let (writes, is_writing) = std::sync::mpsc::channel();
         let reader = std::thread::spawn(move || {
             let numbers = lines.by_ref().map_while(Result::ok);
-            numbers.filter_map(|line| line.strip_prefix("trial ")?.parse::<u64>().ok()).collect::<Vec<_>>()
+            let numbers = numbers.filter_map(|line| line.strip_prefix("trial ")?.parse::<u64>().ok());
+            numbers.inspect(|_| writes.send(()).unwrap_or_default()).collect::<Vec<_>>()
         });
-        while !killed {
-            if began.elapsed() >= pause {
-                child.kill().unwrap();
-                killed = true;
-            } else {
-                std::thread::sleep(Duration::from_micros(200));
-            }
+        // Each fourth is killed while it opens the archive, the others while they write.
+        if round % 4 != 0 {
+            (0..2).for_each(|_| is_writing.recv_timeout(Duration::from_secs(60)).unwrap());
         }
+        let pause = Duration::from_micros(random % 40_000);
+        std::thread::sleep(pause);
+        child.kill().unwrap();
         child.wait().unwrap();
         for trial in reader.join().unwrap() {
             assert!(acknowledged.insert(trial), "round {round}: trial {trial} was acknowledged twice");
