@@ -13,8 +13,10 @@ use crate::loaded::Loaded;
 use crate::session::failed;
 use crate::{Check, Report, Status, Trouble, problems};
 
+type MakeCheck = fn(&PluginHost, &Plugin) -> Result<(), Trouble>;
+
 /// What a library is checked for, before its components are.
-pub(crate) const CHECKS: &[Check<fn(&PluginHost, &Plugin) -> Result<(), Trouble>>] = &[
+pub(crate) const CHECKS: &[Check<MakeCheck>] = &[
     Check::new("opens", "the file is a library with a record that can be read without loading it", |_, _| {
         Ok(())
     }),

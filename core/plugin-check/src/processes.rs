@@ -141,8 +141,8 @@ impl<'a> Processes<'a> {
         let answer = match (ended, answered) {
             (Some(Ended::TooLate), _) => Err(format!("it did not end within {seconds} s and was killed")),
             (Some(Ended::NotStarted(reason)), _) => return Err(CheckError::Start { reason }),
-            (Some(Ended::Ended(_)), Some(answer)) => Ok(answer),
-            (Some(Ended::Ended(status)), None) => Err(describe(status, &read(files.err()))),
+            (Some(Ended::ByItself(_)), Some(answer)) => Ok(answer),
+            (Some(Ended::ByItself(status)), None) => Err(describe(status, &read(files.err()))),
             (None, _) => {
                 // The next job gets another one.
                 *server = None;
@@ -164,8 +164,8 @@ fn no_start(error: std::io::Error) -> CheckError {
 /// How the process of a job ended.
 #[derive(Debug, Serialize, Deserialize)]
 enum Ended {
-    /// By itself, with the system's word for how.
-    Ended(i32),
+    /// With the system's word for how.
+    ByItself(i32),
     /// It was killed at its limit.
     TooLate,
     /// It was not started at all.
@@ -251,7 +251,7 @@ fn do_in_process(job: &Job, path: &Path, fresh: &dyn Fn(&Path) -> Command) -> st
     let deadline = Instant::now() + Duration::from_secs_f64(job.seconds);
     let ended = loop {
         if let Some((_, status)) = waitpid(Some(process), WaitOptions::NOHANG)? {
-            break Ended::Ended(status.as_raw());
+            break Ended::ByItself(status.as_raw());
         }
         if Instant::now() > deadline {
             end_group(process);

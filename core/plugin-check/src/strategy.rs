@@ -9,6 +9,7 @@ use heirloom_model::{ComponentError, ComponentErrorKind, Problem, Seed, Strategy
 use crate::session::{Enforced, Rule};
 use crate::{Check, Session, Subject, Suite, Trouble};
 
+type Make<'a> = dyn Fn(&Problem) -> Result<Box<dyn Strategy>, ComponentError> + 'a;
 type MakeCheck = fn(&StrategySubject<'_>) -> Result<(), Trouble>;
 
 /// What a strategy is checked for.
@@ -134,7 +135,7 @@ pub(crate) const CHECKS: &[Check<MakeCheck>] = &[
 
 /// A strategy under check: how it is made, and what is declared of it.
 pub struct StrategySubject<'a> {
-    pub(crate) make: Box<dyn Fn(&Problem) -> Result<Box<dyn Strategy>, ComponentError> + 'a>,
+    pub(crate) make: Box<Make<'a>>,
     pub(crate) ignores_seed: bool,
     pub(crate) informs: Option<bool>,
     pub(crate) seed: u64,

@@ -14,7 +14,7 @@ const N_ASKS: u64 = 100_000;
 
 /// How long a component is watched, if it has done [`N_ENOUGH`] by then, and how long at most.
 const WATCH_SECONDS: f64 = 1.5;
-const MAX_WATCH_SECONDS: f64 = 6.0;
+const MAX_WATCH_SECONDS: f64 = 12.0;
 
 /// So much must be seen to say something.
 const N_ENOUGH: u64 = 100;

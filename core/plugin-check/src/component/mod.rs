@@ -14,8 +14,10 @@ use crate::session::failed;
 use crate::usage::{Usage, usage};
 use crate::{Check, Trouble};
 
+type MakeCheck = fn(&Loaded<'_>) -> Result<(), Trouble>;
+
 /// What a component is checked for, whatever its kind.
-pub(crate) const CHECKS: &[Check<fn(&Loaded<'_>) -> Result<(), Trouble>>] = &[
+pub(crate) const CHECKS: &[Check<MakeCheck>] = &[
     Check::new(
         "schema",
         "the options' schema is a table of options of known types; what is required is among them, and a \
