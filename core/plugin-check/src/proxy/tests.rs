@@ -3,8 +3,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use heirloom_model::{Direction, ProxyInfo, ProxyNeeds};
 
 use super::*;
-use crate::{Status, Suite};
 use crate::suite::AnySuite;
+use crate::{Status, Suite};
 
 /// What a proxy does wrong.
 #[derive(Debug, Clone, Copy, PartialEq)]
