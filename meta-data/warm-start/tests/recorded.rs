@@ -1,5 +1,7 @@
 //! The warm start on recorded trainings that ship with the product: perceptrons on tables, one table left out.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 use std::path::Path;
 
 use heirloom_model::{
