@@ -215,7 +215,7 @@ fn a_resumed_vote_believes_of_its_proxies_what_it_did_when_it_began() {
         format!("{task}.toml")
     };
     bench.ok(&["search", &search("cifar10", 60, ""), "--cold"]);
-    let file = search("cifar100", 4000, "[vote]\nweights = \"archive\"\nkeep = 0.25\n");
+    let file = search("cifar100", 2000, "[vote]\nweights = \"archive\"\nkeep = 0.25\n");
     let child = start(&bench, &["search", &file]);
     let has_begun = |run: &Json| run["task"] == "cifar100" && run["n_trials"].as_u64() > Some(0);
     while !bench.runs().iter().any(has_begun) {
@@ -229,8 +229,8 @@ fn a_resumed_vote_believes_of_its_proxies_what_it_did_when_it_began() {
     bench.ok(&["search", &search("ImageNet16-120", 60, ""), "--cold"]);
     let resumed = bench.json(&["resume", "cifar100"]);
     // Transferred trials are not filtered.
-    let n_own = 4000 - resumed["n_transferred"].as_u64().unwrap();
-    assert_eq!((&resumed["n_trials"], &resumed["n_filtered"]), (&Json::from(4000), &Json::from(3 * n_own)));
+    let n_own = 2000 - resumed["n_transferred"].as_u64().unwrap();
+    assert_eq!((&resumed["n_trials"], &resumed["n_filtered"]), (&Json::from(2000), &Json::from(3 * n_own)));
     assert_eq!(believed(), before);
 }
 

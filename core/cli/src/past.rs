@@ -145,7 +145,11 @@ pub(crate) fn again(archive: &Archive, run: RunId) -> miette::Result<Option<Box<
 }
 
 /// What was kept with a run under a name.
-pub(crate) fn kept<T: DeserializeOwned>(archive: &Archive, run: RunId, name: &str) -> miette::Result<Option<T>> {
+pub(crate) fn kept<T: DeserializeOwned>(
+    archive: &Archive,
+    run: RunId,
+    name: &str,
+) -> miette::Result<Option<T>> {
     let artifacts = archive.artifacts(run).or_fail()?;
     let Some(kept) = artifacts.iter().find(|artifact| artifact.name == name) else { return Ok(None) };
     serde_json::from_slice(&archive.artifact(&kept.hash).or_fail()?).map(Some).or_fail()

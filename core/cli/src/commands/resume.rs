@@ -10,9 +10,9 @@ use crate::catalogue::Plugins;
 use crate::context::{Context, find_run};
 use crate::failure::{Exit, Failure, OrFail};
 use crate::job::{ArchivedRun, Job};
-use crate::{beliefs, past};
 use crate::project_lock::{self, ProjectLock, RecordedLock};
 use crate::run_lock::RunLock;
+use crate::{beliefs, past};
 
 /// Go on with a run that was stopped or whose process died
 #[derive(Debug, Args)]
