@@ -31,7 +31,7 @@ fn every_command_that_prints_data_prints_json() {
     assert_eq!(keys(&bench.json(&["show", "cifar10"])), ["best", "configuration", "summary"]);
     assert_eq!(
         keys(&bench.json(&["explain", "latest"])),
-        ["by_task", "report", "run", "strategy", "transferred"]
+        ["by_task", "proxies", "report", "run", "strategy", "transferred"]
     );
     assert_eq!(bench.json(&["runs"])[0]["id"], summary["run"]);
     assert_eq!(bench.json(&["archive", "stats"])["n_trials"]["completed"], 30);
