@@ -334,7 +334,7 @@ const WARM_START: Table = Table {
             "initial",
             Whole(1),
             Otherwise("10"),
-            "trials of the initial design: in `replace` all of them come from past tasks, else past tasks fade after four times as many",
+            "trials of the initial design: in `replace` all of them come from past tasks, else past tasks fade after so many",
         ),
         key("exclude_tasks", Texts, Otherwise("none"), "past tasks that must not be used"),
     ],

@@ -17,9 +17,9 @@ use crate::weights::{TaskWeights, consensus};
 /// all. Ten draws hold one of the best tenth.
 const DRAWS: [Option<usize>; 2] = [Some(10), None];
 
-/// The choices of the share of transferred trials. Never all: without trials of its own a run could not find out that
-/// the archive misleads.
-const SHARES: [f64; 2] = [0.5, 0.9];
+/// The choices of the share of transferred trials in the initial design. Never all: without trials of its own a run
+/// could not find out that the archive misleads.
+const SHARES: [f64; 2] = [0.5, 0.95];
 
 /// Trials of a play.
 pub(crate) const N_PLAYED: usize = 40;
@@ -45,12 +45,15 @@ pub(crate) struct Policy {
     /// A transferred configuration is the best of so many draws; `None`: of all.
     n_draws: Option<usize>,
     share: f64,
+    /// After so many trials the archive has been asked, and the share fades.
+    n_initial: usize,
 }
 
 impl Policy {
-    /// The share of trials to transfer after the trials with `objectives` `[n]`, of which `transferred[i]` were: less
-    /// than the policy's where transferred trials beat own ones in less than half of the pairs.
-    pub(crate) fn share(&self, objectives: &[f64], transferred: &[bool]) -> f64 {
+    /// The share of trials to transfer from trial number `trial` on, after those with `objectives` `[n]`, of which
+    /// `transferred[i]` were: less than the policy's beyond the initial design, and where transferred trials beat own
+    /// ones in less than half of the pairs.
+    pub(crate) fn share(&self, trial: u64, objectives: &[f64], transferred: &[bool]) -> f64 {
         let chosen = |wanted: bool| {
             let trials = objectives.iter().zip(transferred);
             trials.filter(move |(_, transferred)| **transferred == wanted).map(|(objective, _)| *objective)
@@ -68,7 +71,8 @@ impl Policy {
                 };
             }
         }
-        self.share * (2.0 * n_won / n_pairs).min(1.0)
+        let fade = (self.n_initial as f64 / (trial + 1) as f64).min(1.0);
+        fade * self.share * (2.0 * n_won / n_pairs).min(1.0)
     }
 
     /// One of the `free` candidates, by what `consensus` says of them.
@@ -111,17 +115,22 @@ impl Guard {
     /// Plays all policies on the past tasks and chooses the one of the best cautious gain: the mean over tasks less
     /// three standard errors. A cold search gains nothing and never varies: where past tasks mislead about one
     /// another, or are too few to tell, it wins.
-    pub(crate) fn new(landscape: &Landscape, tasks: &[PastTask], weights: &[f64]) -> Self {
+    pub(crate) fn new(
+        landscape: &Landscape,
+        tasks: &[PastTask],
+        weights: &[f64],
+        n_initial: usize,
+    ) -> Self {
         let mut checked: Vec<usize> = (0..landscape.n_tasks()).collect();
         checked.sort_by(|&a, &b| weights[b].total_cmp(&weights[a]));
         checked.truncate(MAX_CHECKED);
         if checked.len() < 2 {
             // One task cannot be checked against another: the mildest preference.
-            let policy = Some(Policy { n_draws: Some(3), share: 1.0 / 3.0 });
+            let policy = Some(Policy { n_draws: Some(3), share: 1.0 / 3.0, n_initial });
             return Self { policy, worth: 1.0, n_checked: 0, correlation: 0.3 };
         }
         let policies: Vec<Policy> =
-            DRAWS.into_iter().flat_map(|n_draws| SHARES.map(|share| Policy { n_draws, share })).collect();
+            DRAWS.into_iter().flat_map(|n_draws| SHARES.map(|share| Policy { n_draws, share, n_initial })).collect();
         let rehearsals: Vec<Rehearsal> =
             checked.par_iter().map(|&task| Rehearsal::new(landscape, tasks, &checked, task)).collect();
         let gains: Vec<Vec<f64>> = rehearsals.par_iter().map(|past| past.gains(&policies)).collect();
@@ -198,8 +207,9 @@ impl Rehearsal {
         let (mut objectives, mut transferred) = (Vec::new(), Vec::new());
         let (mut incumbent, mut incumbents) = (f64::NEG_INFINITY, Vec::new());
         for trial in 0..N_PLAYED {
+            let trial = trial as u64;
             let following =
-                policy.filter(|policy| is_due(trial as u64, policy.share(&objectives, &transferred)));
+                policy.filter(|policy| is_due(trial, policy.share(trial, &objectives, &transferred)));
             let place = match following {
                 Some(policy) => {
                     let now = weights.now();

@@ -17,10 +17,6 @@ use crate::portfolio::Covered;
 use crate::rank::normal_quantile;
 use crate::weights::{TaskWeights, consensus};
 
-/// After so many times the initial design the archive has been asked, and the share of transferred trials fades: with
-/// ten trials of it after those that the guard has played.
-const FADES_AFTER: usize = 4;
-
 /// A proposal names so many past tasks.
 const MAX_SOURCES: usize = 8;
 
@@ -53,7 +49,9 @@ impl Transfer {
         let landscape = Landscape::new(space, &knowledge.tasks);
         let prior = prior_weights(knowledge.meta_features.as_ref(), &knowledge.tasks);
         let is_guarded = knowledge.options.mode != Mode::Replace;
-        let guard = is_guarded.then(|| Guard::new(&landscape, &knowledge.tasks, &prior));
+        let guard = is_guarded.then(|| {
+            Guard::new(&landscape, &knowledge.tasks, &prior, knowledge.options.n_initial)
+        });
         let candidates = landscape.candidates().iter().cloned().enumerate();
         Ok(Self {
             options: knowledge.options.clone(),
@@ -71,7 +69,7 @@ impl Transfer {
     }
 
     /// The share of trials to transfer from trial number `trial` on. Without a guard it is the user's word; else what
-    /// the guard allows, and beyond what it has played less and less.
+    /// the guard allows.
     fn share(&self, trial: u64) -> f64 {
         let beyond = trial >= self.options.n_initial as u64;
         if self.tasks.is_empty() {
@@ -81,9 +79,7 @@ impl Transfer {
         let Some(policy) = guard.policy.filter(|_| !(beyond && self.options.mode == Mode::Inform)) else {
             return 0.0;
         };
-        let n_full = FADES_AFTER * self.options.n_initial;
-        let fade = (n_full as f64 / (trial + 1) as f64).min(1.0);
-        fade * policy.share(&self.objectives, &self.transferred)
+        policy.share(trial, &self.objectives, &self.transferred)
     }
 
     /// The next transferred candidate.
