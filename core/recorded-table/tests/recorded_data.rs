@@ -69,16 +69,24 @@ fn every_descriptor_beside_the_seed_data_is_sound() {
 }
 
 #[test]
-fn our_own_trainings_are_a_full_table_with_curves_and_descriptions() {
-    let table = seed("tabular-mlp");
-    assert_eq!(table.configurations().len(), 80);
-    assert_eq!(table.n_entries(), 80 * table.tasks().len());
-    assert!(table.tasks().len() >= 30 && table.tasks().iter().all(|task| task.meta_features.len() >= 30));
-    let levels = &table.fidelity().unwrap().levels;
-    assert_eq!((levels.len(), levels[levels.len() - 1]), (8, 50.0));
-    let diverged = table.entries().filter(|entry| entry.outcome(levels.len() - 1, None).is_err()).count();
-    assert!(diverged * 20 < table.n_entries(), "{diverged} of {}", table.n_entries());
-    assert_eq!(table.entries().next().unwrap().curve(levels.len() - 1, None).len(), 8);
+fn our_own_trainings_are_full_tables_with_curves_and_descriptions() {
+    for (name, n_tasks, n_configurations, n_levels, epochs) in
+        [("tabular-mlp", 33, 80, 8, 50.0), ("image-cells", 7, 24, 6, 9.0)]
+    {
+        let table = seed(name);
+        assert_eq!(
+            (table.tasks().len(), table.configurations().len()),
+            (n_tasks, n_configurations),
+            "{name}"
+        );
+        assert_eq!(table.n_entries(), n_tasks * n_configurations);
+        assert!(table.tasks().iter().all(|task| task.meta_features.len() >= 30), "{name}");
+        let levels = &table.fidelity().unwrap().levels;
+        assert_eq!((levels.len(), levels[n_levels - 1]), (n_levels, epochs));
+        let diverged = table.entries().filter(|entry| entry.outcome(n_levels - 1, None).is_err()).count();
+        assert!(diverged * 20 < table.n_entries(), "{name}: {diverged} of {}", table.n_entries());
+        assert_eq!(table.entries().next().unwrap().curve(n_levels - 1, None).len(), n_levels);
+    }
 }
 
 #[test]

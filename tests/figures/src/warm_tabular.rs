@@ -1,7 +1,7 @@
-//! `warm.tabular.*`: searches over our own recorded trainings of perceptrons, leave one table out, cold and warm.
+//! `warm.tabular.*`, `warm.image.*`: searches over our own recorded trainings, leave one task out, cold and warm.
 //!
 //! Both draw the recorded configurations without replacement, in an order that follows from the seed; the warm start
-//! is asked first. Related tables are left out together.
+//! is asked first. Related tasks are left out together.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -17,19 +17,43 @@ use crate::row::Row;
 use crate::warm_play::seed_file;
 
 const N_SEEDS: u64 = 40;
-/// The cold search whose incumbent is to be reached.
-const COLD: usize = 40;
-/// Trials after which warm and cold are compared.
-const CHECKPOINTS: [usize; 2] = [10, COLD];
-/// Tables made by the same rule, or from the same source.
-const FAMILIES: [&[&str]; 4] = [
-    &["flare", "solar_flare_2"],
-    &["led7", "led24"],
-    &["wine_quality_red", "wine_quality_white"],
-    &["mofn_3_7_10", "monk3", "threeOf9", "xd6"],
-];
 
-/// The recorded values of every configuration on one table, maximised; `None` where the training diverged.
+/// An archive of our own trainings, and what is measured on it.
+struct Own {
+    id: &'static str,
+    table: &'static str,
+    unit: &'static str,
+    /// Trials after which warm and cold are compared; the last is the cold search whose incumbent is to be reached.
+    checkpoints: [usize; 2],
+    /// Tasks made by the same rule, or from the same source.
+    families: &'static [&'static [&'static str]],
+}
+
+const TABULAR: Own = Own {
+    id: "warm.tabular",
+    table: "tabular-mlp",
+    unit: "balanced accuracy, warm − cold",
+    checkpoints: [10, 40],
+    families: &[
+        &["pmlb-flare", "pmlb-solar_flare_2"],
+        &["pmlb-led7", "pmlb-led24"],
+        &["pmlb-wine_quality_red", "pmlb-wine_quality_white"],
+        &["pmlb-mofn_3_7_10", "pmlb-monk3", "pmlb-threeOf9", "pmlb-xd6"],
+    ],
+};
+
+const IMAGES: Own = Own {
+    id: "warm.image",
+    table: "image-cells",
+    unit: "accuracy, warm − cold",
+    checkpoints: [4, 12],
+    families: &[
+        &["digits", "digits-0-4", "digits-5-9"],
+        &["fashion-mnist-7", "fashion-mnist-14", "fashion-mnist-14-tops", "fashion-mnist-14-others"],
+    ],
+};
+
+/// The recorded values of every configuration on one task, maximised; `None` where the training diverged.
 struct Recorded {
     key: String,
     family: String,
@@ -37,71 +61,87 @@ struct Recorded {
     values: Vec<Option<f64>>,
 }
 
-/// Measures the rows.
-pub(crate) fn measure(_prefix: &str) -> Result<Vec<Row>, String> {
-    let table = RecordedTable::open(seed_file("tabular-mlp")).map_err(|error| error.to_string())?;
-    let objective: Objective = table.objectives()[0].clone();
-    let problem = Problem::new(Arc::clone(table.space()), objective.clone());
-    let configurations = table.configurations();
-    let last = table.fidelity().map_or(0, |fidelity| fidelity.levels.len().saturating_sub(1));
-    let recorded: Vec<Recorded> = table
-        .tasks()
-        .iter()
-        .enumerate()
-        .map(|(task, described)| {
-            let value = |configuration| {
-                let outcome = table.find(task, configuration)?.outcome(last, None).ok()?;
-                Some(-outcome.objectives[0])
-            };
-            let name = described.name.trim_start_matches("pmlb-");
-            let family = FAMILIES.iter().find(|family| family.contains(&name));
-            Recorded {
-                key: described.name.clone(),
-                family: family.map_or(name, |family| family[0]).to_owned(),
-                meta_features: Some(described.meta_features.clone()).filter(|features| !features.is_empty()),
-                values: configurations.iter().map(value).collect(),
-            }
-        })
-        .collect();
-
-    let measured: Vec<Target> = (0..recorded.len())
-        .into_par_iter()
-        .map(|target| Target::measure(&problem, configurations, &recorded, target))
-        .collect::<Result<_, _>>()?;
-    for (table, target) in recorded.iter().zip(&measured) {
-        let [ten, forty] = target.gains.each_ref().map(|gains| Row::from_samples("", "", gains));
-        eprintln!(
-            "{}: {} trials; warm − cold {:+.4} ± {:.4} after 10, {:+.4} ± {:.4} after 40",
-            table.key,
-            median(target.trials.clone()),
-            ten.value,
-            ten.high - ten.value,
-            forty.value,
-            forty.high - forty.value
-        );
-    }
-    let medians: Vec<f64> = measured.iter().map(|target| median(target.trials.clone())).collect();
-    let mut to_cold =
-        Row::from_samples("warm.tabular.trials-to-cold40", "trials, median over tables", &medians);
-    to_cold.value = median(medians.clone());
-    let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
-    let gain = |(place, n): (usize, &usize)| {
-        let gains: Vec<f64> = measured.iter().map(|target| mean(&target.gains[place])).collect();
-        Row::from_samples(format!("warm.tabular.gain.{n}"), "balanced accuracy, warm − cold", &gains)
-    };
-    // The table that the warm start serves worst, with its own interval: harm is where its upper end is below 0.
-    let worst = measured
-        .iter()
-        .map(|target| {
-            Row::from_samples("warm.tabular.worst.40", "balanced accuracy, warm − cold", &target.gains[1])
-        })
-        .min_by(|a, b| a.high.total_cmp(&b.high));
-    Ok([to_cold].into_iter().chain(CHECKPOINTS.iter().enumerate().map(gain)).chain(worst).collect())
+/// Measures the rows of perceptrons on tables.
+pub(crate) fn tabular(_prefix: &str) -> Result<Vec<Row>, String> {
+    TABULAR.measure()
 }
 
-/// What was measured on one table, a value a seed.
+/// Measures the rows of cells on images.
+pub(crate) fn images(_prefix: &str) -> Result<Vec<Row>, String> {
+    IMAGES.measure()
+}
+
+impl Own {
+    fn measure(&self) -> Result<Vec<Row>, String> {
+        let Self { id, unit, checkpoints, .. } = *self;
+        let table = RecordedTable::open(seed_file(self.table)).map_err(|error| error.to_string())?;
+        let objective: Objective = table.objectives()[0].clone();
+        let problem = Problem::new(Arc::clone(table.space()), objective.clone());
+        let configurations = table.configurations();
+        let last = table.fidelity().map_or(0, |fidelity| fidelity.levels.len().saturating_sub(1));
+        let recorded: Vec<Recorded> = table
+            .tasks()
+            .iter()
+            .enumerate()
+            .map(|(task, described)| {
+                let value = |configuration| {
+                    let outcome = table.find(task, configuration)?.outcome(last, None).ok()?;
+                    Some(-outcome.objectives[0])
+                };
+                let name = described.name.as_str();
+                let family = self.families.iter().find(|family| family.contains(&name));
+                Recorded {
+                    key: described.name.clone(),
+                    family: family.map_or(name, |family| family[0]).to_owned(),
+                    meta_features: Some(described.meta_features.clone())
+                        .filter(|features| !features.is_empty()),
+                    values: configurations.iter().map(value).collect(),
+                }
+            })
+            .collect();
+
+        let measured: Vec<Target> = (0..recorded.len())
+            .into_par_iter()
+            .map(|target| Target::measure(&problem, configurations, &recorded, target, checkpoints))
+            .collect::<Result<_, _>>()?;
+        for (table, target) in recorded.iter().zip(&measured) {
+            let [early, late] = target.gains.each_ref().map(|gains| Row::from_samples("", "", gains));
+            eprintln!(
+                "{}: {} trials; warm − cold {:+.4} ± {:.4} after {}, {:+.4} ± {:.4} after {}",
+                table.key,
+                median(target.trials.clone()),
+                early.value,
+                early.high - early.value,
+                checkpoints[0],
+                late.value,
+                late.high - late.value,
+                checkpoints[1],
+            );
+        }
+        let medians: Vec<f64> = measured.iter().map(|target| median(target.trials.clone())).collect();
+        let mut to_cold = Row::from_samples(
+            format!("{id}.trials-to-cold{}", checkpoints[1]),
+            "trials, median over tasks",
+            &medians,
+        );
+        to_cold.value = median(medians.clone());
+        let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
+        let gain = |(place, n): (usize, &usize)| {
+            let gains: Vec<f64> = measured.iter().map(|target| mean(&target.gains[place])).collect();
+            Row::from_samples(format!("{id}.gain.{n}"), unit, &gains)
+        };
+        // The task that the warm start serves worst, with its own interval: harm is where its upper end is below 0.
+        let worst = measured
+            .iter()
+            .map(|target| Row::from_samples(format!("{id}.worst.{}", checkpoints[1]), unit, &target.gains[1]))
+            .min_by(|a, b| a.high.total_cmp(&b.high));
+        Ok([to_cold].into_iter().chain(checkpoints.iter().enumerate().map(gain)).chain(worst).collect())
+    }
+}
+
+/// What was measured on one task, a value a seed.
 struct Target {
-    /// Trials after which the warm search reached the cold one's incumbent of 40 trials.
+    /// Trials after which the warm search reached the cold one's incumbent at the last checkpoint.
     trials: Vec<f64>,
     gains: [Vec<f64>; 2],
 }
@@ -112,6 +152,7 @@ impl Target {
         configurations: &[Configuration],
         recorded: &[Recorded],
         target: usize,
+        checkpoints: [usize; 2],
     ) -> Result<Self, String> {
         let past =
             recorded.iter().filter(|other| other.family != recorded[target].family).map(|other| PastTask {
@@ -133,9 +174,9 @@ impl Target {
             let values = &recorded[target].values;
             let cold = play(problem, configurations, values, None, seed)?;
             let warm = play(problem, configurations, values, Some(&mut started.clone()), seed)?;
-            let reached = warm.iter().position(|&best| best >= cold[COLD - 1]);
+            let reached = warm.iter().position(|&best| best >= cold[checkpoints[1] - 1]);
             measured.trials.push(reached.map_or(warm.len() + 1, |place| place + 1) as f64);
-            for (gains, n) in measured.gains.iter_mut().zip(CHECKPOINTS) {
+            for (gains, n) in measured.gains.iter_mut().zip(checkpoints) {
                 gains.push(warm[n - 1] - cold[n - 1]);
             }
         }
