@@ -115,12 +115,7 @@ impl Guard {
     /// Plays all policies on the past tasks and chooses the one of the best cautious gain: the mean over tasks less
     /// three standard errors. A cold search gains nothing and never varies: where past tasks mislead about one
     /// another, or are too few to tell, it wins.
-    pub(crate) fn new(
-        landscape: &Landscape,
-        tasks: &[PastTask],
-        weights: &[f64],
-        n_initial: usize,
-    ) -> Self {
+    pub(crate) fn new(landscape: &Landscape, tasks: &[PastTask], weights: &[f64], n_initial: usize) -> Self {
         let mut checked: Vec<usize> = (0..landscape.n_tasks()).collect();
         checked.sort_by(|&a, &b| weights[b].total_cmp(&weights[a]));
         checked.truncate(MAX_CHECKED);
@@ -129,8 +124,10 @@ impl Guard {
             let policy = Some(Policy { n_draws: Some(3), share: 1.0 / 3.0, n_initial });
             return Self { policy, worth: 1.0, n_checked: 0, correlation: 0.3 };
         }
-        let policies: Vec<Policy> =
-            DRAWS.into_iter().flat_map(|n_draws| SHARES.map(|share| Policy { n_draws, share, n_initial })).collect();
+        let policies: Vec<Policy> = DRAWS
+            .into_iter()
+            .flat_map(|n_draws| SHARES.map(|share| Policy { n_draws, share, n_initial }))
+            .collect();
         let rehearsals: Vec<Rehearsal> =
             checked.par_iter().map(|&task| Rehearsal::new(landscape, tasks, &checked, task)).collect();
         let gains: Vec<Vec<f64>> = rehearsals.par_iter().map(|past| past.gains(&policies)).collect();

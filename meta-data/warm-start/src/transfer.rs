@@ -49,9 +49,8 @@ impl Transfer {
         let landscape = Landscape::new(space, &knowledge.tasks);
         let prior = prior_weights(knowledge.meta_features.as_ref(), &knowledge.tasks);
         let is_guarded = knowledge.options.mode != Mode::Replace;
-        let guard = is_guarded.then(|| {
-            Guard::new(&landscape, &knowledge.tasks, &prior, knowledge.options.n_initial)
-        });
+        let guard =
+            is_guarded.then(|| Guard::new(&landscape, &knowledge.tasks, &prior, knowledge.options.n_initial));
         let candidates = landscape.candidates().iter().cloned().enumerate();
         Ok(Self {
             options: knowledge.options.clone(),
