@@ -4,6 +4,8 @@
 //! records, cold and by each policy, and the policy that gains most, cautiously, is chosen. During the run its trials
 //! are compared with the strategy's own: where they win less than half of the pairs, the share falls.
 
+use std::cmp::Ordering;
+
 use heirloom_model::{Rng, Seed};
 use rayon::prelude::*;
 
@@ -17,8 +19,8 @@ use crate::weights::{TaskWeights, consensus};
 /// all. Ten draws hold one of the best tenth.
 const DRAWS: [Option<usize>; 2] = [Some(10), None];
 
-/// The choices of the share of transferred trials in the initial design. Never all: without trials of its own a run
-/// could not find out that the archive misleads.
+/// The choices of the share of transferred trials in the initial design. It fades after that: without trials of its
+/// own a run could not find out that the archive misleads.
 const SHARES: [f64; 2] = [0.5, 0.95];
 
 /// Trials of a play.
@@ -50,29 +52,11 @@ pub(crate) struct Policy {
 }
 
 impl Policy {
-    /// The share of trials to transfer from trial number `trial` on, after those with `objectives` `[n]`, of which
-    /// `transferred[i]` were: less than the policy's beyond the initial design, and where transferred trials beat own
-    /// ones in less than half of the pairs.
-    pub(crate) fn share(&self, trial: u64, objectives: &[f64], transferred: &[bool]) -> f64 {
-        let chosen = |wanted: bool| {
-            let trials = objectives.iter().zip(transferred);
-            trials.filter(move |(_, transferred)| **transferred == wanted).map(|(objective, _)| *objective)
-        };
-        let (mut n_won, mut n_pairs) = (PRIOR_PAIRS / 2.0, PRIOR_PAIRS);
-        for own in chosen(false) {
-            for warm in chosen(true) {
-                n_pairs += 1.0;
-                n_won += if warm < own {
-                    1.0
-                } else if warm == own {
-                    0.5
-                } else {
-                    0.0
-                };
-            }
-        }
+    /// The share of trials to transfer from trial number `trial` on, after those in `record`: less than the policy's
+    /// beyond the initial design, and where transferred trials beat own ones in less than half of the pairs.
+    pub(crate) fn share(&self, trial: u64, record: &Record) -> f64 {
         let fade = (self.n_initial as f64 / (trial + 1) as f64).min(1.0);
-        fade * self.share * (2.0 * n_won / n_pairs).min(1.0)
+        fade * self.share * (2.0 * record.chance_to_win()).min(1.0)
     }
 
     /// One of the `free` candidates, by what `consensus` says of them.
@@ -90,6 +74,44 @@ impl Policy {
             None => best(&mut free.iter().copied()),
         };
         found.map(|(_, place)| place)
+    }
+}
+
+/// What came of a run's trials, the transferred ones and the strategy's own.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Record {
+    /// Objectives, minimised, a failure as infinity.
+    pub(crate) transferred: Vec<f64>,
+    pub(crate) own: Vec<f64>,
+    /// Pairs of one of each that the transferred one won; an even one counts half.
+    n_won: f64,
+}
+
+impl Record {
+    pub(crate) fn tell(&mut self, objective: f64, is_transferred: bool) {
+        let won = |warm: f64, own: f64| match warm.total_cmp(&own) {
+            Ordering::Less => 1.0,
+            Ordering::Equal => 0.5,
+            Ordering::Greater => 0.0,
+        };
+        if is_transferred {
+            self.n_won += self.own.iter().map(|&own| won(objective, own)).sum::<f64>();
+            self.transferred.push(objective);
+        } else {
+            self.n_won += self.transferred.iter().map(|&warm| won(warm, objective)).sum::<f64>();
+            self.own.push(objective);
+        }
+    }
+
+    /// How many trials were told.
+    pub(crate) fn len(&self) -> usize {
+        self.transferred.len() + self.own.len()
+    }
+
+    /// The share of pairs that the transferred trial wins.
+    fn chance_to_win(&self) -> f64 {
+        let n_pairs = (self.transferred.len() * self.own.len()) as f64;
+        (PRIOR_PAIRS / 2.0 + self.n_won) / (PRIOR_PAIRS + n_pairs)
     }
 }
 
@@ -201,12 +223,11 @@ impl Rehearsal {
         let mut order = order.into_iter();
         let mut rng = seed.derive("warm-start", 0).rng();
         let mut weights = TaskWeights::new(self.prior.clone());
-        let (mut objectives, mut transferred) = (Vec::new(), Vec::new());
+        let mut record = Record::default();
         let (mut incumbent, mut incumbents) = (f64::NEG_INFINITY, Vec::new());
         for trial in 0..N_PLAYED {
             let trial = trial as u64;
-            let following =
-                policy.filter(|policy| is_due(trial, policy.share(trial, &objectives, &transferred)));
+            let following = policy.filter(|policy| is_due(trial, policy.share(trial, &record)));
             let place = match following {
                 Some(policy) => {
                     let now = weights.now();
@@ -224,8 +245,7 @@ impl Rehearsal {
             incumbents.push(incumbent);
             if policy.is_some() {
                 weights.tell(self.own[place], self.expected[place].clone());
-                objectives.push(self.own[place]);
-                transferred.push(following.is_some());
+                record.tell(self.own[place], following.is_some());
             }
         }
         let after = |n: &usize| incumbents.get(n - 1).or(incumbents.last()).copied().unwrap_or(0.0);

@@ -35,8 +35,8 @@ pub enum Mode {
 pub struct Options {
     /// How the archive is used.
     pub mode: Mode,
-    /// Trials of the initial design: all of them transferred in `replace`, some of them in `inform`; in `seed` the
-    /// archive's word fades after four times as many.
+    /// Trials of the initial design: all of them transferred in `replace`, some of them in the other modes, where the
+    /// archive's word fades after so many.
     pub n_initial: usize,
 }
 

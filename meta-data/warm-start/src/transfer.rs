@@ -9,7 +9,7 @@ use heirloom_model::{
 };
 
 use crate::Error;
-use crate::guard::{Guard, N_PLAYED, is_due};
+use crate::guard::{Guard, N_PLAYED, Record, is_due};
 use crate::knowledge::{Knowledge, Mode, Options, PastTask};
 use crate::landscape::{Landscape, Standing};
 use crate::near::prior_weights;
@@ -36,9 +36,8 @@ pub struct Transfer {
     weights: TaskWeights,
     /// `None` where the user's word counts alone.
     guard: Option<Guard>,
-    /// What has been told: objectives (a failure as infinity), and which were transferred.
-    objectives: Vec<f64>,
-    transferred: Vec<bool>,
+    /// What has been told.
+    record: Record,
     taken: Vec<bool>,
     covered: Covered,
 }
@@ -62,8 +61,7 @@ impl Transfer {
             weights: TaskWeights::new(prior),
             guard,
             landscape: Arc::new(landscape),
-            objectives: Vec::new(),
-            transferred: Vec::new(),
+            record: Record::default(),
         })
     }
 
@@ -78,7 +76,7 @@ impl Transfer {
         let Some(policy) = guard.policy.filter(|_| !(beyond && self.options.mode == Mode::Inform)) else {
             return 0.0;
         };
-        policy.share(trial, &self.objectives, &self.transferred)
+        policy.share(trial, &self.record)
     }
 
     /// The next transferred candidate.
@@ -153,8 +151,7 @@ impl WarmStart for Transfer {
             let objective = observation.objective().unwrap_or(f64::INFINITY);
             self.weights.tell(objective, standings.iter().map(|standing| standing.score).collect());
             self.covered.add(&standings);
-            self.objectives.push(objective);
-            self.transferred.push(transferred);
+            self.record.tell(objective, transferred);
             if let Some(&place) = self.places.get(&observation.configuration) {
                 self.taken[place] = true;
             }
@@ -173,7 +170,7 @@ impl WarmStart for Transfer {
         };
         let mut tasks: Vec<TaskInfluence> = self.tasks.iter().enumerate().map(influence).collect();
         tasks.sort_by(|a, b| b.weight.total_cmp(&a.weight));
-        let transfer_share = self.share(self.objectives.len() as u64);
+        let transfer_share = self.share(self.record.len() as u64);
         WarmStartReport { tasks, transfer_share, notes: self.notes(transfer_share) }
     }
 }
@@ -197,12 +194,9 @@ impl Transfer {
                  {N_PLAYED} trials what takes a cold search {worth:.1} times as many"
             ),
         }];
-        let outcome = |transferred: bool| {
-            let pairs = self.objectives.iter().zip(&self.transferred);
-            let chosen: Vec<f64> = pairs.filter(|(_, t)| **t == transferred).map(|(o, _)| *o).collect();
-            (chosen.len(), chosen.into_iter().fold(f64::INFINITY, f64::min))
-        };
-        let ((n_warm, warm), (n_cold, cold)) = (outcome(true), outcome(false));
+        let outcome = |trials: &[f64]| (trials.len(), trials.iter().copied().fold(f64::INFINITY, f64::min));
+        let (n_warm, warm) = outcome(&self.record.transferred);
+        let (n_cold, cold) = outcome(&self.record.own);
         if n_warm > 0 && n_cold > 0 {
             let verdict = match warm.total_cmp(&cold) {
                 std::cmp::Ordering::Less => "the best trial so far was transferred",
