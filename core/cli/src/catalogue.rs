@@ -88,6 +88,12 @@ impl Plugins {
         self.host.describe(kind, name).unwrap_or_else(|_| format!("{kind} `{name}`"))
     }
 
+    /// Whether the strategy runs in a worker process, which holds each call to a limit.
+    pub(crate) fn isolates(&self, strategy: &ComponentConfig, isolation: Isolation) -> bool {
+        let plugin = self.host.find(Kind::Strategy, &strategy.name);
+        plugin.is_ok_and(|plugin| plugin.place(place(isolation)) == heirloom_plugin_host::Isolation::Process)
+    }
+
     pub(crate) fn strategy(
         &self,
         component: &ComponentConfig,

@@ -26,7 +26,7 @@ use crate::files;
 use crate::objectives;
 use crate::progress::Progress;
 
-/// How long one call of a strategy may take before it counts as hanging.
+/// How long one call of a strategy in this process may take before it counts as hanging.
 const STRATEGY_LIMIT: Duration = Duration::from_secs(300);
 
 /// A run that could start now.
@@ -183,7 +183,8 @@ impl<'a> Job<'a> {
             budget: self.budget(),
             limits: self.config.limits,
             threads_per_trial: (cores / self.config.workers).max(1),
-            strategy_limit: STRATEGY_LIMIT,
+            strategy_limit: (!self.plugins.isolates(strategy, self.config.isolation))
+                .then_some(STRATEGY_LIMIT),
             elapsed_seconds,
             files: Some(files),
         }

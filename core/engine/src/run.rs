@@ -55,8 +55,9 @@ pub struct RunSpec {
     pub limits: Limits,
     /// Threads that one evaluation may use.
     pub threads_per_trial: usize,
-    /// How long one call of the strategy may take.
-    pub strategy_limit: Duration,
+    /// How long one call of the strategy may take; `None` for a strategy that keeps a limit itself, as those in worker
+    /// processes do.
+    pub strategy_limit: Option<Duration>,
     /// Wall seconds that earlier parts of this run took.
     pub elapsed_seconds: f64,
     /// Where the estimator keeps the trials' files: [`EvaluationRequest::folder`]. A resumed run needs the same.

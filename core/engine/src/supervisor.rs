@@ -1,7 +1,8 @@
-//! A strategy behind a thread of its own.
+//! A strategy whose calls are limited in time.
 //!
-//! A call into a plugin may never return. The supervisor waits for an answer up to a limit and then reports that the
-//! strategy hangs, so that the run can finish what it has and end in order.
+//! A call into a plugin may never return. The supervisor has it made by a thread of the strategy's own, waits for an
+//! answer up to a limit and then reports that the strategy hangs, so that the run can finish what it has and end in
+//! order. A strategy that returns in time by itself is called directly: two threads less have to wake up.
 
 use std::cell::RefCell;
 use std::time::Duration;
@@ -11,23 +12,52 @@ use heirloom_model::{ComponentError, ComponentErrorKind, Strategy};
 
 type Call = Box<dyn FnOnce(&mut dyn Strategy) + Send>;
 
-/// Calls a strategy with a time limit a call. After a hang or a panic it is not called again.
-pub(crate) struct Supervisor {
+/// Calls a strategy.
+pub(crate) enum Supervisor {
+    /// It keeps a limit itself.
+    Direct(RefCell<Box<dyn Strategy>>),
+    /// With a time limit a call.
+    Limited(Limited),
+}
+
+impl Supervisor {
+    /// A supervisor of `strategy`, which messages call `name`; without a `limit` the strategy has one itself.
+    pub(crate) fn new(strategy: Box<dyn Strategy>, name: String, limit: Option<Duration>) -> Self {
+        match limit {
+            None => Self::Direct(RefCell::new(strategy)),
+            Some(limit) => Self::Limited(Limited::new(strategy, name, limit)),
+        }
+    }
+
+    /// Calls `method` (its name, for messages) of the strategy by `call`.
+    pub(crate) fn call<T: Send + 'static>(
+        &self,
+        method: &str,
+        call: impl FnOnce(&mut dyn Strategy) -> Result<T, ComponentError> + Send + 'static,
+    ) -> Result<T, ComponentError> {
+        match self {
+            Self::Direct(strategy) => call(strategy.borrow_mut().as_mut()),
+            Self::Limited(limited) => limited.call(method, call),
+        }
+    }
+}
+
+/// A strategy on a thread of its own. After a hang or a panic it is not called again.
+pub(crate) struct Limited {
     calls: Sender<Call>,
     name: String,
     limit: Duration,
     lost: RefCell<Option<ComponentError>>,
 }
 
-impl Supervisor {
-    pub(crate) fn new(mut strategy: Box<dyn Strategy>, name: String, limit: Duration) -> Self {
+impl Limited {
+    fn new(mut strategy: Box<dyn Strategy>, name: String, limit: Duration) -> Self {
         let (calls, calls_in) = unbounded::<Call>();
         std::thread::spawn(move || calls_in.into_iter().for_each(|call| call(strategy.as_mut())));
         Self { calls, name, limit, lost: RefCell::new(None) }
     }
 
-    /// Calls `method` (its name, for messages) of the strategy by `call`.
-    pub(crate) fn call<T: Send + 'static>(
+    fn call<T: Send + 'static>(
         &self,
         method: &str,
         call: impl FnOnce(&mut dyn Strategy) -> Result<T, ComponentError> + Send + 'static,

@@ -29,7 +29,7 @@ fn spec(n_trials: u64) -> RunSpec {
         budget: Budget { trials: Some(n_trials), ..Budget::default() },
         limits: Limits::default(),
         threads_per_trial: 1,
-        strategy_limit: Duration::from_secs(10),
+        strategy_limit: Some(Duration::from_secs(10)),
         elapsed_seconds: 0.0,
         files: None,
     }
@@ -406,7 +406,8 @@ impl Strategy for Hangs {
 fn a_strategy_that_hangs_ends_the_run_in_order_and_it_resumes() {
     let setup = Setup { strategy: Box::new(Hangs(Climber::boxed(true))), ..Setup::new() };
     let memory = setup.memory.clone();
-    let end = setup.run(&RunSpec { strategy_limit: Duration::from_millis(300), ..spec(10) }, &[]).unwrap();
+    let end =
+        setup.run(&RunSpec { strategy_limit: Some(Duration::from_millis(300)), ..spec(10) }, &[]).unwrap();
     let EndReason::ComponentFailed { error } = &end.reason else { panic!("{:?}", end.reason) };
     assert!(error.message.contains("not returned from `ask`"), "{error}");
     assert_eq!(end.n_trials, 5);

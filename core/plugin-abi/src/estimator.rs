@@ -6,15 +6,14 @@ use abi_stable::StableAbi;
 use abi_stable::std_types::{RSlice, RStr, RVec};
 use heirloom_model::{
     ComponentError, CurvePoint, Estimator, EstimatorInfo, EvaluationRequest, Failure, Outcome, Reporter,
-    Space, TrialId, Verdict,
+    TrialId, Verdict,
 };
-use serde_json::Value as Json;
 
 use crate::columns::{Outcomes, Requests};
 use crate::error::{AbiResult, from_abi};
 use crate::guard::{Guarded, Handle, call_ref, drop_guarded, guard};
 use crate::host::{Context, HostObject};
-use crate::problem::{read, write, write_space};
+use crate::problem::{Written, read, write};
 use crate::strategy::{verdict_code, verdict_from_code};
 
 /// The extension's id.
@@ -34,13 +33,11 @@ impl EstimatorExtension {
     pub fn create(
         &self,
         name: &str,
-        options: &Json,
-        space: Option<&Space>,
+        written: Written<'_>,
         context: &Context,
     ) -> Result<EstimatorObject, ComponentError> {
-        let (options, subject) = (options.to_string(), write_space(space)?);
         let host = HostObject::new(context);
-        from_abi((self.create)(name.into(), options.as_bytes().into(), subject.as_slice().into(), host))
+        from_abi((self.create)(name.into(), written.options.as_bytes().into(), written.subject.into(), host))
     }
 }
 

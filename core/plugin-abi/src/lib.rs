@@ -33,7 +33,7 @@ mod wire;
 pub use wire::Wire;
 
 mod problem;
-pub use problem::{read_problem, read_space, write_problem, write_space};
+pub use problem::{Written, read_problem, read_space, write_problem, write_space};
 
 mod guard;
 pub use guard::{Handle, POISONED};

@@ -1,13 +1,11 @@
 //! What makes a library's components, whichever way the library is entered.
 
-use std::sync::Arc;
-
-use heirloom_model::{ComponentError, Problem, Space};
-use serde_json::Value as Json;
+use heirloom_model::ComponentError;
 
 use crate::c;
 use crate::estimator::{EstimatorExtension, EstimatorObject};
 use crate::host::Context;
+use crate::problem::Written;
 use crate::proxy::{ProxyExtension, ProxyObject};
 use crate::strategy::{StrategyExtension, StrategyObject};
 
@@ -32,13 +30,12 @@ impl Maker<StrategyExtension> {
     pub fn create(
         &self,
         name: &str,
-        options: &Json,
-        problem: &Problem,
+        written: Written<'_>,
         context: &Context,
     ) -> Result<StrategyObject, ComponentError> {
         match self {
-            Self::Extension(extension) => extension.create(name, options, problem, context),
-            Self::C(library) => library.strategy(name, options, problem, context),
+            Self::Extension(extension) => extension.create(name, written, context),
+            Self::C(library) => library.strategy(name, written, context),
         }
     }
 }
@@ -48,15 +45,12 @@ impl Maker<EstimatorExtension> {
     pub fn create(
         &self,
         name: &str,
-        options: &Json,
-        space: Option<&Arc<Space>>,
+        written: Written<'_>,
         context: &Context,
     ) -> Result<EstimatorObject, ComponentError> {
         match self {
-            Self::Extension(extension) => {
-                extension.create(name, options, space.map(|space| &**space), context)
-            }
-            Self::C(library) => library.estimator(name, options, space, context),
+            Self::Extension(extension) => extension.create(name, written, context),
+            Self::C(library) => library.estimator(name, written, context),
         }
     }
 }
@@ -66,13 +60,12 @@ impl Maker<ProxyExtension> {
     pub fn create(
         &self,
         name: &str,
-        options: &Json,
-        problem: &Problem,
+        written: Written<'_>,
         context: &Context,
     ) -> Result<ProxyObject, ComponentError> {
         match self {
-            Self::Extension(extension) => extension.create(name, options, problem, context),
-            Self::C(library) => library.proxy(name, options, problem, context),
+            Self::Extension(extension) => extension.create(name, written, context),
+            Self::C(library) => library.proxy(name, written, context),
         }
     }
 }

@@ -8,6 +8,15 @@ use serde_json::Value as Json;
 
 use crate::wire::malformed;
 
+/// What a component is made from, as it crosses.
+#[derive(Debug, Clone, Copy)]
+pub struct Written<'a> {
+    /// Its options, JSON.
+    pub options: &'a str,
+    /// The problem as [`write_problem`] gives it; for an estimator the space, as [`write_space`] does.
+    pub subject: &'a [u8],
+}
+
 /// A [`Problem`] as it is written: the space by its description, from which the other side compiles it again.
 #[derive(Serialize, Deserialize)]
 struct WrittenProblem {

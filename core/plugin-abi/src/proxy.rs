@@ -2,14 +2,13 @@
 
 use abi_stable::StableAbi;
 use abi_stable::std_types::{RSlice, RSliceMut, RStr, RVec};
-use heirloom_model::{ComponentError, Configuration, Problem, Proxy, ProxyInfo, Seed};
-use serde_json::Value as Json;
+use heirloom_model::{ComponentError, Configuration, Proxy, ProxyInfo, Seed};
 
 use crate::columns::{configurations_from_column, configurations_to_column};
 use crate::error::{AbiResult, from_abi};
 use crate::guard::{Guarded, Handle, call_ref, drop_guarded};
 use crate::host::{Context, HostObject};
-use crate::problem::{read, write, write_problem};
+use crate::problem::{Written, read, write};
 
 /// The extension's id.
 pub const PROXY_EXTENSION: &str = "proxy/1";
@@ -28,13 +27,11 @@ impl ProxyExtension {
     pub fn create(
         &self,
         name: &str,
-        options: &Json,
-        problem: &Problem,
+        written: Written<'_>,
         context: &Context,
     ) -> Result<ProxyObject, ComponentError> {
-        let (options, subject) = (options.to_string(), write_problem(problem)?);
         let host = HostObject::new(context);
-        from_abi((self.create)(name.into(), options.as_bytes().into(), subject.as_slice().into(), host))
+        from_abi((self.create)(name.into(), written.options.as_bytes().into(), written.subject.into(), host))
     }
 }
 

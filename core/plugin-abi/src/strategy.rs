@@ -3,19 +3,17 @@
 //! Both directions are here, because both sides need both: a plugin exports its strategies, and imports those that
 //! it asks the host for.
 
-use abi_stable::StableAbi;
-use abi_stable::std_types::{ROption, RSlice, RStr, RVec};
-use heirloom_model::{
-    AskRequest, ComponentError, CurveReport, Observation, PriorKnowledge, Problem, Proposal, Strategy,
-    TrialId, Verdict,
-};
-use serde_json::Value as Json;
-
 use crate::columns::{Ask, Knowledge, Observations, Proposals, Report};
 use crate::error::{AbiResult, from_abi};
 use crate::guard::{Guarded, Handle, call_mut, drop_guarded};
 use crate::host::{Context, HostObject};
-use crate::problem::write_problem;
+use crate::problem::Written;
+use abi_stable::StableAbi;
+use abi_stable::std_types::{ROption, RSlice, RStr, RVec};
+use heirloom_model::{
+    AskRequest, ComponentError, CurveReport, Observation, PriorKnowledge, Proposal, Strategy, TrialId,
+    Verdict,
+};
 
 /// The extension's id.
 pub const STRATEGY_EXTENSION: &str = "strategy/1";
@@ -34,13 +32,11 @@ impl StrategyExtension {
     pub fn create(
         &self,
         name: &str,
-        options: &Json,
-        problem: &Problem,
+        written: Written<'_>,
         context: &Context,
     ) -> Result<StrategyObject, ComponentError> {
-        let (options, subject) = (options.to_string(), write_problem(problem)?);
         let host = HostObject::new(context);
-        from_abi((self.create)(name.into(), options.as_bytes().into(), subject.as_slice().into(), host))
+        from_abi((self.create)(name.into(), written.options.as_bytes().into(), written.subject.into(), host))
     }
 }
 

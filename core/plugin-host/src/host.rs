@@ -276,7 +276,7 @@ impl PluginHost {
     ) -> Result<Box<dyn Strategy>, HostError> {
         self.make(Kind::Strategy, name, options, |recipe| {
             let who = recipe.identity.clone();
-            Ok(match recipe.place(isolation) {
+            Ok(match recipe.plugin.place(isolation) {
                 Isolation::None if self.0.options.unchecked => Box::new(recipe.strategy(problem)?),
                 Isolation::None => CheckedStrategy::boxed(recipe.strategy(problem)?, who),
                 Isolation::Process if self.0.options.unchecked => {
@@ -298,7 +298,7 @@ impl PluginHost {
         space: Option<&Arc<Space>>,
     ) -> Result<Arc<dyn Estimator>, HostError> {
         self.make(Kind::Estimator, name, options, |recipe| {
-            let (inner, info) = match recipe.place(isolation) {
+            let (inner, info) = match recipe.plugin.place(isolation) {
                 Isolation::None => recipe.estimator(space.cloned())?,
                 Isolation::Process => recipe.isolated_estimator(&self.0, space.cloned())?,
             };
@@ -317,7 +317,7 @@ impl PluginHost {
         problem: &Problem,
     ) -> Result<Arc<dyn Proxy>, HostError> {
         self.make(Kind::Proxy, name, options, |recipe| {
-            let (inner, info) = match recipe.place(isolation) {
+            let (inner, info) = match recipe.plugin.place(isolation) {
                 Isolation::None => recipe.proxy(problem)?,
                 Isolation::Process => recipe.isolated_proxy(&self.0, problem)?,
             };

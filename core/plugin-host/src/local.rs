@@ -10,12 +10,12 @@ use heirloom_model::{
 };
 use heirloom_plugin_abi::{
     Context, EstimatorObject, LoadError, LoadedLibrary, Maker, POISONED, ProxyObject, StrategyObject,
+    Written, write_problem, write_space,
 };
 use serde_json::Value as Json;
 
 use crate::checked::{RawEstimator, RawProxy};
 use crate::error::HostError;
-use crate::host::Isolation;
 use crate::identity::Identity;
 use crate::plugin::Plugin;
 
@@ -28,11 +28,6 @@ pub(crate) struct Recipe<'a> {
 }
 
 impl Recipe<'_> {
-    /// Where the component runs: in the host only where it is wanted there and can be loaded.
-    pub(crate) fn place(&self, wanted: Isolation) -> Isolation {
-        if self.plugin.is_library() { wanted } else { Isolation::Process }
-    }
-
     pub(crate) fn explain(&self, error: ComponentError) -> HostError {
         HostError::Component { source: self.identity.explain("being made", error) }
     }
@@ -48,7 +43,10 @@ impl Recipe<'_> {
     /// A strategy.
     pub(crate) fn strategy(&self, problem: &Problem) -> Result<StrategyObject, HostError> {
         let extension = self.extension(LoadedLibrary::strategies)?;
-        let made = extension.create(&self.identity.name, self.options, problem, self.context);
+        let made = write_problem(problem).and_then(|subject| {
+            let written = Written { options: &self.options.to_string(), subject: &subject };
+            extension.create(&self.identity.name, written, self.context)
+        });
         made.map_err(|error| self.explain(error))
     }
 
@@ -58,9 +56,11 @@ impl Recipe<'_> {
         space: Option<Arc<Space>>,
     ) -> Result<(Box<dyn RawEstimator>, EstimatorInfo), HostError> {
         let extension = self.extension(LoadedLibrary::estimators)?;
+        let subject = write_space(space.as_deref()).map_err(|error| self.explain(error))?;
         let (name, options, context) =
-            (self.identity.name.clone(), self.options.clone(), self.context.clone());
-        let make = move || extension.create(&name, &options, space.as_ref(), &context);
+            (self.identity.name.clone(), self.options.to_string(), self.context.clone());
+        let make =
+            move || extension.create(&name, Written { options: &options, subject: &subject }, &context);
         let object = make().map_err(|error| self.explain(error))?;
         let info = object.try_info().map_err(|error| self.explain(error))?;
         Ok((Box::new(Renewed::new(object, make)), info))
@@ -69,10 +69,11 @@ impl Recipe<'_> {
     /// A proxy, and what it says of itself.
     pub(crate) fn proxy(&self, problem: &Problem) -> Result<(Box<dyn RawProxy>, ProxyInfo), HostError> {
         let extension = self.extension(LoadedLibrary::proxies)?;
+        let subject = write_problem(problem).map_err(|error| self.explain(error))?;
         let (name, options, context) =
-            (self.identity.name.clone(), self.options.clone(), self.context.clone());
-        let problem = problem.clone();
-        let make = move || extension.create(&name, &options, &problem, &context);
+            (self.identity.name.clone(), self.options.to_string(), self.context.clone());
+        let make =
+            move || extension.create(&name, Written { options: &options, subject: &subject }, &context);
         let object = make().map_err(|error| self.explain(error))?;
         let info = object.try_info().map_err(|error| self.explain(error))?;
         Ok((Box::new(Renewed::new(object, make)), info))

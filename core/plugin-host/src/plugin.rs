@@ -11,6 +11,7 @@ use heirloom_plugin_abi::{
 use serde_json::Value as Json;
 
 use crate::error::HostError;
+use crate::host::Isolation;
 use crate::library_file::{Described, describe};
 use crate::{libtorch, source_folder};
 
@@ -36,9 +37,15 @@ impl Plugin {
         self.described.manifest.language
     }
 
-    /// Whether it is a library, which a process can load; a folder of source always runs in a worker.
+    /// Whether it is a library, which a process can load.
     pub fn is_library(&self) -> bool {
         self.language() != Language::Python
+    }
+
+    /// Where its components run: in the host's process only where that is wanted and can be; a folder of source always
+    /// runs in a worker.
+    pub fn place(&self, wanted: Isolation) -> Isolation {
+        if self.is_library() { wanted } else { Isolation::Process }
     }
 
     /// The library's file, or the folder of source.

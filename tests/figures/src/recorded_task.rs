@@ -52,7 +52,7 @@ impl RecordedTask {
             budget: Budget { trials: Some(n_trials), ..Budget::default() },
             limits: Limits::default(),
             threads_per_trial: 1,
-            strategy_limit: Duration::from_secs(60),
+            strategy_limit: (isolation == Isolation::None).then_some(Duration::from_secs(60)),
             elapsed_seconds: 0.0,
             files: None,
         };

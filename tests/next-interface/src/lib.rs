@@ -12,9 +12,8 @@ use heirloom_model::{
 };
 use heirloom_plugin_abi::{
     AbiResult, Context, HostObject, LoadError, LoadedLibrary, STRATEGY_EXTENSION, StrategyExtension,
-    StrategyObject, read_problem, write_problem,
+    StrategyObject, Written, read_problem, write_problem,
 };
-use serde_json::json;
 
 /// The id of the extension that is yet to come.
 pub const NEXT_STRATEGY_EXTENSION: &str = "strategy/2";
@@ -58,7 +57,9 @@ pub fn strategy(
         return Ok((NEXT_STRATEGY_EXTENSION, Box::new(object)));
     }
     let extension = library.extension::<StrategyExtension>(version)?;
-    let object = extension.create(name, &json!({}), problem, &Context::detached()).map_err(no_start)?;
+    let subject = write_problem(problem).map_err(no_start)?;
+    let written = Written { options: "{}", subject: &subject };
+    let object = extension.create(name, written, &Context::detached()).map_err(no_start)?;
     Ok((STRATEGY_EXTENSION, Box::new(Adapted(object))))
 }
 

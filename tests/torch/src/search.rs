@@ -55,7 +55,7 @@ impl Task {
             budget,
             limits: Limits::default(),
             threads_per_trial: 1,
-            strategy_limit: Duration::from_secs(60),
+            strategy_limit: Some(Duration::from_secs(60)),
             elapsed_seconds: 0.0,
             files,
         };

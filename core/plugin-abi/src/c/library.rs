@@ -1,15 +1,15 @@
 //! A library with the C interface, loaded.
 
 use std::path::Path;
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
 
-use heirloom_model::{ComponentError, Problem, Space};
-use serde_json::Value as Json;
+use heirloom_model::ComponentError;
 
 use crate::embed::{self, Embedded, Kind};
 use crate::estimator::EstimatorObject;
 use crate::host::Context;
 use crate::log::LogSink;
+use crate::problem::{Written, read_json, read_problem, read_space};
 use crate::proxy::ProxyObject;
 use crate::root::LoadError;
 use crate::strategy::StrategyObject;
@@ -100,42 +100,42 @@ impl Library {
     pub(crate) fn strategy(
         &'static self,
         name: &str,
-        options: &Json,
-        problem: &Problem,
+        written: Written<'_>,
         context: &Context,
     ) -> Result<StrategyObject, ComponentError> {
+        let (options, problem) = (read_json(written.options.as_bytes())?, read_problem(written.subject)?);
         let component = self.find(Kind::Strategy, name)?;
         // SAFETY: `find` gives one that has it.
         let functions = unsafe { &*component.strategy };
-        let setup = Setup::new(self, name, options, Some(problem), Some(&problem.space), context);
-        Ok(StrategyObject::export(Box::new(strategy::Adapted::new(functions, setup, problem)?)))
+        let setup = Setup::new(self, name, &options, Some(&problem), Some(&problem.space), context);
+        Ok(StrategyObject::export(Box::new(strategy::Adapted::new(functions, setup, &problem)?)))
     }
 
     pub(crate) fn estimator(
         &'static self,
         name: &str,
-        options: &Json,
-        space: Option<&Arc<Space>>,
+        written: Written<'_>,
         context: &Context,
     ) -> Result<EstimatorObject, ComponentError> {
+        let (options, space) = (read_json(written.options.as_bytes())?, read_space(written.subject)?);
         let component = self.find(Kind::Estimator, name)?;
         // SAFETY: as in `strategy`.
         let functions = unsafe { &*component.estimator };
-        let setup = Setup::new(self, name, options, None, space, context);
+        let setup = Setup::new(self, name, &options, None, space.as_ref(), context);
         Ok(EstimatorObject::export(Box::new(estimator::Adapted::new(functions, setup)?)))
     }
 
     pub(crate) fn proxy(
         &'static self,
         name: &str,
-        options: &Json,
-        problem: &Problem,
+        written: Written<'_>,
         context: &Context,
     ) -> Result<ProxyObject, ComponentError> {
+        let (options, problem) = (read_json(written.options.as_bytes())?, read_problem(written.subject)?);
         let component = self.find(Kind::Proxy, name)?;
         // SAFETY: as in `strategy`.
         let functions = unsafe { &*component.proxy };
-        let setup = Setup::new(self, name, options, Some(problem), Some(&problem.space), context);
+        let setup = Setup::new(self, name, &options, Some(&problem), Some(&problem.space), context);
         Ok(ProxyObject::export(Box::new(proxy::Adapted::new(functions, setup)?)))
     }
 }

@@ -17,7 +17,7 @@ use heirloom_model::{
 use heirloom_plugin_abi::columns::{self, Ask, Knowledge, Observations, Report, Requests, Scoring};
 use heirloom_plugin_abi::{
     Context, EstimatorObject, EventWriter, HostServices, Kind, LoadedLibrary, LogSink, ProxyObject,
-    StrategyObject, Wire, read_problem, read_space, verdict_code, verdict_from_code,
+    StrategyObject, Wire, Written, verdict_code, verdict_from_code,
 };
 use serde_json::Value as Json;
 
@@ -224,9 +224,8 @@ fn create(body: &[u8], frame: &mut Vec<u8>) -> Result<Component, ComponentError>
     }
     MAX_LEVEL.store(create.max_level, Ordering::Relaxed);
     library.init(LogSink::new::<ToHost>(&create.plugin)).map_err(failed)?;
-    let options: Json =
-        serde_json::from_str(&create.options).map_err(|error| ComponentError::failed(error.to_string()))?;
-    let (name, subject) = (create.name.as_str(), create.subject.as_slice());
+    let name = create.name.as_str();
+    let written = Written { options: &create.options, subject: &create.subject };
     let services = WorkerServices {
         search_paths: create.search_paths.clone(),
         options: HostOptions {
@@ -246,19 +245,15 @@ fn create(body: &[u8], frame: &mut Vec<u8>) -> Result<Component, ComponentError>
     };
     match create.kind {
         Kind::Strategy => {
-            let extension = library.strategies().map_err(failed)?;
-            extension.create(name, &options, &read_problem(subject)?, &context).map(Component::Strategy)
+            library.strategies().map_err(failed)?.create(name, written, &context).map(Component::Strategy)
         }
         Kind::Estimator => {
-            let space = read_space(subject)?;
-            let made =
-                library.estimators().map_err(failed)?.create(name, &options, space.as_ref(), &context)?;
+            let made = library.estimators().map_err(failed)?.create(name, written, &context)?;
             info(serde_json::to_vec(&made.try_info()?))?;
             Ok(Component::Estimator(made))
         }
         Kind::Proxy => {
-            let problem = read_problem(subject)?;
-            let made = library.proxies().map_err(failed)?.create(name, &options, &problem, &context)?;
+            let made = library.proxies().map_err(failed)?.create(name, written, &context)?;
             info(serde_json::to_vec(&made.try_info()?))?;
             Ok(Component::Proxy(made))
         }
