@@ -2,7 +2,8 @@
 
 Each task is one search by random draws of the same space with the same seed, so that every task sees the same
 configurations. All runs land in WORK/archive.db. What is there is not trained again: a script can be stopped and
-started at any time, and writes the files from the tasks that are finished.
+started at any time, and writes the files from the tasks that are finished. With `--training 1`, and a WORK of its own,
+everything is trained once more from other weights, beside what the files have.
 """
 
 import argparse
@@ -60,15 +61,23 @@ def train(archive: Archive, work: Path, run_files: dict[str, str]) -> None:
             sys.exit(f"{name}: heirloom ended with {done.returncode}; start again to go on")
 
 
-def write(archive: Archive, out: Path, epochs: list[int], objectives: list[str], metrics: list[str]) -> None:
-    """Writes the finished runs, with the points of their curves at `epochs`, the last one's at the end."""
+def write(archive: Archive, options, epochs: list[int], objectives: list[str], metrics: list[str]) -> None:
+    """Writes the finished runs, with the points of their curves at `epochs`, the last one's at the end, in the place of
+    the same training's rows in the files."""
     import pyarrow
+    from pyarrow import parquet
 
+    out, training = options.out, options.training
     finished = sorted((run["task"], run["id"]) for run in archive.runs() if run["state"] == "finished")
-    configurations, evaluations = None, {}
-    columns = ["task", "configuration_id", "epochs", *objectives, "seconds", *metrics]
-    for column in columns:
-        evaluations[column] = []
+    configurations, rows = None, []
+    columns = ["task", "training", "configuration_id", "epochs", *objectives, "seconds", *metrics]
+    if (out / "evaluations.parquet").exists():
+        # Files of one training lack the column.
+        known = parquet.read_table(out / "evaluations.parquet").to_pylist()
+        known = [{"training": 0, **row} for row in known]
+        rows = [[row[column] for column in columns] for row in known if row["training"] != training]
+        if rows:
+            configurations = parquet.read_table(out / "configurations.parquet").drop(["configuration_id"]).to_pylist()
     measured = {"trial", "state", "epochs", "cost_seconds", "wall_seconds", "failure", "message", *objectives}
     for task, run in finished:
         trials = archive.lines(run)
@@ -77,7 +86,8 @@ def write(archive: Archive, out: Path, epochs: list[int], objectives: list[str],
         ]
         if configurations is None:
             configurations = drawn
-        assert drawn == configurations, f"{task} was searched over other configurations"
+        same = all(c.get(key) == d.get(key) for c, d in zip(configurations, drawn) for key in {*c, *d})
+        assert same and len(drawn) == len(configurations), f"{task} was searched over other configurations"
         curves = {}
         for point in archive.lines(run, "--curves"):
             curves.setdefault(point["trial"], {})[int(point["step"])] = point
@@ -85,25 +95,30 @@ def write(archive: Archive, out: Path, epochs: list[int], objectives: list[str],
             for epoch in epochs:
                 # A diverged training keeps its place: its values are null from there on.
                 point = curves.get(trial["trial"], {}).get(epoch, {})
-                row = [task, trial["trial"], epoch, *(point.get(objective) for objective in objectives)]
+                row = [task, training, trial["trial"], epoch, *(point.get(objective) for objective in objectives)]
                 at_end = trial if epoch == epochs[-1] else {}
                 row += [point.get("cost_seconds"), *(at_end.get(f"metric.{metric}") for metric in metrics)]
-                for column, value in zip(columns, row):
-                    evaluations[column].append(value)
+                rows.append(row)
+    rows.sort(key=lambda row: row[:4])
+    evaluations = dict(zip(columns, zip(*rows)))
+    if not any(evaluations["training"]):
+        del evaluations["training"]
+    kinds = {name: pyarrow.float32() for name in [*objectives, "seconds", *metrics]}
+    make.write(out / "evaluations.parquet", evaluations, kinds)
+    tasks = [task for task, _ in finished]
+    print(f"{len(tasks)} tasks, {len(configurations)} configurations")
+    if training > 0:
+        return
+
     names = list(dict.fromkeys(key for drawn in configurations for key in drawn))
     exact = {name: pyarrow.float64() for name in names if any(isinstance(c.get(name), float) for c in configurations)}
     columns = {name: [drawn.get(name) for drawn in configurations] for name in names}
     make.write(out / "configurations.parquet", {"configuration_id": range(len(configurations)), **columns}, exact)
-    kinds = {name: pyarrow.float32() for name in [*objectives, "seconds", *metrics]}
-    make.write(out / "evaluations.parquet", evaluations, kinds)
-
     described = archive.meta_features()
-    tasks = [task for task, _ in finished]
     features = sorted(set().union(*(described[task] for task in tasks)))
     columns = {name: [described[task].get(name) for task in tasks] for name in features}
     kinds = {name: pyarrow.float64() for name in features}
     make.write(out / "meta_features.parquet", {"task": tasks, **columns}, kinds)
-    print(f"{len(tasks)} tasks, {len(configurations)} configurations")
 
 
 def arguments(doc: str, out: Path, trials: int) -> argparse.ArgumentParser:
@@ -112,6 +127,7 @@ def arguments(doc: str, out: Path, trials: int) -> argparse.ArgumentParser:
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--heirloom", type=Path, required=True)
     parser.add_argument("--trials", type=int, default=trials)
+    parser.add_argument("--training", type=int, default=0)
     parser.add_argument("--out", type=Path, default=out)
     parser.add_argument("--cache", type=Path, default=out.parent / ".cache", help="for a private environment")
     parser.add_argument("--only-write", action="store_true", help="train nothing")

@@ -146,3 +146,26 @@ fn damaged_weights_leave_no_files_and_name_what_is_wrong() {
     let output = bench.run(&["export", "cifar10", "--best", "--format", "csv"]);
     assert_eq!(output.status.code(), Some(2), "a network is no table");
 }
+
+#[test]
+fn a_table_that_finds_no_room_leaves_what_was_there() {
+    let bench = Bench::new();
+    bench.search_file("cifar10", "random", 1500);
+    bench.ok(&["search", "cifar10.toml"]);
+    let export = ["export", "cifar10", "--format", "csv", "--out", "trials.csv"];
+    bench.ok(&export);
+    let before = std::fs::read(bench.path("trials.csv")).unwrap();
+    assert!(before.len() > 100_000, "{}", before.len());
+    let names = file_names(bench.folder.path());
+    // The archive's own files beside it are smaller.
+    let output = bench.run_on_a_full_disk(&export, 64);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.code() == Some(1) && said.contains("trials.csv"), "{said}");
+    assert_eq!(std::fs::read(bench.path("trials.csv")).unwrap(), before);
+    assert_eq!(file_names(bench.folder.path()), names);
+    // What is no file is not put aside.
+    std::fs::remove_file(bench.path("trials.csv")).unwrap();
+    std::os::unix::fs::symlink("/dev/null", bench.path("trials.csv")).unwrap();
+    bench.ok(&export);
+    assert!(bench.path("trials.csv").is_symlink());
+}

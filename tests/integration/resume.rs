@@ -234,22 +234,11 @@ fn a_resumed_vote_believes_of_its_proxies_what_it_did_when_it_began() {
     assert_eq!(believed(), before);
 }
 
-/// A limit on the size of files stands for a full disk.
 #[test]
 fn a_full_disk_ends_the_run_with_a_remedy_and_resume_loses_nothing() {
     let bench = Bench::new();
     bench.search_file("cifar10", "random", 3000);
-    let program = bench.command(&["search", "cifar10.toml"]);
-    let mut limited = Command::new("bash");
-    limited.arg("-c").arg("trap '' XFSZ; ulimit -f 400; exec \"$0\" \"$@\"").arg(program.get_program());
-    limited.args(program.get_args()).current_dir(bench.folder.path());
-    for (key, value) in program.get_envs() {
-        match value {
-            Some(value) => limited.env(key, value),
-            None => limited.env_remove(key),
-        };
-    }
-    let output = limited.output().unwrap();
+    let output = bench.run_on_a_full_disk(&["search", "cifar10.toml"], 400);
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert!(said.contains("archive"), "{said}");

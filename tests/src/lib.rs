@@ -104,6 +104,21 @@ impl Bench {
         command
     }
 
+    /// Runs the program to its end where no file may grow beyond `kilobytes`, which stands for a full disk.
+    pub fn run_on_a_full_disk(&self, arguments: &[&str], kilobytes: u32) -> Output {
+        let program = self.command(arguments);
+        let mut limited = Command::new("bash");
+        limited.arg("-c").arg(format!("trap '' XFSZ; ulimit -f {kilobytes}; exec \"$0\" \"$@\""));
+        limited.arg(program.get_program()).args(program.get_args()).current_dir(self.folder.path());
+        for (key, value) in program.get_envs() {
+            match value {
+                Some(value) => limited.env(key, value),
+                None => limited.env_remove(key),
+            };
+        }
+        limited.output().expect("bash starts")
+    }
+
     /// Runs the program to its end.
     pub fn run(&self, arguments: &[&str]) -> Output {
         self.command(arguments).output().expect("the program starts")

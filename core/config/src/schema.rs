@@ -38,6 +38,8 @@ pub(crate) enum Kind {
     Bool,
     /// A whole number of at least this.
     Whole(i64),
+    /// A whole number from 1 to this.
+    UpTo(i64),
     /// A number above this, finite.
     Above(f64),
     /// A number above 0 and at most 1.
@@ -50,7 +52,7 @@ pub(crate) enum Kind {
     Tables(&'static Table),
 }
 
-use Kind::{Above, Any, Bool, OneOf, Path, Share, Text, Texts, Whole};
+use Kind::{Above, Any, Bool, OneOf, Path, Share, Text, Texts, UpTo, Whole};
 use Presence::{Otherwise, Required};
 
 const fn key(name: &'static str, kind: Kind, presence: Presence, doc: &'static str) -> Key {
@@ -264,7 +266,7 @@ const RUN: Table = Table {
     doc: "How the run is carried out. Nothing here changes what is searched.",
     open: false,
     keys: &[
-        key("workers", Whole(1), Otherwise("1"), "how many trials are evaluated at the same time"),
+        key("workers", UpTo(MAX_WORKERS), Otherwise("1"), "how many trials are evaluated at the same time"),
         key(
             "isolation",
             OneOf(ISOLATIONS),
@@ -273,6 +275,9 @@ const RUN: Table = Table {
         ),
     ],
 };
+
+/// Each has a thread of this process: more than the largest machines have cores for is a slip of the pen.
+const MAX_WORKERS: i64 = 4096;
 
 const ISOLATION: Table = Table {
     doc: "What an isolated plugin may use (`run.isolation = \"process\"`); beyond it its worker process is ended, \
@@ -392,6 +397,7 @@ impl Kind {
             Path => "a path".into(),
             Bool => "`true` or `false`".into(),
             Whole(low) => format!("a whole number from {low}"),
+            UpTo(high) => format!("a whole number from 1 to {high}"),
             Above(low) => format!("a number above {low}"),
             Share => "a number above 0 and at most 1".into(),
             OneOf(names) => names.iter().map(|name| format!("`\"{name}\"`")).collect::<Vec<_>>().join(" or "),

@@ -76,6 +76,10 @@ fn validate_value(entry: &Entry, name: &str, key: &Key, mistakes: &mut Vec<Mista
             mistakes.push(out_of_range(node, name, &key.kind));
             return;
         }
+        (Kind::UpTo(high), NodeValue::Whole(number)) if !(1..=*high).contains(number) => {
+            mistakes.push(out_of_range(node, name, &key.kind));
+            return;
+        }
         (Kind::Above(low), _) if node.number().is_some_and(|n| !(n > *low && n.is_finite())) => {
             mistakes.push(out_of_range(node, name, &key.kind));
             return;
@@ -90,7 +94,7 @@ fn validate_value(entry: &Entry, name: &str, key: &Key, mistakes: &mut Vec<Mista
         Kind::Text | Kind::Path => node.text().is_some_and(|text| !text.trim().is_empty()),
         Kind::OneOf(_) => node.text().is_some(),
         Kind::Bool => matches!(node.value, NodeValue::Bool(_)),
-        Kind::Whole(_) => node.whole().is_some(),
+        Kind::Whole(_) | Kind::UpTo(_) => node.whole().is_some(),
         Kind::Above(_) | Kind::Share => node.number().is_some(),
         Kind::Texts => {
             matches!(node.value, NodeValue::List(_)) && node.items().iter().all(|item| item.text().is_some())

@@ -39,6 +39,7 @@ name = "random"
 name = "torch"
 data = "{path}"
 epochs = 9
+training_seed = {training}
 keep = "nothing"
 device = "cpu"
 
@@ -123,9 +124,11 @@ def main() -> None:
         for name, task in TASKS.items():
             images = options.work.resolve() / f"{name}-images-idx3-ubyte"
             cut(task, options.data, images)
-            run_files[name] = RUN_FILE.format(name=name, path=images, trials=options.trials)
+            run_files[name] = RUN_FILE.format(
+                name=name, path=images, trials=options.trials, training=options.training
+            )
         trainings.train(archive, options.work, run_files)
-    trainings.write(archive, options.out, EPOCHS, OBJECTIVES, METRICS)
+    trainings.write(archive, options, EPOCHS, OBJECTIVES, METRICS)
 
 
 if __name__ == "__main__":

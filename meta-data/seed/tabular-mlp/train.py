@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Trains the configurations of this archive on tables, by Heirloom itself, and writes this folder's files.
 
-    python3 train.py --tables DIR --work DIR --heirloom PROGRAM [--trials N] [--out DIR]
+    python3 train.py --tables DIR --work DIR --heirloom PROGRAM [--trials N] [--training N] [--out DIR]
 
 DIR of tables holds one Parquet file a table, with the column `target`. How it goes on, and what is not trained again:
 see `trainings.py`.
@@ -40,6 +40,7 @@ name = "torch"
 data = "{path}"
 target = "target"
 epochs = 50
+training_seed = {training}
 keep = "nothing"
 device = "cpu"
 
@@ -65,12 +66,14 @@ def main() -> None:
         # Small tables first: what is stopped early is of use.
         tables = sorted(options.tables.glob("*.parquet"), key=lambda path: path.stat().st_size)
         run_files = {
-            table.stem: RUN_FILE.format(name=table.stem, path=table.resolve(), trials=options.trials)
+            table.stem: RUN_FILE.format(
+                name=table.stem, path=table.resolve(), trials=options.trials, training=options.training
+            )
             for table in tables
             if table.stem not in LEFT_OUT
         }
         trainings.train(archive, options.work, run_files)
-    trainings.write(archive, options.out, EPOCHS, OBJECTIVES, METRICS)
+    trainings.write(archive, options, EPOCHS, OBJECTIVES, METRICS)
 
 
 if __name__ == "__main__":

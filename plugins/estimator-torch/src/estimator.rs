@@ -87,7 +87,11 @@ impl Estimator for TorchEstimator {
     ) -> Vec<Result<Outcome, Failure>> {
         let evaluate = |request: &EvaluationRequest| {
             let started = Instant::now();
-            let result = Trial::new(self, request, reporter, started).run();
+            let mut request = request.clone();
+            if self.options.training_seed > 0 {
+                request.seed = request.seed.derive("training", self.options.training_seed);
+            }
+            let result = Trial::new(self, &request, reporter, started).run();
             result.map_err(|failure| Failure { cost_seconds: started.elapsed().as_secs_f64(), ..failure })
         };
         requests.iter().map(evaluate).collect()

@@ -34,6 +34,10 @@ pub struct Options {
     /// From it and the data set's fingerprint the split follows: the same for every trial and run.
     #[option(default = 0)]
     pub split_seed: u64,
+    /// Another number trains the same trials from other weights and with rows in another order: how much of a value is
+    /// luck.
+    #[option(default = 0)]
+    pub training_seed: u64,
     /// Most different values that a column of text or categories may have.
     #[option(default = 256, low = 1)]
     pub max_categories: usize,

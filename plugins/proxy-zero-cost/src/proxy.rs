@@ -75,6 +75,11 @@ impl ScoreProxy {
 
     /// The mean score of one network over the initialisations; NaN where it cannot be scored.
     fn measure(&self, network: &Network, seed: Seed) -> Result<f64, TorchError> {
+        let published = self.score.initialisation();
+        let initialisation = self.options.initialisation.map_or(published, Initialisation::from);
+        if self.score == Score::L2Norm {
+            return Ok(norms_without_draws(network, initialisation));
+        }
         let shape = network.input_shape();
         let sample = self.rows.sample(self.score, self.options.batch_size, shape, self.device)?;
         let mut total = 0.0;
@@ -83,8 +88,6 @@ impl ScoreProxy {
             let weights = if self.score.draws_gaussian_weights() {
                 gaussian(network, seed)?
             } else {
-                let published = self.score.initialisation();
-                let initialisation = self.options.initialisation.map_or(published, Initialisation::from);
                 Weights::new(network, initialisation, seed, Device::Cpu)?
             };
             total += self.score.measure(&Probe::new(network, &weights.copy_to(self.device)?)?, &sample)?;
@@ -124,6 +127,13 @@ fn narrow_frame(full: &Frame, spec: &ArchitectureSpec) -> Option<Frame> {
     narrow.stem_channels = Some(1);
     narrow.cells_per_stage = full.cells_per_stage.or(Some(1));
     has_cells.then_some(narrow)
+}
+
+/// Σ √E‖W‖², the expectation over draws of the weights: what a draw adds to the norms of a fresh network is noise.
+fn norms_without_draws(network: &Network, initialisation: Initialisation) -> f64 {
+    let tensors = network.tensors();
+    let weights = tensors.iter().filter(|spec| spec.role == TensorRole::Weight);
+    weights.map(|spec| initialisation.mean_square_norm(&spec.shape).sqrt()).sum()
 }
 
 /// Standard normal weights, without biases. Lin et al. 2021.

@@ -19,6 +19,27 @@ pub enum Initialisation {
     PyTorch,
 }
 
+impl Initialisation {
+    /// The mean of ‖W‖² over draws of a weight tensor `[outputs, inputs, window…]`.
+    ///
+    /// Equal for shapes for which it is the same number: nothing is rounded before the one division.
+    pub fn mean_square_norm(self, shape: &[usize]) -> f64 {
+        let n = shape.iter().product::<usize>() as f64;
+        let (fan_in, fan_out) = fans(shape);
+        match self {
+            Self::He => 2.0 * n / fan_in,
+            Self::Glorot => 2.0 * n / (fan_in + fan_out),
+            Self::PyTorch => n / (3.0 * fan_in),
+        }
+    }
+}
+
+/// How many numbers a result of the tensor `[outputs, inputs, window…]` is made of, and how many a number goes into.
+fn fans(shape: &[usize]) -> (f64, f64) {
+    let window: usize = shape[2..].iter().product();
+    ((shape[1] * window) as f64, (shape[0] * window) as f64)
+}
+
 /// All tensors of a network, in the order of [`Network::tensors`].
 ///
 /// The parameters among them are views of one long tensor, so that an optimizer's step is a few operations whatever
@@ -41,14 +62,13 @@ impl Weights {
     ) -> Result<Self, TorchError> {
         let specs = network.tensors();
         let mut tensors = Vec::with_capacity(specs.len());
-        let mut fans = (1.0, 1.0);
+        let mut fan = (1.0, 1.0);
         for spec in &specs {
             let shape: Vec<i64> = spec.shape.iter().map(|&size| size as i64).collect();
             if spec.role == TensorRole::Weight {
-                let window: usize = spec.shape[2..].iter().product();
-                fans = ((spec.shape[1] * window) as f64, (spec.shape[0] * window) as f64);
+                fan = fans(&spec.shape);
             }
-            let (fan_in, fan_out) = fans;
+            let (fan_in, fan_out) = fan;
             let drawn = |bound: f64| uniform(seed.derive(&spec.name, 0), bound, &shape);
             let filled = |value: f64| {
                 Tensor::f_full(&shape, value, (Kind::Float, Device::Cpu)).map_err(TorchError::at("filling"))

@@ -70,3 +70,22 @@ fn the_same_seed_gives_the_same_weights_whatever_else_is_in_the_network() {
     assert!(small.get("hidden.weight").unwrap().equal(grown.get("hidden.weight").unwrap()));
     assert!(!grown.get("extra.weight").unwrap().equal(grown.get("hidden.weight").unwrap()));
 }
+
+#[test]
+fn drawn_weights_have_the_norm_that_is_expected() {
+    let mut builder = NetworkBuilder::new(Shape(vec![6, 8, 8]));
+    let conv = builder.add("conv", Operation::conv(10, 3, 1), &[0]).unwrap();
+    let network = builder.finish(conv, None);
+    for initialisation in [Initialisation::He, Initialisation::Glorot, Initialisation::PyTorch] {
+        let square = |number| {
+            let seed = Seed::from_number(number);
+            let weights = Weights::new(&network, initialisation, seed, Device::Cpu).unwrap();
+            let square = weights.get("conv.weight").unwrap().square().sum(Kind::Double);
+            f64::try_from(square).unwrap()
+        };
+        let mean = (0..100).map(square).sum::<f64>() / 100.0;
+        let expected = initialisation.mean_square_norm(&[10, 6, 3, 3]);
+        // 54,000 squares, whose standard deviation is 0.9 of their mean.
+        assert!((mean / expected - 1.0).abs() < 0.015, "{initialisation:?}: {mean}, {expected}");
+    }
+}

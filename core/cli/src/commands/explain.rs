@@ -193,7 +193,7 @@ fn print_proxies(
     }
     table.print()?;
     if beliefs.iter().all(|belief| belief.record.is_empty()) {
-        output::line("the archive knew no past scores of these proxies: each has the same weight")?;
+        output::line("the archive knew no past scores of these proxies")?;
     }
     Ok(())
 }

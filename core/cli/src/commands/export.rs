@@ -1,11 +1,11 @@
 //! `heirloom export`
 
-use std::fs::File;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, Write};
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use heirloom_archive::{Archive, ExportFormat, RunId};
+use heirloom_network::export::write_whole;
 
 use crate::context::{Context, find_run};
 use crate::failure::{Exit, Failure, OrFail};
@@ -93,26 +93,24 @@ impl Export {
             true => archive.export_curves(run, self.format.into(), out),
             false => archive.export(run, self.format.into(), out),
         };
+        // Whole before the first byte is shown or lies on the disk: a reader that goes away is no failure of the export.
+        let mut bytes = Vec::new();
+        write(&mut bytes).or_fail()?;
         match &self.out {
+            // A pipe or a device is written to, not put aside.
+            Some(path) if path.metadata().is_ok_and(|data| !data.is_file()) => {
+                std::fs::write(path, bytes)
+                    .map_err(|error| Failure::new(format!("cannot write `{}`: {error}", path.display())))?;
+            }
             Some(path) => {
-                let cannot = |error: &dyn std::fmt::Display| {
-                    Failure::new(format!("cannot write `{}`: {error}", path.display()))
-                };
-                let mut file = BufWriter::new(File::create(path).map_err(|error| cannot(&error))?);
-                write(&mut file).map_err(|error| cannot(&error))?;
-                file.flush().map_err(|error| cannot(&error))?;
+                write_whole(&path.canonicalize().unwrap_or_else(|_| path.clone()), &bytes).or_fail()?
             }
-            None => {
-                // Whole before the first byte is shown: a reader that goes away is no failure of the export.
-                let mut bytes = Vec::new();
-                write(&mut bytes).or_fail()?;
-                match io::stdout().lock().write_all(&bytes) {
-                    Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-                        return Err(Failure::new(error).into());
-                    }
-                    _ => {}
+            None => match io::stdout().lock().write_all(&bytes) {
+                Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+                    return Err(Failure::new(error).into());
                 }
-            }
+                _ => {}
+            },
         }
         Ok(Exit::Done)
     }

@@ -34,7 +34,8 @@ pub enum Score {
     GradNorm,
     /// Σ w ∂L/∂w. Mozer & Smolensky 1988, Abdelfattah et al. 2021.
     Plain,
-    /// Σ ‖W‖ over layers. Abdelfattah et al. 2021.
+    /// Σ ‖W‖ over layers. Abdelfattah et al. 2021. As a proxy of fresh networks: of the norms' root mean squares, without a
+    /// draw.
     L2Norm,
     /// The logarithm of how far a small step of the input moves the last image, with the scales that batch
     /// normalisation took out put back. Lin et al. 2021 (Zen-NAS).
@@ -146,7 +147,7 @@ impl Score {
     /// Rough seconds for a score of a cell network of a few hundred thousand weights and 64 images on one core.
     pub fn cost_seconds(self) -> f64 {
         match self {
-            Self::L2Norm => 0.01,
+            Self::L2Norm => 0.001,
             Self::Synflow | Self::LinearRegions => 0.05,
             Self::Naswot | Self::Zen => 0.3,
             Self::Jacov | Self::Snip | Self::Fisher | Self::GradNorm | Self::Plain | Self::EpeNas => 0.6,
