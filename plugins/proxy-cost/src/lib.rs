@@ -1,18 +1,8 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
-mod params;
-pub use params::{Measure, Options};
-
-mod tally;
-pub use tally::{Shape, Tally};
-
-mod operation;
-
-mod node_cell;
-
-mod network;
-pub use network::Network;
+mod options;
+pub use options::{Measure, Options};
 
 mod proxy;
 pub use proxy::CostProxy;
@@ -25,7 +15,7 @@ pub fn cost(
     problem: &Problem,
     _context: &Context,
 ) -> Result<Box<dyn Proxy>, ComponentError> {
-    Ok(Box::new(CostProxy::new(options.check()?, problem)?))
+    Ok(Box::new(CostProxy::new(&options.check()?, problem)?))
 }
 
 export_proxy!("cost" => cost);

@@ -22,6 +22,8 @@ pub struct ScoreProxy {
     options: Options,
     rows: Rows,
     frame: Frame,
+    /// Whether the frame is one channel wide, whatever the space searches.
+    is_narrow: bool,
     device: Device,
     n_threads: usize,
 }
@@ -60,16 +62,20 @@ impl ScoreProxy {
             if rows.has_classes() { Head::Classes(rows.n_outputs) } else { Head::Values(rows.n_outputs) };
         let full = frame(&options, &rows.shape, head);
         let narrow = if score == Score::LinearRegions { narrow_frame(&full, spec) } else { None };
+        let is_narrow = narrow.is_some();
         let frame = narrow.unwrap_or(full);
         let space = Arc::clone(&problem.space);
-        Ok(Self { score, space, options, rows, frame, device, n_threads })
+        Ok(Self { score, space, options, rows, frame, is_narrow, device, n_threads })
     }
 
     /// The network that is scored of a configuration; `None` for a configuration that has none.
     pub fn network(&self, configuration: &Configuration) -> Option<Network> {
-        let graph = self.space.architecture(configuration)?.ok()?;
-        let spec = self.space.architecture_spec()?;
-        let network = self.frame.network(spec, &graph);
+        let network = if self.is_narrow {
+            let graph = self.space.architecture(configuration)?.ok()?;
+            self.frame.network(self.space.architecture_spec()?, &graph)
+        } else {
+            self.frame.network_of(&self.space, configuration)?
+        };
         network.inspect_err(|error| tracing::debug!(%error, "a configuration has no network")).ok()
     }
 

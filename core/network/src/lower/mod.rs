@@ -31,6 +31,7 @@ mod layers;
 mod motifs;
 mod node_cells;
 mod paired_cells;
+mod searched;
 mod walk;
 
 use heirloom_model::architecture::{ArchitectureGraph, ArchitectureSpec, Node};
