@@ -1,5 +1,7 @@
 //! Names, types and ranges: a tree against the table of what may stand in it. All mistakes, not the first.
 
+use heirloom_model::nearest;
+
 use crate::mistake::Mistake;
 use crate::schema::{Key, Kind, Presence, Table};
 use crate::suggest;
@@ -24,7 +26,7 @@ pub(crate) fn validate(node: &Node, place: &Span, name: &str, table: &Table, mis
 
 /// Whether a table has a key, or a misspelt one that is reported as such.
 pub(crate) fn is_given(node: &Node, key: &str) -> bool {
-    node.entries().iter().any(|entry| suggest::nearest(&entry.key, [key]).is_some())
+    node.entries().iter().any(|entry| nearest(&entry.key, [key]).is_some())
 }
 
 fn path(table: &str, key: &str) -> String {

@@ -3,6 +3,9 @@
 mod value;
 pub use value::Value;
 
+mod nearest;
+pub use nearest::nearest;
+
 mod seed;
 pub use seed::{Rng, Seed};
 

@@ -1,6 +1,7 @@
 //! The record of a plugin that is not made with the SDK: all that the derive and the export line would have said
 //! stands in its `plugin.toml`.
 
+use heirloom_model::nearest;
 use serde_json::{Map, Value as Json, json};
 
 use crate::embed::{Record, RecordedComponent};
@@ -116,7 +117,7 @@ fn check_property(path: &str, property: &Json, depth: usize) -> Result<(), Strin
     }
     for key in table.keys() {
         if !KEYWORDS.contains(&key.as_str()) {
-            let hint = schema::nearest(key, KEYWORDS.into_iter())
+            let hint = nearest(key, KEYWORDS)
                 .map_or_else(|| format!("there are {}", KEYWORDS.join(", ")), |near| format!("`{near}`?"));
             return Err(format!("`{path}` has the unknown key `{key}`; hint: {hint}"));
         }

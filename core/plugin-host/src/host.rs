@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use heirloom_model::{ComponentError, Components, Estimator, Problem, Proxy, Space, Strategy};
+use heirloom_model::{ComponentError, Components, Estimator, Problem, Proxy, Space, Strategy, nearest};
 use heirloom_plugin_abi::schema::{self, OptionProblem};
 use heirloom_plugin_abi::{Capability, Context, HostServices, Kind};
 use serde_json::Value as Json;
@@ -188,7 +188,7 @@ impl PluginHost {
     }
 
     fn hint_among(&self, names: &[&str], name: &str) -> String {
-        match schema::nearest(name, names.iter().copied()) {
+        match nearest(name, names.iter().copied()) {
             Some(near) => format!("did you mean `{near}`?"),
             None if names.is_empty() => {
                 let paths: Vec<_> =

@@ -17,6 +17,7 @@ use std::fs::File;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
+use heirloom_model::nearest;
 use heirloom_plugin_host::Capability;
 use semver::Version;
 use serde::{Deserialize, Serialize};
@@ -152,7 +153,7 @@ impl PluginIndex {
         manifest::name(id).map_err(|problem| wrong(format!("the name `{id}` {problem}")))?;
         let Some(text) = source.text(&index_path(id))? else {
             let all = plugins(source)?;
-            let hint = match heirloom_plugin_host::nearest(id, all.iter().map(String::as_str)) {
+            let hint = match nearest(id, all.iter().map(String::as_str)) {
                 Some(near) => format!("did you mean `{near}`?"),
                 None if all.is_empty() => "it has no plugins at all".into(),
                 None => format!("it has {}", list(&all)),
