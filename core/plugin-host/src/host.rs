@@ -1,6 +1,6 @@
 //! The plugin host: which plugins there are, and components of them by name.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -88,7 +88,12 @@ impl PluginHost {
     /// What is wrong with single files is in [`problems`](Self::problems).
     pub fn open(search_paths: &[PathBuf], options: HostOptions) -> Self {
         let (mut plugins, mut problems) = (Vec::<Plugin>::new(), Vec::new());
+        let mut seen = HashSet::new();
         for (path, named) in search_paths.iter().flat_map(|path| found_at(path)) {
+            // A folder may be named twice, or reached in two ways.
+            if !seen.insert(path.canonicalize().unwrap_or_else(|_| path.clone())) {
+                continue;
+            }
             match Plugin::read(&path) {
                 Ok(plugin) => {
                     problems.extend(plugin.check().err());

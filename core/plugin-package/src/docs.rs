@@ -36,41 +36,76 @@ fn section(component: &ComponentManifest, schema: &Json) -> String {
         Determinism::SameDevice => "The same seed gives the same results on the same kind of machine.".into(),
         Determinism::None => "The same seed may give other results.".into(),
     });
-    let Some(properties) = schema["properties"].as_object().filter(|properties| !properties.is_empty())
-    else {
+    let options = options(schema);
+    if options.is_empty() {
         add("It takes no options.".into());
         return text;
-    };
-    let required: Vec<_> =
-        schema["required"].as_array().into_iter().flatten().filter_map(Json::as_str).collect();
+    }
     let mut table = "| option | type | left out | meaning |\n|---|---|---|---|".to_owned();
-    for (name, property) in properties {
-        let otherwise = match property.get("default") {
-            Some(default) => format!("`{default}`"),
-            None if required.contains(&name.as_str()) => "required".into(),
-            None => "none".into(),
-        };
-        let (kind, meaning) = (cell(&property["type"]), cell(&property["description"]));
-        let _ =
-            write!(table, "\n| `{name}` | {kind} | {} | {meaning}{} |", plain(&otherwise), limits(property));
+    for option in &options {
+        let otherwise = option.default.map_or_else(|| option.left_out(), |default| format!("`{default}`"));
+        let Described { name, kind, meaning, .. } = option;
+        let _ = write!(table, "\n| `{name}` | {} | {} | {} |", cell(kind), cell(&otherwise), cell(meaning));
     }
     add(table);
     let (kind, name) = (component.kind, &component.name);
     let mut example = format!("```toml\n[{kind}]\nname = \"{name}\"\n");
-    for (option, property) in properties {
+    for option in options {
         // Options without a default are for the reader to fill in, unless they must be.
-        match property.get("default").filter(|default| !default.is_object() && !default.is_null()) {
+        match option.default.filter(|default| !default.is_object() && !default.is_null()) {
             Some(default) => {
-                let _ = writeln!(example, "{option} = {default}");
+                let _ = writeln!(example, "{} = {default}", option.name);
             }
-            None if required.contains(&option.as_str()) => {
-                let _ = writeln!(example, "{option} = …");
+            None if option.is_required => {
+                let _ = writeln!(example, "{} = …", option.name);
             }
             None => {}
         }
     }
     add(example + "```");
     text
+}
+
+/// What there is to say of an option.
+#[derive(Debug, Clone)]
+pub struct Described<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// Its type.
+    pub kind: &'a str,
+    /// What holds where it is left out.
+    pub default: Option<&'a Json>,
+    /// Whether it must be given.
+    pub is_required: bool,
+    /// What it means, and which values it may have.
+    pub meaning: String,
+}
+
+impl Described<'_> {
+    /// What happens where it is left out, in a word.
+    pub fn left_out(&self) -> String {
+        match self.default {
+            Some(default) => default.to_string(),
+            None if self.is_required => "required".into(),
+            None => "none".into(),
+        }
+    }
+}
+
+/// The options that a schema describes.
+pub fn options(schema: &Json) -> Vec<Described<'_>> {
+    let required: Vec<_> =
+        schema["required"].as_array().into_iter().flatten().filter_map(Json::as_str).collect();
+    let properties = schema["properties"].as_object().into_iter().flatten();
+    properties
+        .map(|(name, property)| Described {
+            name,
+            kind: property["type"].as_str().unwrap_or_default(),
+            default: property.get("default"),
+            is_required: required.contains(&name.as_str()),
+            meaning: property["description"].as_str().unwrap_or_default().to_owned() + &limits(property),
+        })
+        .collect()
 }
 
 fn limits(property: &Json) -> String {
@@ -83,14 +118,10 @@ fn limits(property: &Json) -> String {
     let choices: Vec<_> = choices.collect();
     let all =
         if choices.is_empty() { all } else { [all, vec![format!("one of {}", choices.join(", "))]].concat() };
-    if all.is_empty() { String::new() } else { plain(&format!(" ({})", all.join(", "))) }
-}
-
-fn cell(value: &Json) -> String {
-    plain(value.as_str().unwrap_or_default())
+    if all.is_empty() { String::new() } else { format!(" ({})", all.join(", ")) }
 }
 
 /// A text that stays in its cell of a table.
-fn plain(text: &str) -> String {
+fn cell(text: &str) -> String {
     text.replace('\n', " ").replace('|', "\\|")
 }

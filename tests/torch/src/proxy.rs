@@ -168,8 +168,14 @@ fn problem(space: &Arc<Space>) -> Problem {
     Problem::new(Arc::clone(space), Objective { name: "accuracy".into(), direction: Direction::Maximise })
 }
 
-/// Initialisations over which the scores that need it are averaged.
-const N_DRAWS: u32 = 8;
+/// Initialisations over which a score is averaged: of a sum of both signs a single draw says little.
+fn n_draws(score: Score) -> u32 {
+    match score {
+        Score::Grasp | Score::Plain => 8,
+        Score::EpeNas => 2,
+        _ => 1,
+    }
+}
 
 /// As the recorded scores were made, but for the images.
 fn shown(score: Score) -> Options {
@@ -180,8 +186,7 @@ fn shown(score: Score) -> Options {
         image_size: Some(32),
         image_channels: Some(3),
         device: DeviceChoice::Cpu,
-        // Sums of both signs, of which a single draw says little.
-        repeats: if matches!(score, Score::Grasp | Score::Plain) { N_DRAWS } else { 1 },
+        repeats: n_draws(score),
         ..Options::default()
     }
 }

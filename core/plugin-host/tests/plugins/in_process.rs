@@ -1,10 +1,12 @@
 //! Components in the host's own process.
 
 use heirloom_model::{ComponentErrorKind, FailureKind, Seed, Verdict};
-use heirloom_plugin_host::{HostError, Isolation, Kind};
+use heirloom_plugin_host::{HostError, HostOptions, Isolation, Kind, PluginHost};
 use serde_json::json;
 
-use crate::common::{Answers, GO_ON, ask, host, problem, request, see_what_reaches_an_estimator, told};
+use crate::common::{
+    Answers, GO_ON, ask, faulty_library, host, problem, request, see_what_reaches_an_estimator, told,
+};
 
 #[test]
 fn a_strategy_asks_and_tells_across_the_boundary() {
@@ -163,4 +165,15 @@ fn unknown_names_come_with_a_suggestion() {
     let error = host().strategy("fualty", &json!({}), Isolation::None, &problem()).map(drop).unwrap_err();
     assert!(matches!(error, HostError::Unknown { .. }));
     assert_eq!(error.to_string(), "there is no strategy `fualty`; hint: did you mean `faulty`?");
+}
+
+#[test]
+fn a_library_that_is_reached_in_two_ways_is_one_plugin() {
+    let library = faulty_library();
+    let folder = tempfile::tempdir().unwrap();
+    let link = folder.path().join(library.file_name().unwrap());
+    std::os::unix::fs::symlink(&library, &link).unwrap();
+    let twice = [library.clone(), folder.path().into(), library];
+    let host = PluginHost::open(&twice, HostOptions::default());
+    assert_eq!((host.plugins().len(), host.problems().len()), (1, 0));
 }

@@ -1,6 +1,7 @@
 //! `heirloom plugin info`
 
 use heirloom_plugin_host::{Kind, Plugin as Found};
+use heirloom_plugin_package::docs;
 use serde_json::Value as Json;
 
 use crate::catalogue::Plugins;
@@ -60,21 +61,13 @@ pub(super) fn find<'a>(plugins: &'a Plugins, name: &str) -> miette::Result<Vec<&
 }
 
 fn options(schema: &Json) -> miette::Result<()> {
-    let Some(properties) = schema["properties"].as_object().filter(|properties| !properties.is_empty())
-    else {
+    let options = docs::options(schema);
+    if options.is_empty() {
         return output::line("it takes no options");
-    };
-    let required: Vec<_> =
-        schema["required"].as_array().into_iter().flatten().filter_map(Json::as_str).collect();
+    }
     let mut table = Table::new(&["option", "type", "left out", "meaning"]);
-    for (name, property) in properties {
-        let otherwise = match property.get("default") {
-            Some(default) => default.to_string(),
-            None if required.contains(&name.as_str()) => "required".into(),
-            None => "none".into(),
-        };
-        let word = |key: &str| property[key].as_str().unwrap_or_default().to_owned();
-        table.row([name.clone(), word("type"), otherwise, word("description")]);
+    for option in options {
+        table.row([option.name.into(), option.kind.into(), option.left_out(), option.meaning]);
     }
     table.print()
 }
