@@ -68,7 +68,8 @@ def write(archive: Archive, options, epochs: list[int], objectives: list[str], m
     from pyarrow import parquet
 
     out, training = options.out, options.training
-    finished = sorted((run["task"], run["id"]) for run in archive.runs() if run["state"] == "finished")
+    runs = {run["id"]: run for run in archive.runs() if run["state"] == "finished"}
+    finished = sorted((run["task"], run["id"]) for run in runs.values())
     configurations, rows = None, []
     columns = ["task", "training", "configuration_id", "epochs", *objectives, "seconds", *metrics]
     if (out / "evaluations.parquet").exists():
@@ -78,9 +79,10 @@ def write(archive: Archive, options, epochs: list[int], objectives: list[str], m
         rows = [[row[column] for column in columns] for row in known if row["training"] != training]
         if rows:
             configurations = parquet.read_table(out / "configurations.parquet").drop(["configuration_id"]).to_pylist()
-    measured = {"trial", "state", "epochs", "cost_seconds", "wall_seconds", "failure", "message", *objectives}
+    noted = {"trial", "state", "epochs", "cost_seconds", "wall_seconds", "failure", "message"}
     for task, run in finished:
         trials = archive.lines(run)
+        measured = noted | {objective["name"] for objective in runs[run]["objectives"]}
         drawn = [
             {key: value for key, value in trial.items() if key not in measured and "." not in key} for trial in trials
         ]
