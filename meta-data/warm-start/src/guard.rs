@@ -12,6 +12,7 @@ use rayon::prelude::*;
 use crate::PastTask;
 use crate::landscape::Landscape;
 use crate::near::prior_weights;
+use crate::portfolio::Covered;
 use crate::rank::quantiles;
 use crate::weights::{TaskWeights, consensus};
 
@@ -22,6 +23,10 @@ const DRAWS: [Option<usize>; 2] = [Some(10), None];
 /// The choices of the share of transferred trials in the initial design. It fades after that: without trials of its
 /// own a run could not find out that the archive misleads.
 const SHARES: [f64; 2] = [0.5, 0.95];
+
+/// The choices of how many first trials are the portfolio's where they are transferred: answers that differ tell which
+/// past tasks are like the new one before all follow one consensus.
+const FROM_PORTFOLIO: [u64; 2] = [0, 3];
 
 /// Trials of a play.
 pub(crate) const N_PLAYED: usize = 40;
@@ -47,6 +52,8 @@ pub(crate) struct Policy {
     /// A transferred configuration is the best of so many draws; `None`: of all.
     n_draws: Option<usize>,
     share: f64,
+    /// The transferred ones among so many first trials are the portfolio's.
+    n_from_portfolio: u64,
     /// After so many trials the archive has been asked, and the share fades.
     n_initial: usize,
 }
@@ -57,6 +64,11 @@ impl Policy {
     pub(crate) fn share(&self, trial: u64, record: &Record) -> f64 {
         let fade = (self.n_initial as f64 / (trial + 1) as f64).min(1.0);
         fade * self.share * (2.0 * record.chance_to_win()).min(1.0)
+    }
+
+    /// Whether trial number `trial` is the portfolio's.
+    pub(crate) fn begins(&self, trial: u64) -> bool {
+        trial < self.n_from_portfolio
     }
 
     /// One of the `free` candidates, by what `consensus` says of them.
@@ -143,12 +155,15 @@ impl Guard {
         checked.truncate(MAX_CHECKED);
         if checked.len() < 2 {
             // One task cannot be checked against another: the mildest preference.
-            let policy = Some(Policy { n_draws: Some(3), share: 1.0 / 3.0, n_initial });
+            let policy = Some(Policy { n_draws: Some(3), share: 1.0 / 3.0, n_from_portfolio: 0, n_initial });
             return Self { policy, worth: 1.0, n_checked: 0, correlation: 0.3 };
         }
         let policies: Vec<Policy> = DRAWS
             .into_iter()
-            .flat_map(|n_draws| SHARES.map(|share| Policy { n_draws, share, n_initial }))
+            .flat_map(|n_draws| SHARES.map(|share| (n_draws, share)))
+            .flat_map(|(n_draws, share)| {
+                FROM_PORTFOLIO.map(|n_from_portfolio| Policy { n_draws, share, n_from_portfolio, n_initial })
+            })
             .collect();
         let rehearsals: Vec<Rehearsal> =
             checked.par_iter().map(|&task| Rehearsal::new(landscape, tasks, &checked, task)).collect();
@@ -179,6 +194,8 @@ struct Rehearsal {
     prior: Vec<f64>,
     /// Scores on the others, `[n][t]`, of each of the `n` configurations that were measured here.
     expected: Vec<Vec<f64>>,
+    /// Their regrets on the others, `[t][n]`.
+    regrets: Vec<Vec<f64>>,
     /// Their scores here, `[n]`.
     own: Vec<f64>,
     seed: Seed,
@@ -191,9 +208,11 @@ impl Rehearsal {
         let total: f64 = others.iter().map(|&other| all[other]).sum();
         let places = landscape.measured(task);
         let expected = |&place: &usize| others.iter().map(|&other| landscape.scores(other)[place]).collect();
+        let regrets = |&other: &usize| places.iter().map(|&place| landscape.regrets(other)[place]).collect();
         Self {
             prior: others.iter().map(|&other| all[other] / total).collect(),
             expected: places.iter().map(expected).collect(),
+            regrets: others.iter().map(regrets).collect(),
             own: places.iter().map(|&place| landscape.scores(task)[place]).collect(),
             seed: Seed::from_number(0).derive("warm-start rehearsal", task as u64),
         }
@@ -223,12 +242,14 @@ impl Rehearsal {
         let mut order = order.into_iter();
         let mut rng = seed.derive("warm-start", 0).rng();
         let mut weights = TaskWeights::new(self.prior.clone());
+        let mut covered = Covered::nothing(self.regrets.iter().map(Vec::as_slice));
         let mut record = Record::default();
         let (mut incumbent, mut incumbents) = (f64::NEG_INFINITY, Vec::new());
         for trial in 0..N_PLAYED {
             let trial = trial as u64;
             let following = policy.filter(|policy| is_due(trial, policy.share(trial, &record)));
             let place = match following {
+                Some(policy) if policy.begins(trial) => covered.next(&self.regrets, &weights.now(), &free),
                 Some(policy) => {
                     let now = weights.now();
                     policy.choose(
@@ -244,6 +265,7 @@ impl Rehearsal {
             incumbent = incumbent.max(rarity[place]);
             incumbents.push(incumbent);
             if policy.is_some() {
+                covered.add_regrets(self.regrets.iter().map(|regrets| regrets[place]));
                 weights.tell(self.own[place], self.expected[place].clone());
                 record.tell(self.own[place], following.is_some());
             }

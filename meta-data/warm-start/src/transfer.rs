@@ -57,7 +57,7 @@ impl Transfer {
             tasks: knowledge.tasks.clone().into(),
             places: Arc::new(candidates.map(|(place, configuration)| (configuration, place)).collect()),
             taken: vec![false; landscape.candidates().len()],
-            covered: Covered::nothing(&landscape),
+            covered: Covered::nothing((0..landscape.n_tasks()).map(|task| landscape.regrets(task))),
             weights: TaskWeights::new(prior),
             guard,
             landscape: Arc::new(landscape),
@@ -79,7 +79,7 @@ impl Transfer {
         policy.share(trial, &self.record)
     }
 
-    /// The next transferred candidate.
+    /// The next transferred candidate: the portfolio's without a guard and where the policy begins with it.
     fn choose(
         &self,
         request: &AskRequest<'_>,
@@ -88,10 +88,17 @@ impl Transfer {
         taken: &[bool],
     ) -> Option<usize> {
         let weights = self.weights.now();
-        let Some(guard) = &self.guard else { return covered.next(&self.landscape, &weights, taken) };
         let free: Vec<usize> = (0..taken.len()).filter(|&place| !taken[place]).collect();
+        let regrets: Vec<&[f64]> =
+            (0..self.landscape.n_tasks()).map(|task| self.landscape.regrets(task)).collect();
+        let trial = request.first_trial.0 + index as u64;
+        let policy = match &self.guard {
+            Some(guard) => Some(guard.policy?).filter(|policy| !policy.begins(trial)),
+            None => None,
+        };
+        let Some(policy) = policy else { return covered.next(&regrets, &weights, &free) };
         let consensus = |place: usize| consensus(self.landscape.scores_of(place), &weights);
-        guard.policy?.choose(&free, consensus, &mut request.rng(index))
+        policy.choose(&free, consensus, &mut request.rng(index))
     }
 
     fn proposal(&self, place: usize, covered: &Covered) -> TransferredProposal {
