@@ -81,8 +81,8 @@ impl Extension {
 
     /// The functions, where both sides agree on their layout.
     fn cast<T: StableAbi>(&self) -> Result<&'static T, String> {
-        // Nothing that crosses is of a kind that may grow (a prefix type, an enum with room), so that the other
-        // direction would say the same.
+        // Nothing of ours that crosses is of a kind that may grow (a prefix type, an enum with room), and the library's
+        // header says that `abi_stable`'s own are of one version: the other direction would say the same.
         check_layout_compatibility(T::LAYOUT, self.layout)
             .map_err(|errors| last_block(&errors.to_string()))?;
         // SAFETY: the layouts agree, and the library, which is never unloaded, keeps its functions in a static.
