@@ -403,6 +403,38 @@ impl Strategy for Hangs {
 }
 
 #[test]
+fn a_strategy_that_keeps_a_limit_itself_is_called_directly_and_the_run_is_the_same() {
+    /// Says whether it was always asked on this thread.
+    struct Here(std::thread::ThreadId, Arc<AtomicUsize>, Box<dyn Strategy>);
+    impl Strategy for Here {
+        fn ask(&mut self, request: &AskRequest<'_>) -> Result<Vec<Proposal>, ComponentError> {
+            self.1.fetch_add(usize::from(std::thread::current().id() != self.0), Ordering::SeqCst);
+            self.2.ask(request)
+        }
+        fn tell(&mut self, observations: &[Observation]) -> Result<(), ComponentError> {
+            self.2.tell(observations)
+        }
+    }
+    let run = |strategy_limit: Option<Duration>| {
+        let n_elsewhere = Arc::new(AtomicUsize::new(0));
+        let strategy = Here(std::thread::current().id(), Arc::clone(&n_elsewhere), Climber::boxed(true));
+        let setup = Setup { strategy: Box::new(strategy), ..Setup::new() };
+        let memory = setup.memory.clone();
+        setup.run(&RunSpec { strategy_limit, ..spec(10) }, &[]).unwrap();
+        let proposals = memory.events().into_iter().filter_map(|event| match event {
+            Event::Proposed { proposal, .. } => Some(proposal.configuration),
+            _ => None,
+        });
+        (n_elsewhere.load(Ordering::SeqCst), proposals.collect::<Vec<_>>())
+    };
+    let (n_elsewhere, direct) = run(None);
+    assert_eq!((n_elsewhere, direct.len()), (0, 10));
+    let (n_elsewhere, limited) = run(Some(Duration::from_secs(10)));
+    assert!(n_elsewhere > 0);
+    assert_eq!(direct, limited);
+}
+
+#[test]
 fn a_strategy_that_hangs_ends_the_run_in_order_and_it_resumes() {
     let setup = Setup { strategy: Box::new(Hangs(Climber::boxed(true))), ..Setup::new() };
     let memory = setup.memory.clone();
