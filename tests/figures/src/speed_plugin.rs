@@ -3,8 +3,9 @@
 //! Last, what isolation costs a whole search: seconds a trial beside those with the strategy in this process.
 //!
 //! The plugin is `random`, whose methods do next to nothing, so that what is measured is the way to them. Beside the
-//! calls stands the same strategy, linked into this program, as a plain `dyn Strategy`, and beside the round trip one
-//! of as few bytes between two threads, without any protocol. Whether both ends of a socket sit on one core decides a
+//! calls stands the same strategy, linked into this program, as a plain `dyn Strategy`, beside a worker's start the
+//! shortest life of a process (`true`), and beside the round trip one of as few bytes between two threads, without any
+//! protocol. Whether both ends of a socket sit on one core decides a
 //! round trip more than all else, and the system's scheduler decides that: the measurement holds itself and its workers
 //! to one core.
 
@@ -12,6 +13,7 @@ use std::hint::black_box;
 use std::io::{Read as _, Write as _};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
+use std::process::Command;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -88,13 +90,15 @@ pub(crate) fn measure(prefix: &str) -> Result<Vec<Row>, String> {
         rows.push(row_beside("row", "ns", 1e9, &asks));
     }
     if wanted("spawn") {
-        // From the call to a component that answers: a worker's end is not its start.
-        let start = |_| {
+        let mut starts = [Vec::new(), Vec::new()];
+        for _ in 0..N_REPETITIONS {
+            // From the call to a component that answers: a worker's end is not its start.
             let begin = Instant::now();
-            make(Isolation::Process).map(|_made| begin.elapsed().as_secs_f64())
-        };
-        let starts = (0..N_REPETITIONS).map(start).collect::<Result<Vec<f64>, _>>()?;
-        rows.push(row("spawn", "ms", 1e3, &starts));
+            let _made = make(Isolation::Process)?;
+            starts[0].push(begin.elapsed().as_secs_f64());
+            starts[1].push(seconds(|| Command::new("true").status().map(drop).map_err(text))?);
+        }
+        rows.push(row_beside("spawn", "ms", 1e3, &starts));
     }
     if wanted("roundtrip") {
         let mut echo = start_echo()?;
