@@ -50,12 +50,12 @@ const GOLDEN: f64 = 0.618_033_988_749_894_9;
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Policy {
     /// A transferred configuration is the best of so many draws; `None`: of all.
-    n_draws: Option<usize>,
-    share: f64,
+    pub(crate) n_draws: Option<usize>,
+    pub(crate) share: f64,
     /// The transferred ones among so many first trials are the portfolio's.
-    n_from_portfolio: u64,
+    pub(crate) n_from_portfolio: u64,
     /// After so many trials the archive has been asked, and the share fades.
-    n_initial: usize,
+    pub(crate) n_initial: usize,
 }
 
 impl Policy {
@@ -196,6 +196,8 @@ struct Rehearsal {
     expected: Vec<Vec<f64>>,
     /// Their regrets on the others, `[t][n]`.
     regrets: Vec<Vec<f64>>,
+    /// What a play's portfolio begins with.
+    uncovered: Covered,
     /// Their scores here, `[n]`.
     own: Vec<f64>,
     seed: Seed,
@@ -209,10 +211,12 @@ impl Rehearsal {
         let places = landscape.measured(task);
         let expected = |&place: &usize| others.iter().map(|&other| landscape.scores(other)[place]).collect();
         let regrets = |&other: &usize| places.iter().map(|&place| landscape.regrets(other)[place]).collect();
+        let regrets: Vec<Vec<f64>> = others.iter().map(regrets).collect();
         Self {
             prior: others.iter().map(|&other| all[other] / total).collect(),
             expected: places.iter().map(expected).collect(),
-            regrets: others.iter().map(regrets).collect(),
+            uncovered: Covered::nothing(regrets.iter().map(Vec::as_slice)),
+            regrets,
             own: places.iter().map(|&place| landscape.scores(task)[place]).collect(),
             seed: Seed::from_number(0).derive("warm-start rehearsal", task as u64),
         }
@@ -242,7 +246,7 @@ impl Rehearsal {
         let mut order = order.into_iter();
         let mut rng = seed.derive("warm-start", 0).rng();
         let mut weights = TaskWeights::new(self.prior.clone());
-        let mut covered = Covered::nothing(self.regrets.iter().map(Vec::as_slice));
+        let mut covered = self.uncovered.clone();
         let mut record = Record::default();
         let (mut incumbent, mut incumbents) = (f64::NEG_INFINITY, Vec::new());
         for trial in 0..N_PLAYED {

@@ -81,6 +81,11 @@ impl Landscape {
         &self.tasks[task].regrets
     }
 
+    /// Regrets of the candidates on each task, `[t][c]`.
+    pub(crate) fn all_regrets(&self) -> impl Iterator<Item = &[f64]> {
+        self.tasks.iter().map(|task| task.regrets.as_slice())
+    }
+
     /// Which candidates were evaluated on a task itself, ascending.
     pub(crate) fn measured(&self, task: usize) -> Vec<usize> {
         let measured = &self.tasks[task].measured;

@@ -24,7 +24,8 @@ impl Covered {
         let median = |regrets: &[f64]| {
             let mut regrets = regrets.to_vec();
             regrets.sort_by(f64::total_cmp);
-            regrets[regrets.len() / 2]
+            // Without candidates there is nothing to choose either.
+            regrets.get(regrets.len() / 2).copied().unwrap_or(0.0)
         };
         Self { best: regrets.map(median).collect() }
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use heirloom_model::{
     AskRequest, ComponentError, Configuration, Fidelity, Observation, PriorKnowledge, PriorObservation,
-    Proposal, Space, TaskInfluence, TransferSource, TransferredProposal, WarmStart, WarmStartReport,
+    Proposal, Rng, Space, TaskInfluence, TransferSource, TransferredProposal, WarmStart, WarmStartReport,
 };
 
 use crate::Error;
@@ -57,7 +57,7 @@ impl Transfer {
             tasks: knowledge.tasks.clone().into(),
             places: Arc::new(candidates.map(|(place, configuration)| (configuration, place)).collect()),
             taken: vec![false; landscape.candidates().len()],
-            covered: Covered::nothing((0..landscape.n_tasks()).map(|task| landscape.regrets(task))),
+            covered: Covered::nothing(landscape.all_regrets()),
             weights: TaskWeights::new(prior),
             guard,
             landscape: Arc::new(landscape),
@@ -79,26 +79,19 @@ impl Transfer {
         policy.share(trial, &self.record)
     }
 
-    /// The next transferred candidate: the portfolio's without a guard and where the policy begins with it.
-    fn choose(
-        &self,
-        request: &AskRequest<'_>,
-        index: usize,
-        covered: &Covered,
-        taken: &[bool],
-    ) -> Option<usize> {
+    /// The candidate of trial number `trial`: the portfolio's without a guard and where the policy begins with it.
+    fn choose(&self, trial: u64, rng: &mut Rng, covered: &Covered, taken: &[bool]) -> Option<usize> {
         let weights = self.weights.now();
         let free: Vec<usize> = (0..taken.len()).filter(|&place| !taken[place]).collect();
-        let regrets: Vec<&[f64]> =
-            (0..self.landscape.n_tasks()).map(|task| self.landscape.regrets(task)).collect();
-        let trial = request.first_trial.0 + index as u64;
         let policy = match &self.guard {
             Some(guard) => Some(guard.policy?).filter(|policy| !policy.begins(trial)),
             None => None,
         };
-        let Some(policy) = policy else { return covered.next(&regrets, &weights, &free) };
-        let consensus = |place: usize| consensus(self.landscape.scores_of(place), &weights);
-        policy.choose(&free, consensus, &mut request.rng(index))
+        let Some(policy) = policy else {
+            let regrets: Vec<&[f64]> = self.landscape.all_regrets().collect();
+            return covered.next(&regrets, &weights, &free);
+        };
+        policy.choose(&free, |place| consensus(self.landscape.scores_of(place), &weights), rng)
     }
 
     fn proposal(&self, place: usize, covered: &Covered) -> TransferredProposal {
@@ -132,7 +125,7 @@ impl WarmStart for Transfer {
 
     fn propose(&mut self, request: &AskRequest<'_>) -> Result<Vec<TransferredProposal>, ComponentError> {
         let trials = (0..request.n).map(|index| request.first_trial.0 + index as u64);
-        let n_transferred = trials.filter(|&trial| is_due(trial, self.share(trial))).count();
+        let due: Vec<u64> = trials.filter(|&trial| is_due(trial, self.share(trial))).collect();
         let (mut covered, mut taken) = (self.covered.clone(), self.taken.clone());
         for pending in request.pending {
             covered.add(&self.landscape.standings(&pending.configuration));
@@ -140,9 +133,10 @@ impl WarmStart for Transfer {
                 taken[place] = true;
             }
         }
-        let mut proposals = Vec::with_capacity(n_transferred);
-        for index in 0..n_transferred {
-            let Some(place) = self.choose(request, index, &covered, &taken) else { break };
+        let mut proposals = Vec::with_capacity(due.len());
+        for (index, trial) in due.into_iter().enumerate() {
+            let chosen = self.choose(trial, &mut request.rng(index), &covered, &taken);
+            let Some(place) = chosen else { break };
             proposals.push(self.proposal(place, &covered));
             covered.add(&self.landscape.standings(&self.landscape.candidates()[place]));
             taken[place] = true;
@@ -239,4 +233,60 @@ fn sources(
     let total: f64 = sources.iter().map(|source| source.weight).sum();
     sources.iter_mut().for_each(|source| source.weight /= total);
     sources
+}
+
+#[cfg(test)]
+mod tests {
+    use heirloom_model::{Direction, Objective, Problem, Seed, SpaceSpec, TrialId};
+
+    use super::*;
+    use crate::guard::Policy;
+
+    /// Two past tasks, one of which is best at 0.1 and one at 0.9, and both are content with 0.5.
+    fn torn() -> Transfer {
+        let spec: SpaceSpec =
+            serde_json::from_str(r#"{"parameter": [{"name": "x", "type": "float", "low": 0, "high": 1}]}"#)
+                .unwrap();
+        let space = Arc::new(Space::compile(spec).unwrap());
+        let problem = Problem::new(space, Objective { name: "loss".into(), direction: Direction::Minimise });
+        let configurations: Vec<_> = (0..=10).map(|x| Configuration::new([f64::from(x) / 10.0])).collect();
+        let past = |key: &str, best: f64| PastTask {
+            key: key.into(),
+            name: key.into(),
+            meta_features: None,
+            objectives: configurations.iter().map(|c| Some((c.values()[0] - best).powi(2))).collect(),
+            configurations: configurations.clone(),
+            n_evaluations: configurations.len(),
+        };
+        let tasks = vec![past("low", 0.1), past("high", 0.9)];
+        Knowledge::new(&problem, None, tasks, Options::default()).unwrap().warm_start().unwrap()
+    }
+
+    #[test]
+    fn the_first_transferred_trials_are_the_portfolios_where_the_policy_says_so() {
+        let proposed = |n_from_portfolio| {
+            let mut transfer = torn();
+            let policy = Policy { n_draws: None, share: 1.0, n_from_portfolio, n_initial: 10 };
+            transfer.guard.as_mut().unwrap().policy = Some(policy);
+            // All in one ask: each trial counts by its own number.
+            let seed = Seed::from_number(1);
+            let request = AskRequest { n: 4, first_trial: TrialId(0), pending: &[], seed };
+            let proposals = transfer.propose(&request).unwrap();
+            proposals.iter().map(|proposed| proposed.proposal.configuration.values()[0]).collect::<Vec<_>>()
+        };
+        let mut transfer = torn();
+        transfer.guard = None;
+        let request = AskRequest { n: 4, first_trial: TrialId(0), pending: &[], seed: Seed::from_number(1) };
+        let portfolio: Vec<_> = transfer
+            .propose(&request)
+            .unwrap()
+            .iter()
+            .map(|proposed| proposed.proposal.configuration.values()[0])
+            .collect();
+        let consensus = proposed(0);
+        assert_ne!(consensus[..3], portfolio[..3]);
+        let both = proposed(3);
+        assert_eq!(both[..3], portfolio[..3]);
+        assert_eq!(both[3], *consensus.iter().find(|x| !portfolio[..3].contains(x)).unwrap());
+    }
 }

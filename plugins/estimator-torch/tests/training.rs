@@ -97,18 +97,25 @@ fn the_same_seed_gives_the_same_training_to_the_bit_and_another_seed_another() {
     let data = files.clouds(300);
     let run = files.path().join("run");
     let more = json!({"mixup": 0.2, "label_smoothing": 0.1, "class_weights": true, "gradient_clip": 1.0});
-    let train = |trial: u64, seed: u64| {
-        let estimator = estimator(options(&data, more.clone())).unwrap();
+    let train_as = |trial: u64, seed: u64, training_seed: u64| {
+        let mut more = more.clone();
+        more["training_seed"] = json!(training_seed);
+        let estimator = estimator(options(&data, more)).unwrap();
         let request = EvaluationRequest {
             seed: request(&space(), seed, 4.0).seed,
             ..in_folder(request(&space(), trial, 4.0), &run)
         };
         course(&evaluate(estimator.as_ref(), &request, &Listener::patient()).unwrap())
     };
+    let train = |trial, seed| train_as(trial, seed, 0);
     let (first, again, other) = (train(0, 7), train(1, 7), train(3, 8));
     assert_eq!(first, again);
     assert_eq!(weights(&run, 0), weights(&run, 1));
     assert_ne!(first, other);
+    // The same trial once more, by luck alone another.
+    let (anew, anew_again) = (train_as(4, 7, 1), train_as(5, 7, 1));
+    assert_eq!(anew, anew_again);
+    assert!(anew != first && anew != train_as(6, 7, 2));
 }
 
 #[test]

@@ -11,30 +11,30 @@ pub struct Options {
     pub measure: Measure,
     /// Classes that the network tells apart.
     #[option(default = 10, low = 1)]
-    pub n_classes: u64,
+    pub n_classes: usize,
     /// Numbers in a row of a table; images are meant without.
     #[option(low = 1)]
-    pub n_features: Option<u64>,
+    pub n_features: Option<usize>,
     /// Side length of the square images, in pixels; a space that searches the resolution overrides it.
     #[option(default = 32, low = 1)]
-    pub image_size: u64,
+    pub image_size: usize,
     /// Channels of the images.
     #[option(default = 3, low = 1)]
-    pub image_channels: u64,
+    pub image_channels: usize,
     /// Channels of the convolution in front, 0 for none (chains and stages only); by default as published for the
     /// architecture's family.
-    pub stem_channels: Option<u64>,
+    pub stem_channels: Option<usize>,
     /// Channels of the convolution before the classifier, 0 for none; by default as published.
-    pub head_channels: Option<u64>,
+    pub head_channels: Option<usize>,
     /// Cells in all, where normal and reduction cells differ; by default 8.
     #[option(low = 1)]
-    pub cells: Option<u64>,
+    pub cells: Option<usize>,
     /// Cells in a stage; by default as published for the architecture's family.
     #[option(low = 1)]
-    pub cells_per_stage: Option<u64>,
+    pub cells_per_stage: Option<usize>,
     /// Cells: how many stages, each with twice the channels and half the side of the one before.
     #[option(default = 3, low = 1, high = 16)]
-    pub n_stages: u32,
+    pub n_stages: usize,
 }
 
 /// What is counted.
@@ -83,18 +83,17 @@ impl Options {
 
     /// What stands around an architecture.
     pub(crate) fn frame(&self) -> Frame {
-        let size = |value: u64| value as usize;
-        let side = size(self.image_size);
         let input = match self.n_features {
-            Some(n_features) => vec![size(n_features)],
-            None => vec![size(self.image_channels), side, side],
+            Some(n_features) => vec![n_features],
+            None => vec![self.image_channels, self.image_size, self.image_size],
         };
-        let mut frame = Frame::new(Shape(input), Head::Classes(size(self.n_classes)));
-        frame.stem_channels = self.stem_channels.map(size);
-        frame.head_channels = self.head_channels.map(size);
-        frame.cells = self.cells.map(size);
-        frame.cells_per_stage = self.cells_per_stage.map(size);
-        frame.n_stages = self.n_stages as usize;
-        frame
+        Frame {
+            stem_channels: self.stem_channels,
+            head_channels: self.head_channels,
+            cells: self.cells,
+            cells_per_stage: self.cells_per_stage,
+            n_stages: self.n_stages,
+            ..Frame::new(Shape(input), Head::Classes(self.n_classes))
+        }
     }
 }

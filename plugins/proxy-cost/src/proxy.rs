@@ -42,7 +42,7 @@ impl Proxy for CostProxy {
         ProxyInfo {
             // The larger network is the better one more often than not (Krishnakumar et al. 2022).
             direction: Direction::Maximise,
-            cost_seconds: 1e-4,
+            cost_seconds: 1.5e-4,
             needs: ProxyNeeds::Nothing,
             unit: self.measure.unit().into(),
         }

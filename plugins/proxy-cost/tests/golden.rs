@@ -9,7 +9,7 @@ use heirloom_plugin::{Configuration, Context, Direction, Objective, Problem, See
 use heirloom_proxy_cost::{Measure, Options, cost};
 
 /// Classes and image size of the data sets.
-const DATASETS: [(&str, u64, u64); 3] =
+const DATASETS: [(&str, usize, usize); 3] =
     [("cifar10", 10, 32), ("cifar100", 100, 32), ("ImageNet16-120", 120, 16)];
 
 #[test]

@@ -61,6 +61,19 @@ fn the_seed_draws_the_weights() {
 }
 
 #[test]
+fn norms_need_no_draw_and_count_what_a_space_searches_around_its_cells() {
+    let problem = problem(SpaceSpec::preset("image-cells").unwrap());
+    let norms = proxy(Score::L2Norm, small(), &problem, &Context::detached()).unwrap();
+    let of = |stem_channels: i64, seed| {
+        let mut named = problem.space.to_named(&drawn(&problem, 1)[0]);
+        named.insert("stem_channels".into(), stem_channels.into());
+        scores(&*norms, &[problem.space.from_named(&named).unwrap()], seed)[0]
+    };
+    assert_eq!(of(8, 1), of(8, 2));
+    assert!(of(8, 1) > of(4, 1) && of(4, 1) > 0.0);
+}
+
+#[test]
 fn a_tables_rows_are_shown_to_perceptrons() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("table.csv");

@@ -29,7 +29,7 @@ impl Frame {
             else {
                 continue;
             };
-            // What is no count of cells or channels, `check` refuses.
+            // A number below 0 becomes 0: no cells, which `check` refuses, or no stem.
             let count = value as usize;
             match parameter.name.as_str() {
                 "width" => frame.width = value,
