@@ -3,11 +3,12 @@
 
 use std::collections::BTreeMap;
 
-use heirloom_archive::{Archive, MetaFeatures, RunHeader, RunId, TrialRecord, TrialState};
+use heirloom_archive::{Archive, RunHeader, RunId, TrialRecord, TrialState, names_task};
 use heirloom_config::{VoteWeights, WarmStartMode};
 use heirloom_engine::ProxyFilter;
 use heirloom_warm_start::{ProxyBelief, ScoredRun};
 
+use crate::described::Described;
 use crate::failure::OrFail;
 use crate::job::Job;
 use crate::past;
@@ -24,7 +25,7 @@ pub(crate) fn of_job(
     archive: &Archive,
     job: &Job<'_>,
     filters: &[ProxyFilter],
-    features: Option<&MetaFeatures>,
+    task: &Described,
 ) -> miette::Result<Vec<ProxyBelief>> {
     let config = job.config;
     let is_asked = config.vote.as_ref().is_some_and(|vote| vote.weights == VoteWeights::Archive);
@@ -33,9 +34,8 @@ pub(crate) fn of_job(
     }
     let proxies: Vec<_> =
         filters.iter().map(|filter| (filter.name.clone(), filter.proxy.info().direction)).collect();
-    let features = past::described(archive, job, features)?;
     let runs = scored_runs(archive, job)?;
-    Ok(heirloom_warm_start::believe(&config.task.name, features.as_ref(), &runs, &proxies))
+    Ok(heirloom_warm_start::believe(&task.task.key, task.features.as_ref(), &runs, &proxies))
 }
 
 /// Past runs with proxies in the job's space, on the same objective: what a score is worth differs between spaces
@@ -43,7 +43,7 @@ pub(crate) fn of_job(
 fn scored_runs(archive: &Archive, job: &Job<'_>) -> miette::Result<Vec<ScoredRun>> {
     let mut runs = Vec::new();
     for run in archive.runs().or_fail()? {
-        if job.config.warm_start.exclude_tasks.contains(&run.task)
+        if names_task(&job.config.warm_start.exclude_tasks, &run.task)
             || run.space != *job.problem.space.hash()
             || run.objectives.first() != Some(job.objective())
         {

@@ -5,6 +5,7 @@ mod bench;
 mod catalogue;
 mod commands;
 mod context;
+mod described;
 mod failure;
 mod files;
 mod incumbent;

@@ -3,9 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use heirloom_archive::{Archive, MetaFeatures, PastFilter, RunId};
+use heirloom_archive::{Archive, PastFilter, RunId};
 use heirloom_config::WarmStartMode;
-use heirloom_meta_features::MetaFeatureSet;
 use heirloom_model::space::{MappingNote, OutOfRange, SpaceMapping};
 use heirloom_model::{
     Configuration, Event, Observation, Origin, Proposal, Space, TrialId, WarmStart, WarmStartReport,
@@ -13,28 +12,18 @@ use heirloom_model::{
 use heirloom_warm_start::{Knowledge, Mode, Options, PastTask};
 use serde::de::DeserializeOwned;
 
+use crate::described::Described;
 use crate::failure::OrFail;
 use crate::job::Job;
 
 /// The name of the artifact that holds what a run knew when it began.
 const ARTIFACT: &str = "warm-start/knowledge.json";
 
-/// A description in the archive's form.
-pub(crate) fn to_archive(set: &MetaFeatureSet) -> MetaFeatures {
-    let known = set.values().filter_map(|(name, value)| Some((name.to_owned(), value?)));
-    let costs = set.features.iter().map(|feature| (feature.name.clone(), feature.cost_secs));
-    MetaFeatures {
-        version: format!("heirloom-{}", set.version),
-        features: known.collect(),
-        cost_seconds: costs.collect(),
-    }
-}
-
 /// What the archive teaches about a job's task; `None` where the run file wants a cold start or nothing is known.
 pub(crate) fn knowledge(
     archive: &Archive,
     job: &Job<'_>,
-    features: Option<&MetaFeatures>,
+    task: &Described,
 ) -> miette::Result<Option<Knowledge>> {
     let config = &job.config.warm_start;
     let mode = match config.mode {
@@ -47,26 +36,8 @@ pub(crate) fn knowledge(
     if tasks.is_empty() {
         return Ok(None);
     }
-    let features = described(archive, job, features)?;
     let options = Options { mode, n_initial: config.initial };
-    Knowledge::new(&job.problem, features, tasks, options).map(Some).or_fail()
-}
-
-/// A job's task by numbers: by its data, else what the archive has of it already.
-pub(crate) fn described(
-    archive: &Archive,
-    job: &Job<'_>,
-    features: Option<&MetaFeatures>,
-) -> miette::Result<Option<BTreeMap<String, f64>>> {
-    if let Some(set) = features {
-        return Ok(Some(set.features.clone()));
-    }
-    let task = &job.config.task.name;
-    let known = archive.tasks().or_fail()?.iter().any(|known| known.key == *task);
-    let sets = if known { archive.meta_features(task).or_fail()? } else { Vec::new() };
-    let mut features = BTreeMap::new();
-    sets.into_iter().for_each(|set| features.extend(set.features));
-    Ok((!features.is_empty()).then_some(features))
+    Knowledge::new(&job.problem, task.features.clone(), tasks, options).map(Some).or_fail()
 }
 
 /// Past evaluations of the same objective, by task, as points of the job's space.

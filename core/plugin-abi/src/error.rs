@@ -16,6 +16,7 @@ pub struct AbiError {
 pub type AbiResult<T> = RResult<T, AbiError>;
 
 impl From<ComponentError> for AbiError {
+    #[cold]
     fn from(error: ComponentError) -> Self {
         let kind = match error.kind {
             ComponentErrorKind::Configuration => 1,
@@ -29,6 +30,7 @@ impl From<ComponentError> for AbiError {
 }
 
 impl From<AbiError> for ComponentError {
+    #[cold]
     fn from(error: AbiError) -> Self {
         let kind = match error.kind {
             1 => ComponentErrorKind::Configuration,
@@ -42,6 +44,7 @@ impl From<AbiError> for ComponentError {
 }
 
 /// The boundary's result as the traits' one.
+#[inline]
 pub(crate) fn from_abi<T>(result: AbiResult<T>) -> Result<T, ComponentError> {
     result.into_result().map_err(Into::into)
 }

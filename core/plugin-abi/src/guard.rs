@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use abi_stable::StableAbi;
 use heirloom_model::{ComponentError, ComponentErrorKind};
 
-use crate::error::AbiResult;
+use crate::error::{AbiError, AbiResult};
 
 /// The message of an object that panicked in an earlier call and was not entered again.
 pub const POISONED: &str = "it panicked before and is not called again";
@@ -45,6 +45,7 @@ impl<T: ?Sized + Send> Guarded<T> {
 /// # Safety
 ///
 /// `handle` comes from [`Guarded::into_handle`] of the same `T`, is not dropped, and no other call is under way.
+#[inline]
 pub(crate) unsafe fn call_mut<T: ?Sized, R>(
     handle: Handle,
     call: impl FnOnce(&mut T) -> Result<R, ComponentError>,
@@ -60,6 +61,7 @@ pub(crate) unsafe fn call_mut<T: ?Sized, R>(
 /// # Safety
 ///
 /// `handle` comes from [`Guarded::into_handle`] of the same `T`, is not dropped, and no [`call_mut`] is under way.
+#[inline]
 pub(crate) unsafe fn call_ref<T: ?Sized, R>(
     handle: Handle,
     call: impl FnOnce(&T) -> Result<R, ComponentError>,
@@ -83,17 +85,24 @@ pub(crate) unsafe fn drop_guarded<T: ?Sized>(handle: Handle) -> AbiResult<()> {
     })
 }
 
+#[inline]
 fn guarded_call<R>(poisoned: &AtomicBool, call: impl FnOnce() -> Result<R, ComponentError>) -> AbiResult<R> {
     if poisoned.load(Ordering::Relaxed) {
-        return AbiResult::RErr(ComponentError::new(ComponentErrorKind::Panicked, POISONED).into());
+        return AbiResult::RErr(poisoned_error());
     }
     match catch_unwind(AssertUnwindSafe(call)) {
-        Ok(result) => result.map_err(Into::into).into(),
+        Ok(Ok(value)) => AbiResult::ROk(value),
+        Ok(Err(error)) => AbiResult::RErr(error.into()),
         Err(payload) => {
             poisoned.store(true, Ordering::Relaxed);
             AbiResult::RErr(panicked(payload).into())
         }
     }
+}
+
+#[cold]
+fn poisoned_error() -> AbiError {
+    ComponentError::new(ComponentErrorKind::Panicked, POISONED).into()
 }
 
 /// Turns a panic of `call` into an error.
@@ -116,6 +125,7 @@ pub(crate) fn keep_panic_places() {
     }));
 }
 
+#[cold]
 fn panicked(payload: Box<dyn Any + Send>) -> ComponentError {
     let text = match payload.downcast::<&'static str>() {
         Ok(text) => (*text).to_owned(),

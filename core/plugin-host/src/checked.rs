@@ -27,7 +27,7 @@ impl<S: Strategy + 'static> CheckedStrategy<S> {
     }
 
     fn explain<T>(&self, doing: impl Display, answer: Result<T>) -> Result<T> {
-        answer.map_err(|error| self.identity.explain(&doing.to_string(), error))
+        answer.map_err(|error| self.identity.explain(doing, error))
     }
 }
 
@@ -47,7 +47,7 @@ impl<S: Strategy + 'static> Strategy for CheckedStrategy<S> {
         let told = self.inner.tell(observations);
         told.map_err(|error| {
             let trials: Vec<_> = observations.iter().take(8).map(|o| o.trial.to_string()).collect();
-            self.identity.explain(&format!("told of trial {}", trials.join(", ")), error)
+            self.identity.explain(format_args!("told of trial {}", trials.join(", ")), error)
         })
     }
 
@@ -139,8 +139,8 @@ impl Estimator for CheckedEstimator {
     ) -> Vec<std::result::Result<Outcome, Failure>> {
         let fail_all = |error: ComponentError| {
             let failure = |request: &EvaluationRequest| {
-                let doing = format!("evaluating trial {}", request.trial);
-                let message = self.identity.explain(&doing, error.clone()).message;
+                let doing = format_args!("evaluating trial {}", request.trial);
+                let message = self.identity.explain(doing, error.clone()).message;
                 Err(Failure::new(FailureKind::Crashed, message))
             };
             requests.iter().map(failure).collect()
@@ -181,7 +181,7 @@ impl Proxy for CheckedProxy {
     fn score(&self, configurations: &[Configuration], seed: Seed, scores: &mut [f64]) -> Result<()> {
         let scored = self.inner.try_score(configurations, seed, scores);
         scored.map_err(|error| {
-            self.identity.explain(&format!("scoring {} configurations", configurations.len()), error)
+            self.identity.explain(format_args!("scoring {} configurations", configurations.len()), error)
         })
     }
 }

@@ -30,7 +30,8 @@ impl Identity {
     }
 
     /// The component's error with its name, what it was doing, and what a person can do.
-    pub(crate) fn explain(&self, doing: &str, error: ComponentError) -> ComponentError {
+    #[cold]
+    pub(crate) fn explain(&self, doing: impl fmt::Display, error: ComponentError) -> ComponentError {
         let remedy = match error.kind {
             ComponentErrorKind::Panicked => "; hint: report it to the plugin's author with this message",
             ComponentErrorKind::Crashed => {

@@ -3,7 +3,7 @@
 mod known;
 mod open;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -57,6 +57,15 @@ pub struct Evaluation<'a> {
     pub training: usize,
     /// What was measured, with the learning curve where the table has one, or why nothing was.
     pub result: std::result::Result<Outcome, Failure>,
+}
+
+impl Evaluation<'_> {
+    /// What a training of `table` had measured before it failed; empty where the table has no learning curves.
+    pub fn curve_to_failure(&self, table: &RecordedTable) -> Vec<CurvePoint> {
+        let entry = table.find(self.task, self.configuration);
+        let curve = |(entry, level): (Entry<'_>, usize)| entry.curve(level, Some(self.training));
+        entry.zip(table.level_of(&self.fidelity)).map(curve).unwrap_or_default()
+    }
 }
 
 impl RecordedTable {
@@ -133,7 +142,7 @@ impl RecordedTable {
     }
 
     /// Every single evaluation: each training at each size. Where smaller sizes are points of one learning curve,
-    /// each training once, at the largest size that is recorded.
+    /// each training once, at the largest size that is recorded of it.
     pub fn evaluations(&self) -> impl Iterator<Item = Evaluation<'_>> {
         self.entries().flat_map(Entry::evaluations)
     }
@@ -203,9 +212,14 @@ impl<'a> Entry<'a> {
         let levels = (0..measurements.levels.len())
             .rev()
             .filter(move |&level| measurements.is_recorded(self.index, level));
-        let n_levels = if measurements.is_curve { 1 } else { usize::MAX };
-        levels.take(n_levels).flat_map(move |level| {
-            self.trainings(level).into_iter().map(move |training| self.evaluation(level, training))
+        let mut ended = BTreeSet::new();
+        levels.flat_map(move |level| {
+            let mut trainings = self.trainings(level);
+            if measurements.is_curve {
+                // One that was stopped early has its last point at a smaller size than the others.
+                trainings.retain(|&training| ended.insert(training));
+            }
+            trainings.into_iter().map(move |training| self.evaluation(level, training))
         })
     }
 

@@ -9,8 +9,8 @@ use heirloom_model::{Event, Failure, FailureKind, Origin, RecordError, Recorder,
 
 use crate::sqlite::SqliteStore;
 use crate::{
-    ArchiveError, AttemptRecord, MergeReport, Result, RunHeader, RunId, RunState, RunSummary, Store,
-    TrialRecord, TrialState,
+    ArchiveError, ArtifactReference, AttemptRecord, MergeReport, Result, RunHeader, RunId, RunState,
+    RunSummary, Store, Task, TrialRecord, TrialState,
 };
 
 /// Runs, trials, curves, tasks and artifacts, kept. Clones share one opened archive.
@@ -152,13 +152,16 @@ impl Archive {
         filtered.into_iter().chain(later.into_values().flatten()).try_for_each(visit)
     }
 
-    /// The run that a person means by `text`: an id, the beginning or end of one, or a run's name.
+    /// The run that a person means by `text`: a run's name, else an id, or the beginning or end of one.
     pub fn find_run(&self, text: &str) -> Result<RunSummary> {
         let answers = |run: &RunSummary| {
             let id = run.id.to_string();
             !text.is_empty() && (id.starts_with(text) || id.ends_with(text) || run.name == text)
         };
         let mut found: Vec<_> = self.store.runs()?.into_iter().filter(answers).collect();
+        if found.iter().any(|run| run.name == text) {
+            found.retain(|run| run.name == text);
+        }
         match (found.pop(), found.len()) {
             (Some(run), 0) => Ok(run),
             (Some(_), n) => Err(ArchiveError::AmbiguousRun { text: text.into(), n: n + 1 }),
@@ -166,35 +169,78 @@ impl Archive {
         }
     }
 
+    /// The task under the key that it has here: its own, or, where that stands for other data, one with the beginning
+    /// of its fingerprint. Tasks without data are told apart by their keys alone.
+    pub fn known_as(&self, mut task: Task) -> Result<Task> {
+        let is_other = |known: &Task| {
+            known.key == task.key
+                && ![&known.fingerprint, &task.fingerprint].iter().any(|fingerprint| fingerprint.is_empty())
+                && known.fingerprint != task.fingerprint
+        };
+        if self.store.tasks()?.iter().any(is_other) {
+            let beginning: String = task.fingerprint.chars().take(8).collect();
+            task.key = format!("{}@{beginning}", task.key);
+        }
+        Ok(task)
+    }
+
     /// Takes in every run, task, description and artifact of another archive that is not here, or is older here.
     /// Merging again changes nothing. One run is held in memory at a time.
+    ///
+    /// Records of the other archive that are damaged are left out, and named in the report.
     pub fn merge(&self, other: &Archive) -> Result<MergeReport> {
         let mut report = MergeReport::default();
+        // What the tasks are called here.
+        let mut keys = HashMap::new();
         for task in other.store.tasks()? {
+            let theirs = task.key.clone();
+            let task = self.known_as(task)?;
             self.store.put_task(&task)?;
-            for set in other.store.meta_features(&task.key)? {
-                let known = self.store.meta_features(&task.key)?;
+            let known = self.store.meta_features(&task.key)?;
+            for set in report
+                .sound(format_args!("task `{theirs}`"), other.store.meta_features(&theirs))?
+                .unwrap_or_default()
+            {
                 if !known.iter().any(|here| here.version == set.version) {
                     self.store.put_meta_features(&task.key, &set)?;
                 }
             }
+            keys.insert(theirs, task.key);
         }
         let here: HashMap<RunId, RunSummary> =
             self.store.runs()?.into_iter().map(|run| (run.id, run)).collect();
         let artifacts_before = self.store.stats()?.n_artifacts;
-        for summary in other.store.runs()? {
+        for mut summary in other.store.runs()? {
+            if let Some(key) = keys.get(&summary.task) {
+                summary.task.clone_from(key);
+            }
+            let whole = format!("run {}", summary.id);
             let known = here.get(&summary.id);
             // What has ended does not change.
             let same = known == Some(&summary) && summary.state != RunState::Running;
-            let kept = !same && self.store.put_run(other.store.contents(summary.id)?)?;
+            let kept = if same {
+                false
+            } else {
+                let Some(mut contents) = report.sound(&whole, other.store.contents(summary.id))? else {
+                    continue;
+                };
+                contents.header.task.key.clone_from(&summary.task);
+                self.store.put_run(contents)?
+            };
             match (kept, known.is_some()) {
                 (false, _) => report.unchanged += 1,
                 (true, true) => report.updated += 1,
                 (true, false) => report.added += 1,
             }
-            if kept {
-                for reference in other.store.artifacts(summary.id)? {
-                    let bytes = other.store.artifact(&reference.hash)?;
+            // Also of a run that is known: an earlier merge may have been ended before its artifacts came.
+            let have = self.store.artifacts(summary.id)?;
+            for reference in other.store.artifacts(summary.id)? {
+                let is_here = |known: &ArtifactReference| {
+                    (known.trial, &known.name) == (reference.trial, &reference.name)
+                };
+                if !have.iter().any(is_here)
+                    && let Some(bytes) = report.sound(&whole, other.store.artifact(&reference.hash))?
+                {
                     self.store.put_artifact(summary.id, reference.trial, &reference.name, &bytes)?;
                 }
             }

@@ -27,6 +27,9 @@ pub fn storage_conformance(make: impl Fn() -> Box<dyn Store>) {
     a_cancelled_trial_stays_pending(&archive());
     artifacts_live_as_long_as_something_refers_to_them(&archive());
     a_merge_adds_what_is_missing_and_nothing_twice(&archive(), &archive());
+    a_merge_that_was_ended_brings_the_rest_when_it_is_repeated(&archive(), &archive());
+    a_run_that_was_resumed_is_newer_than_a_copy_from_before(&archive(), &archive());
+    other_data_under_a_tasks_name_is_another_task(&archive(), &archive());
     past_tasks_come_with_configurations_and_meta_features(&archive());
     the_past_holds_no_stopped_trials_and_keeps_directions_apart(&archive());
     recorded_evaluations_are_kept_in_batches(&archive());
@@ -338,6 +341,71 @@ fn a_merge_adds_what_is_missing_and_nothing_twice(ours: &Archive, theirs: &Archi
     assert_eq!(ours.artifacts(shared).unwrap(), theirs.artifacts(shared).unwrap());
     sound(ours);
     sound(theirs);
+}
+
+fn a_merge_that_was_ended_brings_the_rest_when_it_is_repeated(ours: &Archive, theirs: &Archive) {
+    let (run, mut recorder) = theirs.begin_run(&sample_header("t")).unwrap();
+    recorder.record(&sample_events(0)).unwrap();
+    theirs.set_run_state(run, RunState::Finished).unwrap();
+    theirs.put_artifact(run, None, "best", b"abc").unwrap();
+    // As it stands when the merging process ends between the run and what belongs to it.
+    ours.put_run(theirs.contents(run).unwrap()).unwrap();
+    let report = ours.merge(theirs).unwrap();
+    assert_eq!((report.unchanged, report.artifacts), (1, 1));
+    assert_eq!(ours.artifacts(run).unwrap(), theirs.artifacts(run).unwrap());
+    sound(ours);
+}
+
+fn a_run_that_was_resumed_is_newer_than_a_copy_from_before(ours: &Archive, theirs: &Archive) {
+    let (run, mut recorder) = ours.begin_run(&sample_header("t")).unwrap();
+    recorder.record(&[proposed(0), Event::Started { trial: TrialId(0), attempt: 1 }]).unwrap();
+    let failure = Failure::new(FailureKind::Cancelled, "the run was ended");
+    let cancelled =
+        Event::Finished { trial: TrialId(0), attempt: 1, result: Err(failure), wall_seconds: 0.5 };
+    recorder.record(&[cancelled]).unwrap();
+    ours.set_run_state(run, RunState::Interrupted).unwrap();
+    theirs.merge(ours).unwrap();
+    let (_, mut recorder) = ours.resume_run(run).unwrap();
+    recorder.record(&[Event::Started { trial: TrialId(0), attempt: 2 }]).unwrap();
+    assert_eq!(ours.merge(theirs).unwrap().unchanged, 1);
+    recorder.record(&[finished(0, 2, 0.5), Event::Told { trial: TrialId(0) }]).unwrap();
+    assert_eq!(theirs.merge(ours).unwrap().updated, 1);
+    assert_eq!(theirs.contents(run).unwrap(), ours.contents(run).unwrap());
+    sound(ours);
+}
+
+fn other_data_under_a_tasks_name_is_another_task(ours: &Archive, theirs: &Archive) {
+    let header = |fingerprint: &str| {
+        let mut header = sample_header("churn");
+        header.task.fingerprint = fingerprint.into();
+        header
+    };
+    let set = |n: f64| MetaFeatures {
+        version: "1".into(),
+        features: BTreeMap::from([("n".to_owned(), n)]),
+        cost_seconds: BTreeMap::new(),
+    };
+    let (_, mut recorder) = ours.begin_run(&header("0123456789")).unwrap();
+    recorder.record(&sample_events(0)).unwrap();
+    ours.put_meta_features("churn", &set(100.0)).unwrap();
+    let (run, mut recorder) = theirs.begin_run(&header("abcdef012345")).unwrap();
+    recorder.record(&sample_events(1)).unwrap();
+    theirs.put_meta_features("churn", &set(300.0)).unwrap();
+
+    assert_eq!(ours.merge(theirs).unwrap().added, 1);
+    let task = ours.header(run).unwrap().task;
+    assert_eq!((task.key.as_str(), task.fingerprint.as_str()), ("churn@abcdef01", "abcdef012345"));
+    assert_eq!(ours.meta_features("churn").unwrap(), [set(100.0)]);
+    assert_eq!(ours.meta_features("churn@abcdef01").unwrap(), [set(300.0)]);
+    assert_eq!(ours.past_tasks(&PastFilter::default()).unwrap().len(), 2);
+    let without = PastFilter { without_tasks: vec!["churn".into()], ..PastFilter::default() };
+    assert_eq!(ours.past_tasks(&without).unwrap().len(), 0, "both have the name");
+    assert_eq!(ours.known_as(task.clone()).unwrap(), task, "its own key stays");
+    assert_eq!(ours.known_as(header("").task).unwrap().key, "churn", "without data it is the key's");
+    theirs.set_run_state(run, RunState::Finished).unwrap();
+    assert_eq!(ours.merge(theirs).unwrap().updated, 1);
+    assert_eq!(ours.merge(theirs).unwrap().unchanged, 1);
+    sound(ours);
 }
 
 fn the_past_holds_no_stopped_trials_and_keeps_directions_apart(archive: &Archive) {

@@ -54,6 +54,15 @@ pub enum ArchiveError {
         /// The version wanted here.
         known: u32,
     },
+    /// There is a file with nothing in it.
+    #[error(
+        "the archive `{path}` is empty: who made it was ended, or is at work, or it has lost its content; hint: \
+         restore it from a copy, or remove it: the next search makes a new one"
+    )]
+    Empty {
+        /// The file.
+        path: PathBuf,
+    },
     /// The archive may only be read.
     #[error("the archive `{path}` is read-only; hint: open a writable copy, or mend its permissions")]
     ReadOnly {

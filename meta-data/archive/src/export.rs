@@ -37,7 +37,8 @@ impl Archive {
     ///
     /// Columns: `trial`, `state`, the parameters by name, the fidelities, the objectives **in the direction people
     /// see** (an accuracy is an accuracy again), `cost_seconds`, `wall_seconds`, `failure`, `message`, then `metric.NAME` and
-    /// `score.PROXY`. A parameter that has the name of another column gets the prefix `parameter.`.
+    /// `score.PROXY`. One that has the name of an earlier column of these gets the prefix `objective.`, `fidelity.` or
+    /// `parameter.`, in this order of precedence.
     pub fn export(&self, run: RunId, format: ExportFormat, out: &mut (dyn Write + Send)) -> Result<()> {
         write(&self.table(run)?, format, out)
     }
@@ -51,9 +52,9 @@ impl Archive {
         out: &mut (dyn Write + Send),
     ) -> Result<()> {
         let objectives = self.header(run)?.objectives;
-        let names = objectives.iter().map(|objective| objective.name.clone());
-        let names = ["trial", "step", "cost_seconds"].map(String::from).into_iter().chain(names);
-        let mut columns: Vec<Column> = names.map(|name| Column { name, cells: Vec::new() }).collect();
+        let mut names = Names::of(&["trial", "step", "cost_seconds"]);
+        objectives.iter().for_each(|objective| names.add("objective", &objective.name));
+        let mut columns: Vec<Column> = names.0.into_iter().map(Column::empty).collect();
         self.curves(run, &mut |trial, curve| {
             for point in &curve {
                 let number = |value: f64| value.is_finite().then_some(Value::Float(value));
@@ -115,6 +116,32 @@ impl Archive {
     }
 }
 
+impl Column {
+    fn empty(name: String) -> Self {
+        Self { name, cells: Vec::new() }
+    }
+}
+
+/// Names of columns, each once.
+struct Names(Vec<String>);
+
+impl Names {
+    fn of(names: &[&str]) -> Self {
+        Self(names.iter().map(|name| (*name).to_owned()).collect())
+    }
+
+    /// Adds a name, where it is taken with the prefix of its `kind`. Names with the prefixes of columns that only some
+    /// rows have are taken too.
+    fn add(&mut self, kind: &str, name: &str) {
+        let is_reserved = name.starts_with("metric.") || name.starts_with("score.");
+        let mut unique = name.to_owned();
+        while is_reserved && unique == name || self.0.contains(&unique) {
+            unique = format!("{kind}.{unique}");
+        }
+        self.0.push(unique);
+    }
+}
+
 struct Row<'a> {
     number: u64,
     state: &'static str,
@@ -130,33 +157,27 @@ struct Table<'a> {
     header: &'a RunHeader,
     space: Space,
     columns: Vec<Column>,
+    /// Of these the ones that every row has; metrics and scores follow.
+    n_fixed: usize,
     n_rows: usize,
 }
 
 impl<'a> Table<'a> {
     fn new(header: &'a RunHeader) -> Result<Self> {
         let space = Space::compile(header.space.clone())?;
-        let fidelities = header.fidelities.iter().map(|dimension| dimension.name.clone());
-        let objectives = header.objectives.iter().map(|objective| objective.name.clone());
-        let fixed = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
-        let around: Vec<String> =
-            fixed(&["trial", "state", "cost_seconds", "wall_seconds", "failure", "message"])
-                .into_iter()
-                .chain(fidelities.clone())
-                .chain(objectives.clone())
-                .collect();
-        let parameters = space.parameters().iter().map(|parameter| {
-            if around.contains(&parameter.name) {
-                format!("parameter.{}", parameter.name)
-            } else {
-                parameter.name.clone()
-            }
-        });
-        let names =
-            fixed(&["trial", "state"]).into_iter().chain(parameters).chain(fidelities).chain(objectives);
-        let names = names.chain(fixed(&["cost_seconds", "wall_seconds", "failure", "message"]));
-        let columns = names.map(|name| Column { name, cells: Vec::new() }).collect();
-        Ok(Self { header, space, columns, n_rows: 0 })
+        let mut names = Names::of(&["trial", "state", "cost_seconds", "wall_seconds", "failure", "message"]);
+        header.objectives.iter().for_each(|objective| names.add("objective", &objective.name));
+        header.fidelities.iter().for_each(|dimension| names.add("fidelity", &dimension.name));
+        space.parameters().iter().for_each(|parameter| names.add("parameter", &parameter.name));
+        // From the order of precedence to that of people: what a trial is, what it measured, what became of it.
+        let mut parameters = names.0.split_off(6 + header.objectives.len());
+        let objectives = names.0.split_off(6);
+        let last = names.0.split_off(2);
+        let fidelities: Vec<String> = parameters.drain(..header.fidelities.len()).collect();
+        let names = [names.0, parameters, fidelities, objectives, last].concat();
+        let columns: Vec<Column> = names.into_iter().map(Column::empty).collect();
+        let n_fixed = columns.len();
+        Ok(Self { header, space, columns, n_fixed, n_rows: 0 })
     }
 
     fn push(&mut self, row: &Row<'_>) {
@@ -199,10 +220,11 @@ impl<'a> Table<'a> {
 
     /// Sets a cell of the newest row in a column that only some rows have.
     fn set(&mut self, name: String, cell: Option<Value>) {
-        let index = self.columns.iter().position(|column| column.name == name).unwrap_or_else(|| {
-            self.columns.push(Column { name, cells: Vec::new() });
-            self.columns.len() - 1
-        });
+        let known = self.columns[self.n_fixed..].iter().position(|column| column.name == name);
+        let index = known.map_or(self.columns.len(), |index| self.n_fixed + index);
+        if known.is_none() {
+            self.columns.push(Column::empty(name));
+        }
         let cells = &mut self.columns[index].cells;
         cells.resize(self.n_rows, None);
         cells.push(cell);
@@ -382,6 +404,29 @@ mod tests {
         });
         assert_eq!(first, expected);
         assert_eq!(text.lines().count(), 2);
+    }
+
+    #[test]
+    fn columns_of_one_name_are_told_apart() {
+        let folder = tempfile::tempdir().unwrap();
+        let archive = Archive::create(&folder.path().join("archive")).unwrap();
+        let mut header = sample_header("t");
+        header.objectives[0].name = "cost_seconds".into();
+        header.fidelities[0].name = "state".into();
+        header.space.parameters[0].name = "state".into();
+        header.space.parameters[1].name = "metric.m".into();
+        let (run, mut recorder) = archive.begin_run(&header).unwrap();
+        let mut events = sample_events(0);
+        if let Event::Finished { result: Ok(outcome), .. } = &mut events[2] {
+            outcome.metrics.insert("m".into(), 7.0);
+        }
+        recorder.record(&events).unwrap();
+        let mut out = Vec::new();
+        archive.export(run, ExportFormat::Csv, &mut out).unwrap();
+        let text = String::from_utf8(out).unwrap();
+        let expected = "trial,state,parameter.state,parameter.metric.m,fidelity.state,objective.cost_seconds,\
+                        cost_seconds,wall_seconds,failure,message,metric.m\n0,completed,0,-5,9,-0,0.5,0.25,,,7\n";
+        assert_eq!(text, expected);
     }
 
     #[test]

@@ -16,7 +16,7 @@ mod archive;
 pub use archive::{Archive, RunRecorder};
 
 mod past;
-pub use past::{PastFilter, PastTask};
+pub use past::{PastFilter, PastTask, names_task};
 
 mod import;
 pub use import::{ImportReport, Provenance};

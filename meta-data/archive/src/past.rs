@@ -11,7 +11,8 @@ use crate::{Archive, Evaluations, Result, RunHeader, RunSummary, TrialState};
 pub struct PastFilter {
     /// Of this space only; any by default.
     pub space: Option<SpaceHash>,
-    /// Not of these tasks: the new one, and its near copies where a test must be fair.
+    /// Not of these tasks, as [`names_task`] understands them: the new one, and its near copies where a test must be
+    /// fair.
     pub without_tasks: Vec<String>,
     /// Only evaluations at full size; smaller ones rank configurations otherwise.
     pub full_fidelity_only: bool,
@@ -24,6 +25,14 @@ impl Default for PastFilter {
     fn default() -> Self {
         Self { space: None, without_tasks: Vec::new(), full_fidelity_only: true, max_evaluations: 50_000 }
     }
+}
+
+/// Whether one of the `names` is a task's: its key, or what stands there before `@` and the beginning of its data's
+/// fingerprint (see [`Archive::known_as`]).
+pub fn names_task(names: &[String], key: &str) -> bool {
+    let is_it =
+        |name: &String| key.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('@'));
+    names.iter().any(is_it)
 }
 
 /// What was evaluated on one task in one space. The lists stand in parallel, `[n]` each.
@@ -63,7 +72,7 @@ impl Archive {
         let mut groups: BTreeMap<(String, SpaceHash, String, bool), Vec<RunSummary>> = BTreeMap::new();
         for run in self.runs()? {
             let wanted = filter.space.as_ref().is_none_or(|space| *space == run.space)
-                && !filter.without_tasks.contains(&run.task);
+                && !names_task(&filter.without_tasks, &run.task);
             if let (true, Some(objective)) = (wanted, run.objectives.first()) {
                 let maximised = objective.direction == Direction::Maximise;
                 let group = (run.task.clone(), run.space.clone(), objective.name.clone(), maximised);

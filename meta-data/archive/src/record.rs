@@ -430,6 +430,21 @@ pub struct MergeReport {
     pub unchanged: u64,
     /// Artifacts that were not here before.
     pub artifacts: u64,
+    /// Records of the other archive that are damaged and were left out, each with what is wrong.
+    pub damaged: Vec<String>,
+}
+
+impl MergeReport {
+    /// What was read of `whole`, or nothing where it is damaged.
+    pub(crate) fn sound<T>(&mut self, whole: impl fmt::Display, read: Result<T>) -> Result<Option<T>> {
+        match read {
+            Err(ArchiveError::Damaged { record, problem }) => {
+                self.damaged.push(format!("{whole}: {record}: {problem}"));
+                Ok(None)
+            }
+            read => read.map(Some),
+        }
+    }
 }
 
 /// SHA-256 of `bytes`, in hexadecimal.

@@ -27,7 +27,7 @@ enum ArchiveCommand {
     /// Look for torn or inconsistent records (exit code 3 where there are any)
     #[command(after_help = "Example:\n  heirloom archive check && cp lab.heirloom backup/")]
     Check,
-    /// Take in every run of another archive that is not here yet
+    /// Take in every run of another archive that is not here yet (exit code 3 where some are damaged)
     #[command(
         after_help = "Example:\n  heirloom archive merge lab-share.heirloom\n\nMerging again changes nothing."
     )]
@@ -119,8 +119,10 @@ fn merge(from: &Path, context: &Context) -> miette::Result<Exit> {
             "{} runs added, {} brought up to date, {} known already; {} artifacts added",
             report.added, report.updated, report.unchanged, report.artifacts
         ))?;
+        let damaged = |record: &String| output::line(&format!("- damaged and left out: {record}"));
+        report.damaged.iter().try_for_each(damaged)?;
     }
-    Ok(Exit::Done)
+    Ok(if report.damaged.is_empty() { Exit::Done } else { Exit::Findings })
 }
 
 impl Import {

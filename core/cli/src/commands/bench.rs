@@ -13,6 +13,7 @@ use super::compare::checkpoints;
 use crate::bench::{Line, Plan, mean_and_error};
 use crate::catalogue::Plugins;
 use crate::context::Context;
+use crate::described::Described;
 use crate::failure::{Exit, Failure, OrFail};
 use crate::files::Passing;
 use crate::job::Job;
@@ -84,8 +85,9 @@ impl Bench {
         let filters = job.filters().map_err(|blame| blame.in_file(&file))?;
         let (mut knowledge, mut beliefs) = (None, Vec::new());
         if let Some(archive) = archive(&config, context)? {
-            knowledge = past::knowledge(&archive, &job, None)?;
-            beliefs = beliefs::of_job(&archive, &job, &filters, None)?;
+            let described = Described::new(&job, &archive)?;
+            knowledge = past::knowledge(&archive, &job, &described)?;
+            beliefs = beliefs::of_job(&archive, &job, &filters, &described)?;
         }
         beliefs::warn(&job, &beliefs);
         let plan = Plan {

@@ -105,7 +105,7 @@ impl Export {
             Some(path) => {
                 write_whole(&path.canonicalize().unwrap_or_else(|_| path.clone()), &bytes).or_fail()?
             }
-            None => match io::stdout().lock().write_all(&bytes) {
+            None => match io::stdout().lock().write_all(&bytes).and_then(|()| io::stdout().flush()) {
                 Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
                     return Err(Failure::new(error).into());
                 }

@@ -3,16 +3,16 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use heirloom_archive::{Archive, MetaFeatures, RunState, Task};
+use heirloom_archive::{Archive, RunState};
 use heirloom_config::{RunConfig, RunFile};
-use heirloom_dataset::{Dataset, DatasetOptions, Target};
 use heirloom_engine::RunEnd;
 use serde_json::json;
 
 use super::runs::short;
 use crate::catalogue::Plugins;
 use crate::context::Context;
-use crate::failure::{Exit, Failure, OrFail};
+use crate::described::Described;
+use crate::failure::{Exit, OrFail};
 use crate::job::{ArchivedRun, Job};
 use crate::run_lock::RunLock;
 use crate::summary::Summary;
@@ -70,15 +70,15 @@ impl Search {
         }
         let path = context.archive_path(config.archive.as_ref())?;
         let archive = context.write_archive(config.archive.as_ref())?;
-        let described = describe_task(&job)?;
+        let described = Described::new(&job, &archive)?;
+        let knowledge = past::knowledge(&archive, &job, &described)?;
+        let beliefs = beliefs::of_job(&archive, &job, &filters, &described)?;
         let header = job.header(file.text(), described.task);
-        let knowledge = past::knowledge(&archive, &job, described.features.as_ref())?;
-        let beliefs = beliefs::of_job(&archive, &job, &filters, described.features.as_ref())?;
         beliefs::warn(&job, &beliefs);
         let (run, recorder) = archive.begin_run(&header).or_fail()?;
         let _alone = RunLock::take(run)?;
         project_lock::keep(&archive, run, &plugins)?;
-        if let Some(set) = &described.features {
+        if let Some(set) = &described.set {
             archive.put_meta_features(&header.task.key, set).or_fail()?;
         }
         beliefs::keep(&archive, run, &beliefs)?;
@@ -131,34 +131,4 @@ pub(super) fn finish(archived: ArchivedRun<'_>, job: &Job<'_>, context: &Context
         RunState::Failed => Exit::Failed,
         _ => Exit::Done,
     })
-}
-
-/// A task and, where its data is at hand, its description by numbers.
-struct Described {
-    task: Task,
-    features: Option<MetaFeatures>,
-}
-
-fn describe_task(job: &Job<'_>) -> miette::Result<Described> {
-    let config = &job.config.task;
-    let mut task = Task {
-        key: config.name.clone(),
-        name: config.name.clone(),
-        metric: job.objective().name.clone(),
-        ..Task::default()
-    };
-    let Some(data) = &config.data else { return Ok(Described { task, features: None }) };
-    let options = DatasetOptions { target: data.target.clone(), ..DatasetOptions::default() };
-    let dataset = Dataset::open(&data.path, &options)
-        .map_err(|error| Failure::new(format!("cannot read the task's data: {error}")))?;
-    task.fingerprint = dataset.fingerprint();
-    task.kind = match dataset.target() {
-        Target::Classes { .. } => "classification".into(),
-        Target::Regression(_) => "regression".into(),
-        Target::PixelClasses { .. } => "pixel-classification".into(),
-        Target::PixelValues { .. } => "pixel-regression".into(),
-    };
-    task.target = data.target.clone().unwrap_or_default();
-    let set = heirloom_meta_features::describe(&dataset, &heirloom_meta_features::Options::default());
-    Ok(Described { task, features: Some(past::to_archive(&set)) })
 }

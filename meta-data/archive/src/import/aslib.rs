@@ -1,7 +1,7 @@
 //! Folders as ASlib and auto-sklearn publish them: `algorithm_runs.arff`, `feature_values.arff`, and with
 //! auto-sklearn `configurations.csv`.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
 
 use heirloom_model::space::{ParameterSpec, ParameterType};
@@ -31,13 +31,20 @@ impl Archive {
         let algorithm = runs.require("algorithm", &runs_path)?;
         let status = runs.require("runstatus", &runs_path)?;
         let known = [Some(instance), Some(algorithm), Some(status), runs.index_of("repetition")];
-        let measure = (0..runs.attributes.len()).find(|index| !known.contains(&Some(*index)));
-        let measure = measure.ok_or_else(|| import_error(&runs_path, "it has no performance measure"))?;
+        let mut measures = (0..runs.attributes.len()).filter(|index| !known.contains(&Some(*index)));
+        let measure =
+            measures.next().ok_or_else(|| import_error(&runs_path, "it has no performance measure"))?;
+        let others: Vec<usize> = measures.collect();
         let metric = runs.attributes[measure].clone();
-        let maximise = says_maximise(&folder.join("description.txt"));
+        let mut report = ImportReport::default();
+        let maximise = says_maximise(&folder.join("description.txt"))?.unwrap_or_else(|| {
+            report.notes.push(format!(
+                "no `maximize` in `description.txt` says which way is better: `{metric}` was taken to be minimised"
+            ));
+            false
+        });
         let algorithms = algorithms(folder, name, &runs, algorithm)?;
 
-        let mut report = ImportReport::default();
         if folder.join("configurations.csv").exists() {
             report.notes.push(
                 "the space's ranges and conditions were inferred from the configurations that occur".into(),
@@ -58,11 +65,11 @@ impl Archive {
             match (status_of(&row[status]), measured) {
                 (Ok(()), Some(value)) => {
                     let cost = if metric.eq_ignore_ascii_case("runtime") { value } else { 0.0 };
-                    recording.measured(
-                        configuration.values(),
-                        &[],
-                        &Outcome::new(vec![direction.turn(value)], cost),
-                    );
+                    let mut outcome = Outcome::new(vec![direction.turn(value)], cost);
+                    outcome.metrics = features(others.iter().filter_map(|&other| {
+                        Some((runs.attributes[other].clone(), row[other].parse().ok()?))
+                    }));
+                    recording.measured(configuration.values(), &[], &outcome);
                 }
                 (Ok(()), None) => recording.failed(configuration.values(), &[], FailureKind::Diverged, 0.0),
                 (Err(Some(kind)), _) => recording.failed(configuration.values(), &[], kind, 0.0),
@@ -135,7 +142,7 @@ fn header(
 
 /// Whether a run measured something; else why not, `None` where nothing was tried.
 fn status_of(text: &str) -> Result<(), Option<FailureKind>> {
-    match text {
+    match text.to_ascii_lowercase().as_str() {
         "ok" => Ok(()),
         "timeout" => Err(Some(FailureKind::TimedOut)),
         "memout" => Err(Some(FailureKind::OutOfMemory)),
@@ -144,11 +151,31 @@ fn status_of(text: &str) -> Result<(), Option<FailureKind>> {
     }
 }
 
-/// Whether the description says that larger is better; both ways of writing it are one line or the line after.
-fn says_maximise(description: &Path) -> bool {
-    let text = std::fs::read_to_string(description).unwrap_or_default();
-    let after = text.split_once("maximize:").map_or("", |(_, after)| after);
-    after.split_whitespace().find(|word| *word != "-").is_some_and(|word| word.eq_ignore_ascii_case("true"))
+/// Whether the description says that larger is better, of the first measure; `None` where it does not say. The list of
+/// YAML stands in one line, with brackets or without, or in the lines after.
+fn says_maximise(description: &Path) -> Result<Option<bool>> {
+    let text = match std::fs::read_to_string(description) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        text => text.map_err(|error| import_error(description, error))?,
+    };
+    let mut lines = text.lines();
+    let is_key = |line: &str| Some(line.strip_prefix("maximize")?.trim_start().strip_prefix(':')?.to_owned());
+    let Some(value) = lines.by_ref().find_map(is_key) else { return Ok(None) };
+    let words = |line: &str| {
+        let line = line.split('#').next().unwrap_or_default();
+        let word = line.split([',', ' ', '\t', '[', ']', '-', '\'', '"']).find(|word| !word.is_empty());
+        word.map(str::to_ascii_lowercase)
+    };
+    let word = words(&value).or_else(|| lines.find_map(words));
+    match word.as_deref() {
+        Some("true" | "yes" | "1") => Ok(Some(true)),
+        Some("false" | "no" | "0") => Ok(Some(false)),
+        other => {
+            let problem =
+                format!("`maximize` is `{}`; hint: write `true` or `false`", other.unwrap_or_default());
+            Err(import_error(description, problem))
+        }
+    }
 }
 
 fn algorithms(folder: &Path, name: &str, runs: &Arff, algorithm: usize) -> Result<Algorithms> {
@@ -181,6 +208,10 @@ fn algorithms(folder: &Path, name: &str, runs: &Arff, algorithm: usize) -> Resul
         }
     }
     columns.remove(key);
+    let mut seen = HashSet::new();
+    if let Some(twice) = keys.iter().find(|key| !seen.insert(*key)) {
+        return Err(import_error(&path, format!("`idx` {twice} stands there twice")));
+    }
     let (space, configurations) = infer(name, columns)?;
     Ok(Algorithms { space, configurations: keys.into_iter().zip(configurations).collect() })
 }

@@ -4,7 +4,7 @@
 //! value decides, in every row, whether it is there. Where no such parameter exists, one is added (`NAME is given`):
 //! nothing is filled in.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use heirloom_model::space::{ConditionSpec, ParameterSpec, ParameterType};
 use heirloom_model::{Configuration, Space, SpaceSpec, Value};
@@ -124,11 +124,9 @@ fn kind(column: &Column) -> ParameterType {
     let values: Vec<&Value> = column.values.iter().flatten().collect();
     let numbers: Option<Vec<f64>> = values.iter().map(|value| value.as_f64()).collect();
     let Some(numbers) = numbers else {
-        let choices: BTreeSet<String> = values.iter().map(|value| value.to_string()).collect();
-        let value_of = |text: String| {
-            values.iter().find(|value| value.to_string() == text).map(|value| (*value).clone())
-        };
-        return ParameterType::Categorical { choices: choices.into_iter().filter_map(value_of).collect() };
+        let choices: BTreeMap<String, &Value> =
+            values.iter().rev().map(|value| (value.to_string(), *value)).collect();
+        return ParameterType::Categorical { choices: choices.into_values().cloned().collect() };
     };
     let low = numbers.iter().copied().fold(f64::INFINITY, f64::min);
     let high = numbers.iter().copied().fold(f64::NEG_INFINITY, f64::max);

@@ -38,7 +38,8 @@ impl Archive {
             self.keep_hpob(space, data_set, &rows, provenance, &mut report).map_err(|error| error.to_string())
         };
         let mut json = serde_json::Deserializer::from_reader(BufReader::with_capacity(1 << 20, file));
-        Spaces { keep: &mut keep }.deserialize(&mut json).map_err(|error| import_error(path, error))?;
+        let read = Spaces { keep: &mut keep }.deserialize(&mut json).and_then(|()| json.end());
+        read.map_err(|error| import_error(path, error))?;
         Ok(report)
     }
 

@@ -8,7 +8,7 @@ use heirloom_model::{
     CurvePoint, Direction, Failure, FailureKind, Fidelity, Objective, Origin, Outcome, Proposal, TrialId,
     Value,
 };
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, OpenFlags, OptionalExtension as _};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
@@ -43,6 +43,7 @@ impl Archive {
         let fail = |error: rusqlite::Error| import_error(path, error);
         let db = Connection::open_with_flags(path, flags).map_err(fail)?;
         let mut report = ImportReport::default();
+        let mut refused = None;
         for study in studies(&db).map_err(fail)? {
             let trials = ended_trials(&db, &study).map_err(fail)?;
             let of_study = "SELECT count(*) FROM trials WHERE study_id = ?";
@@ -51,7 +52,15 @@ impl Archive {
             if trials.is_empty() {
                 continue;
             }
-            let columns = columns(&db, &trials).map_err(|problem| import_error(path, problem))?;
+            let columns = match columns(&db, &trials) {
+                Ok(columns) => columns,
+                Err(problem) => {
+                    report.n_left_out += trials.len() as u64;
+                    report.notes.push(format!("study `{}` was left out: {problem}", study.name));
+                    refused.get_or_insert_with(|| import_error(path, problem));
+                    continue;
+                }
+            };
             if columns.iter().any(|column| column.values.iter().any(Option::is_none)) {
                 report
                     .notes
@@ -59,7 +68,7 @@ impl Archive {
             }
             let (space, configurations) = infer(&study.name, columns)?;
             let mut run = RunContents {
-                id: identity(&study, &trials[0]),
+                id: identity(&db, &study).map_err(fail)?,
                 header: header(&study, name, space.spec().clone(), provenance),
                 state: RunState::Imported,
                 steps: 0,
@@ -68,10 +77,9 @@ impl Archive {
                 curves: Vec::new(),
                 evaluations: Vec::new(),
             };
-            for (index, (trial, configuration)) in trials.iter().zip(configurations).enumerate() {
+            for (trial, configuration) in trials.iter().zip(configurations) {
                 let proposal = Proposal::new(configuration, Fidelity::default());
-                let (record, curve) =
-                    record(&db, &study, trial, TrialId(index as u64), proposal).map_err(fail)?;
+                let (record, curve) = record(&db, &study, trial, proposal).map_err(fail)?;
                 if !curve.is_empty() {
                     run.curves.push((record.id, curve));
                 }
@@ -80,14 +88,19 @@ impl Archive {
             order_steps(&mut run, &trials);
             report.keep(self, run)?;
         }
-        Ok(report)
+        match refused {
+            Some(error) if report.n_added + report.n_known == 0 => Err(error),
+            _ => Ok(report),
+        }
     }
 }
 
-/// A study is the same study when its name and its first trial's start are.
-fn identity(study: &Study, first: &Ended) -> RunId {
-    let text = format!("optuna\n{}\n{}\n{}", study.name, first.begun, study.objectives.len());
-    RunId::from_content(&Sha256::digest(text).into())
+/// A study is the same study when its name and the start of its first trial, ended or not, are.
+fn identity(db: &Connection, study: &Study) -> rusqlite::Result<RunId> {
+    let sql = "SELECT coalesce(min(datetime_start), '') FROM trials WHERE study_id = ?";
+    let begun: String = db.query_row(sql, [study.id], |row| row.get(0))?;
+    let text = format!("optuna\n{}\n{begun}\n{}", study.name, study.objectives.len());
+    Ok(RunId::from_content(&Sha256::digest(text).into()))
 }
 
 fn header(study: &Study, name: &str, space: heirloom_model::SpaceSpec, provenance: &Provenance) -> RunHeader {
@@ -251,7 +264,6 @@ fn record(
     db: &Connection,
     study: &Study,
     trial: &Ended,
-    id: TrialId,
     proposal: Proposal,
 ) -> rusqlite::Result<(TrialRecord, Vec<CurvePoint>)> {
     let direction = study.objectives[0].direction;
@@ -260,10 +272,16 @@ fn record(
     let values = values(db, study, trial)?;
     let (state, result) = match (trial.state.as_str(), values) {
         ("FAIL", _) => (TrialState::Failed, Err((FailureKind::Crashed, "the objective failed"))),
-        ("PRUNED", None) if !curve.is_empty() && study.objectives.len() == 1 => {
-            (TrialState::Stopped, Ok(curve[curve.len() - 1].objectives.clone()))
-        }
         ("PRUNED", Some(values)) => (TrialState::Stopped, Ok(values)),
+        ("PRUNED", None) => match (last_report(db, trial)?, curve.last()) {
+            (None, _) => {
+                (TrialState::Failed, Err((FailureKind::Rejected, "pruned before it reported anything")))
+            }
+            (Some(true), Some(last)) if study.objectives.len() == 1 => {
+                (TrialState::Stopped, Ok(last.objectives.clone()))
+            }
+            _ => (TrialState::Failed, Err((FailureKind::Diverged, "its last report is not finite"))),
+        },
         (_, Some(values)) => (TrialState::Completed, Ok(values)),
         (_, None) => (TrialState::Failed, Err((FailureKind::Diverged, "no finite value was kept"))),
     };
@@ -276,7 +294,7 @@ fn record(
         Err((kind, message)) => Err(Failure { kind, message: message.into(), cost_seconds: seconds }),
     };
     let record = TrialRecord {
-        id,
+        id: TrialId(trial.number),
         proposal,
         origin: Some(Origin::Strategy { ask: trial.number, n: 1 }),
         scores: Vec::new(),
@@ -322,6 +340,13 @@ fn values(db: &Connection, study: &Study, trial: &Ended) -> rusqlite::Result<Opt
         .collect::<rusqlite::Result<_>>()?;
     let value = |(index, objective): (usize, &Objective)| Some(objective.direction.turn(*found.get(&index)?));
     Ok(study.objectives.iter().enumerate().map(value).collect())
+}
+
+/// Whether the last report is a finite number; `None` where there is no report.
+fn last_report(db: &Connection, trial: &Ended) -> rusqlite::Result<Option<bool>> {
+    let sql = "SELECT intermediate_value_type = 'FINITE' AND intermediate_value IS NOT NULL
+               FROM trial_intermediate_values WHERE trial_id = ? ORDER BY step DESC LIMIT 1";
+    db.query_row(sql, [trial.id], |row| row.get(0)).optional()
 }
 
 /// The learning curve; steps without a finite value are left out.

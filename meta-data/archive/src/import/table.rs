@@ -1,6 +1,6 @@
 //! Recorded tables: Parquet or CSV files that a small descriptor explains.
 
-use heirloom_model::{FailureKind, Outcome};
+use heirloom_model::{CurvePoint, FailureKind, Outcome};
 use heirloom_recorded_table::RecordedTable;
 
 use super::ImportReport;
@@ -19,17 +19,23 @@ impl Archive {
         for evaluation in table.evaluations() {
             let recording = &mut recordings[evaluation.task];
             let (configuration, size) = (evaluation.configuration.values(), &evaluation.fidelity.0);
+            let mut points = |points: &[CurvePoint]| {
+                for point in points {
+                    let there = Outcome::new(point.objectives.clone(), point.cost_seconds);
+                    recording.measured(configuration, &[point.step], &there);
+                }
+            };
             match &evaluation.result {
                 Ok(outcome) => {
                     // The last point is the outcome itself.
-                    for point in outcome.curve.split_last().map_or(&[][..], |(_, before)| before) {
-                        let there = Outcome::new(point.objectives.clone(), point.cost_seconds);
-                        recording.measured(configuration, &[point.step], &there);
-                    }
+                    points(outcome.curve.split_last().map_or(&[], |(_, before)| before));
                     recording.measured(configuration, size, outcome);
                 }
                 Err(failure) if failure.kind == FailureKind::Rejected => report.n_left_out += 1,
-                Err(failure) => recording.failed(configuration, size, failure.kind, failure.cost_seconds),
+                Err(failure) => {
+                    points(&evaluation.curve_to_failure(table));
+                    recording.failed(configuration, size, failure.kind, failure.cost_seconds);
+                }
             }
         }
         for (task, recording) in table.tasks().iter().zip(recordings) {

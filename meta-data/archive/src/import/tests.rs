@@ -1,6 +1,6 @@
 use std::path::PathBuf;
 
-use heirloom_model::{FailureKind, Space, TrialId, Value};
+use heirloom_model::{Direction, FailureKind, Space, TrialId, Value};
 
 use super::*;
 use crate::{ArchiveError, PastFilter, RunSummary, TrialRecord, TrialState};
@@ -115,6 +115,63 @@ fn without_configurations_an_aslib_folder_is_a_choice_of_algorithms() {
 }
 
 #[test]
+fn an_aslib_description_says_which_way_is_better_or_a_note_does() {
+    let direction_of = |description: Option<&str>| {
+        let (folder, archive) = archive();
+        let text = "@RELATION R\n@ATTRIBUTE instance_id STRING\n@ATTRIBUTE algorithm STRING\n\
+                    @ATTRIBUTE accuracy NUMERIC\n@ATTRIBUTE runtime NUMERIC\n@ATTRIBUTE runstatus STRING\n@DATA\n\
+                    i1,a,0.5,3,OK\n";
+        std::fs::write(folder.path().join("algorithm_runs.arff"), text).unwrap();
+        if let Some(description) = description {
+            std::fs::write(folder.path().join("description.txt"), description).unwrap();
+        }
+        let report = archive.import_aslib(folder.path(), "s", &provenance())?;
+        let run = archive.runs()?.remove(0);
+        archive.recorded(run.id, &mut |batch| {
+            assert_eq!(batch.metrics["runtime"], [3.0], "the other measures are kept too");
+            Ok(())
+        })?;
+        Ok::<_, crate::ArchiveError>((run.objectives[0].direction, report.notes.len()))
+    };
+    let maximised = (Direction::Maximise, 0);
+    for text in ["maximize:\n- true\n", "maximize: [True, false]", "# maximize: false\nmaximize : 'yes' # so"]
+    {
+        assert_eq!(direction_of(Some(text)).unwrap(), maximised, "{text}");
+    }
+    assert_eq!(direction_of(Some("maximize: no\n")).unwrap(), (Direction::Minimise, 0));
+    for text in [None, Some("scenario_id: x\n")] {
+        assert_eq!(direction_of(text).unwrap(), (Direction::Minimise, 1), "{text:?}");
+    }
+    let error = direction_of(Some("maximize: perhaps\n")).unwrap_err().to_string();
+    assert!(error.contains("description.txt") && error.contains("`perhaps`"), "{error}");
+}
+
+/// Trials of a study end in any order, and the last report of a pruned one is what it was pruned for.
+#[test]
+fn a_study_of_parallel_trials_comes_in_once_and_pruned_trials_have_their_last_report() {
+    let (folder, archive) = archive();
+    let path = folder.path().join("optuna.db");
+    let import = |change: &str| {
+        std::fs::copy(golden("optuna.db"), &path).unwrap();
+        rusqlite::Connection::open(&path).unwrap().execute_batch(change).unwrap();
+        archive.import_optuna(&path, "lab", &provenance()).unwrap()
+    };
+    import("UPDATE trials SET state = 'RUNNING' WHERE number = 0");
+    let report = import(
+        "UPDATE trial_intermediate_values SET intermediate_value_type = 'INF_POS', intermediate_value = NULL WHERE
+            step = (SELECT max(step) FROM trial_intermediate_values AS all_of
+                    WHERE all_of.trial_id = trial_intermediate_values.trial_id);
+         DELETE FROM trial_values WHERE trial_id IN (SELECT trial_id FROM trials WHERE state = 'PRUNED')",
+    );
+    assert_eq!(report.n_added, 2, "{report:?}");
+    assert_eq!(archive.runs().unwrap().len(), 2);
+    let tuned = archive.runs().unwrap().into_iter().find(|run| run.task == "lab/tuned").unwrap();
+    let pruned = &trials(&archive, &tuned)[3];
+    assert_eq!((pruned.id, pruned.state), (TrialId(3), TrialState::Failed));
+    assert_eq!(pruned.result.as_ref().unwrap().as_ref().unwrap_err().kind, FailureKind::Diverged);
+}
+
+#[test]
 fn optuna_studies_are_read_as_optuna_reads_them() {
     // Expected values: the output of make_optuna.py.
     let (_folder, archive) = archive();
@@ -204,4 +261,28 @@ fn a_recorded_table_becomes_one_run_a_task() {
         (past[0].key.as_str(), past[0].objectives.as_slice()),
         ("tiny/a", &[-0.75, -0.5, -0.25, -0.125][..])
     );
+}
+
+/// A training that was stopped early, and one that diverged, keep what they measured.
+#[test]
+fn curves_that_end_early_are_kept_as_far_as_they_go() {
+    let (folder, archive) = archive();
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    write(
+        "table.toml",
+        "name = \"tiny\"\n[space]\n[[space.parameter]]\nname = \"p\"\ntype = \"int\"\nlow = 1\nhigh = 2\n\
+         [files]\nevaluations = \"r.csv\"\n[columns]\ntraining = \"seed\"\n\
+         [fidelity]\nname = \"epochs\"\ncolumn = \"epoch\"\ncurve = true\n\
+         [[objective]]\nname = \"loss\"\ndirection = \"minimise\"\n[[recorded]]\nobjectives.loss = \"loss\"\n",
+    );
+    let rows = "1,0,1,0.1\n1,0,2,0.2\n1,0,3,nan\n2,0,1,0.5\n2,0,2,0.4\n2,1,1,0.6\n2,1,2,0.5\n2,1,3,0.3\n";
+    write("r.csv", &format!("p,seed,epoch,loss\n{rows}"));
+    let table = heirloom_recorded_table::RecordedTable::open(folder.path()).unwrap();
+    let report = archive.import_table(&table).unwrap();
+    assert_eq!((report.n_evaluations, report.n_left_out), (8, 0));
+    let filter = PastFilter { full_fidelity_only: false, ..PastFilter::default() };
+    let past = archive.past_tasks(&filter).unwrap().remove(0);
+    let mut values = past.objectives;
+    values.sort_by(f64::total_cmp);
+    assert_eq!(values, [0.1, 0.2, 0.3, 0.4, 0.5, 0.5, 0.6]);
 }

@@ -4,7 +4,7 @@ use heirloom_model::{FailureKind, Space, SpaceSpec};
 use rusqlite::{Connection, Row};
 
 use crate::record::hex_hash;
-use crate::{Finding, Result, pack};
+use crate::{ArchiveError, Finding, Result, pack};
 
 /// What to do where a record cannot be mended.
 const RESTORE: &str = "restore the archive from a copy, or merge its sound runs into a new archive";
@@ -85,12 +85,26 @@ const RULES: [Rule; 8] = [
     },
 ];
 
-/// All findings, the file's own damage first.
+/// All findings, the file's own damage first. A page that cannot be read is a finding too, and the rest is looked at.
 pub(super) fn check(db: &Connection) -> Result<Vec<Finding>> {
     let mut findings = Vec::new();
-    let mut found = |record: String, problem: String, remedy: &str| {
-        findings.push(Finding { record, problem, remedy: remedy.into() });
-    };
+    let steps: [fn(&Connection, &mut dyn FnMut(String, String, &str)) -> Result<()>; 5] =
+        [check_file, check_rules, check_numbers, check_packed, check_hashes];
+    for step in steps {
+        let mut found = |record: String, problem: String, remedy: &str| {
+            findings.push(Finding { record, problem, remedy: remedy.into() });
+        };
+        match step(db, &mut found) {
+            Err(ArchiveError::Damaged { record, problem }) => found(record, problem, RESTORE),
+            other => other?,
+        }
+    }
+    findings.dedup();
+    Ok(findings)
+}
+
+/// The file's pages, and rows whose parents are gone.
+fn check_file(db: &Connection, found: &mut dyn FnMut(String, String, &str)) -> Result<()> {
     each(db, "PRAGMA integrity_check(20)", |row| {
         let text: String = row.get(0)?;
         if text != "ok" {
@@ -102,7 +116,11 @@ pub(super) fn check(db: &Connection) -> Result<Vec<Finding>> {
         let (table, parent): (String, String) = (row.get(0)?, row.get(2)?);
         found(format!("a row of `{table}`"), format!("the `{parent}` it belongs to is gone"), RESTORE);
         Ok(())
-    })?;
+    })
+}
+
+/// What contradicts itself.
+fn check_rules(db: &Connection, found: &mut dyn FnMut(String, String, &str)) -> Result<()> {
     for rule in &RULES {
         each(db, rule.sql, |row| {
             let text = |column: usize| row.get_ref(column).map(show);
@@ -112,14 +130,11 @@ pub(super) fn check(db: &Connection) -> Result<Vec<Finding>> {
             Ok(())
         })?;
     }
-    check_numbers(db, &mut found)?;
-    check_packed(db, &mut found)?;
-    check_hashes(db, &mut found)?;
-    Ok(findings)
+    Ok(())
 }
 
 /// Objectives are finite; a failed trial has a reason.
-fn check_numbers(db: &Connection, found: &mut impl FnMut(String, String, &str)) -> Result<()> {
+fn check_numbers(db: &Connection, found: &mut dyn FnMut(String, String, &str)) -> Result<()> {
     let sql = "SELECT hex(run.uuid), number, trial.objectives, failure, trial.state FROM trial
                JOIN run ON run.id = trial.run WHERE trial.state IN (2, 3, 4)";
     each(db, sql, |row| {
@@ -144,7 +159,7 @@ fn check_numbers(db: &Connection, found: &mut impl FnMut(String, String, &str)) 
 }
 
 /// Packed columns can be unpacked and hold as many rows as they say.
-fn check_packed(db: &Connection, found: &mut impl FnMut(String, String, &str)) -> Result<()> {
+fn check_packed(db: &Connection, found: &mut dyn FnMut(String, String, &str)) -> Result<()> {
     each(db, "SELECT hex(run.uuid), trial, points FROM curve JOIN run ON run.id = curve.run", |row| {
         if pack::parse_curve(row.get_ref(2)?.as_blob()?).is_err() {
             let record =
@@ -170,7 +185,7 @@ fn check_packed(db: &Connection, found: &mut impl FnMut(String, String, &str)) -
 }
 
 /// What is named by its hash has that hash.
-fn check_hashes(db: &Connection, found: &mut impl FnMut(String, String, &str)) -> Result<()> {
+fn check_hashes(db: &Connection, found: &mut dyn FnMut(String, String, &str)) -> Result<()> {
     let other = "its bytes have another hash";
     each(db, "SELECT hash, bytes FROM artifact", |row| {
         let hash: String = row.get(0)?;

@@ -193,17 +193,18 @@ pub(super) fn put(db: &Connection, run: &RunContents, packed: &[(usize, Vec<u8>)
     Ok(true)
 }
 
-/// Whether `run` has come further than the copy that is here: in calls of the strategy, in ended trials, or by
-/// having ended as a whole.
+/// Whether `run` has come further than the copy that is here: in calls of the strategy, in ended trials, in attempts,
+/// or by having ended as a whole. The end comes last: a run that was resumed goes on from a copy that had ended.
 fn is_newer(db: &Connection, key: i64, run: &RunContents) -> Result<bool> {
     let ended = run.trials.iter().filter(|trial| trial.state.is_ended()).count() as i64;
-    let here: (i64, i64, bool) = db.query_row(
-        "SELECT steps, (SELECT count(*) FROM trial WHERE run = run.id AND state IN (2, 3, 4)), state != 0
+    let here: (i64, i64, i64, bool) = db.query_row(
+        "SELECT steps, (SELECT count(*) FROM trial WHERE run = run.id AND state IN (2, 3, 4)),
+            (SELECT count(*) FROM attempt WHERE run = run.id), state != 0
          FROM run WHERE id = ?",
         [key],
-        |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
+        |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)),
     )?;
-    Ok((run.steps as i64, ended, run.state != RunState::Running) > here)
+    Ok((run.steps as i64, ended, run.attempts.len() as i64, run.state != RunState::Running) > here)
 }
 
 fn delete_run(db: &Connection, key: i64) -> Result<()> {

@@ -57,6 +57,7 @@ impl SqliteStore {
 
     /// Opens an archive to read and write, and brings its schema up to date.
     pub(crate) fn open(path: &Path) -> Result<Self> {
+        let path = &behind_links(path)?;
         check_file(path)?;
         crate::disk::refuse_network(path)?;
         Self::open_writable(path, OpenFlags::empty())
@@ -64,6 +65,7 @@ impl SqliteStore {
 
     /// Opens an archive to read.
     pub(crate) fn open_read_only(path: &Path) -> Result<Self> {
+        let path = &behind_links(path)?;
         check_file(path)?;
         // Without a log beside it the file is all there is; with one, SQLite needs to share memory with writers.
         let log = log_of(path);
@@ -136,6 +138,14 @@ fn escaped(path: &Path) -> String {
     path.as_os_str().as_encoded_bytes().iter().map(escape).collect()
 }
 
+/// The file itself where the path leads to it by links: log and locks lie beside the file, not beside the link.
+fn behind_links(path: &Path) -> Result<PathBuf> {
+    if !path.exists() {
+        return Err(ArchiveError::NotFound { path: path.into() });
+    }
+    path.canonicalize().map_err(|error| ArchiveError::io(path, error))
+}
+
 /// The log beside an archive.
 fn log_of(path: &Path) -> PathBuf {
     let mut log = path.as_os_str().to_owned();
@@ -143,11 +153,8 @@ fn log_of(path: &Path) -> PathBuf {
     log.into()
 }
 
-/// Tells a missing file, a file of another kind and a file that was cut short apart from an archive.
+/// Tells a file of another kind and a file that was cut short apart from an archive.
 fn check_file(path: &Path) -> Result<()> {
-    if !path.exists() {
-        return Err(ArchiveError::NotFound { path: path.into() });
-    }
     let fail = |error: std::io::Error| ArchiveError::io(path, error);
     let mut start = Vec::new();
     let file = std::fs::File::open(path).map_err(fail)?;

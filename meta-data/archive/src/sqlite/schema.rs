@@ -42,6 +42,7 @@ pub(super) fn migrate(db: &mut Connection, path: &Path) -> Result<()> {
 pub(super) fn verify(db: &Connection, path: &Path) -> Result<()> {
     match version(db, path)? {
         VERSION => Ok(()),
+        0 => Err(ArchiveError::Empty { path: path.into() }),
         found => Err(ArchiveError::OlderSchema { path: path.into(), found, known: VERSION }),
     }
 }

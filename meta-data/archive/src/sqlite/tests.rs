@@ -105,6 +105,8 @@ fn files_that_are_no_archive_are_told_apart() {
     }
     // What is left where the maker of an archive was killed at once.
     std::fs::write(path("empty"), "").unwrap();
+    let empty = ArchiveError::Empty { path: path("empty").canonicalize().unwrap() };
+    assert_eq!(Archive::open_read_only(&path("empty")).err().unwrap(), empty);
     assert_eq!(Archive::open(&path("empty")).unwrap().runs().unwrap(), []);
     drop(Archive::create(&path("newer")).unwrap());
     Connection::open(path("newer")).unwrap().pragma_update(None, "user_version", 99).unwrap();
@@ -198,6 +200,54 @@ fn the_check_finds_every_kind_of_damage() {
         let found = findings_after(damage);
         assert!(found.contains(expected), "`{damage}` gave: {found}");
     }
+}
+
+/// A page of the file that cannot be read hides neither what else is wrong nor the sound runs.
+#[test]
+fn what_cannot_be_read_is_named_and_the_rest_is_checked_and_merged() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a");
+    let archive = Archive::create(&path).unwrap();
+    let mut damaged = None;
+    for task in ["s", "t"] {
+        let (run, mut recorder) = archive.begin_run(&sample_header(task)).unwrap();
+        recorder.record(&sample_events(0)).unwrap();
+        damaged = Some(run);
+    }
+    let damaged = damaged.unwrap();
+    drop(archive);
+    let db = Connection::open(&path).unwrap();
+    let root: i64 = db
+        .query_row("SELECT rootpage FROM sqlite_schema WHERE name = 'meta_features'", [], |row| row.get(0))
+        .unwrap();
+    let size: i64 = db.query_row("PRAGMA page_size", [], |row| row.get(0)).unwrap();
+    let torn = "UPDATE trial SET configuration = x'00' WHERE run = (SELECT max(id) FROM run)";
+    db.execute_batch(&format!("{torn}; PRAGMA wal_checkpoint(TRUNCATE)")).unwrap();
+    drop(db);
+
+    let other = Archive::create(&folder.path().join("b")).unwrap();
+    let report = other.merge(&Archive::open_read_only(&path).unwrap()).unwrap();
+    assert_eq!((report.added, report.damaged.len()), (1, 1), "{report:?}");
+    assert!(report.damaged[0].contains(&damaged.to_string()), "{report:?}");
+
+    let mut bytes = std::fs::read(&path).unwrap();
+    bytes[((root - 1) * size) as usize] ^= 0xff;
+    std::fs::write(&path, bytes).unwrap();
+    let findings = Archive::open_read_only(&path).unwrap().check().unwrap();
+    let found = |text: &str| findings.iter().any(|finding| finding.problem.contains(text));
+    assert!(found("malformed") && found("its configuration has 0.125 values"), "{findings:?}");
+}
+
+#[test]
+fn a_link_leads_to_the_file_with_its_log() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, link) = (folder.path().join("a"), folder.path().join("link"));
+    let archive = Archive::create(&path).unwrap();
+    std::os::unix::fs::symlink(&path, &link).unwrap();
+    archive.begin_run(&sample_header("t")).unwrap();
+    let linked = SqliteStore::open_read_only(&link).unwrap();
+    assert_eq!(linked.path, path.canonicalize().unwrap());
+    assert!(log_of(&linked.path).exists());
 }
 
 #[test]
