@@ -3,8 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use heirloom_archive::{Archive, PastFilter, RunId};
-use heirloom_config::WarmStartMode;
+use heirloom_archive::{Archive, PastFilter, RunId, names_task};
+use heirloom_config::{RunConfig, WarmStartMode};
 use heirloom_model::space::{MappingNote, OutOfRange, SpaceMapping};
 use heirloom_model::{
     Configuration, Event, Observation, Origin, Proposal, Space, TrialId, WarmStart, WarmStartReport,
@@ -47,6 +47,12 @@ pub(crate) fn knowledge(
 fn past_tasks(archive: &Archive, job: &Job<'_>) -> miette::Result<Vec<PastTask>> {
     let filter =
         PastFilter { without_tasks: job.config.warm_start.exclude_tasks.clone(), ..PastFilter::default() };
+    let (known, own) = (archive.tasks().or_fail()?, own_names(job.config));
+    for name in filter.without_tasks.iter().filter(|name| !own.contains(name)) {
+        if !known.iter().any(|task| names_task(std::slice::from_ref(name), &task.key)) {
+            tracing::warn!("`warm_start.exclude_tasks`: the archive has no task `{name}`");
+        }
+    }
     let mut tasks: BTreeMap<String, PastTask> = BTreeMap::new();
     archive
         .visit_past(&filter, &mut |past| {
@@ -62,17 +68,26 @@ fn past_tasks(archive: &Archive, job: &Job<'_>) -> miette::Result<Vec<PastTask>>
                 objectives: Vec::new(),
                 n_evaluations: 0,
             });
-            task.n_evaluations += past.n_available;
+            let n_before = task.configurations.len();
+            let n_sampled = past.configurations.len();
             for (configuration, value) in past.configurations.iter().zip(past.objectives) {
                 if let Some(configuration) = bring(configuration) {
                     task.configurations.push(configuration);
-                    task.objectives.push(Some(value));
+                    task.objectives.push(value);
                 }
             }
+            // Those that have no place in this space do not count.
+            task.n_evaluations += past.n_available - n_sampled + task.configurations.len() - n_before;
             Ok(())
         })
         .or_fail()?;
     Ok(tasks.into_values().collect())
+}
+
+/// What the archive may call a run file's own task: by its name, or as an imported table does.
+pub(crate) fn own_names(config: &RunConfig) -> Vec<String> {
+    let recorded = config.estimator.options["task"].as_str();
+    [Some(config.task.name.as_str()), recorded].into_iter().flatten().map(str::to_owned).collect()
 }
 
 type Way = Box<dyn Fn(&Configuration) -> Option<Configuration>>;

@@ -450,7 +450,7 @@ fn past_tasks_come_with_configurations_and_meta_features(archive: &Archive) {
     assert_eq!((past[0].configurations.len(), past[0].n_available), (3, 3), "trials at full size only");
     for (i, configuration) in past[0].configurations.iter().enumerate() {
         assert_eq!(*configuration, sample_proposal(i as u64).configuration);
-        assert_eq!(past[0].objectives[i], (i as f64).sin());
+        assert_eq!(past[0].objectives[i], Some((i as f64).sin()));
     }
     assert_eq!(past, archive.past_tasks(&filter).unwrap(), "the sample is the same every time");
     let all = PastFilter { full_fidelity_only: false, ..PastFilter::default() };
@@ -484,7 +484,11 @@ fn recorded_evaluations_are_kept_in_batches(archive: &Archive) {
     assert_eq!(archive.runs().unwrap()[0].n_trials, 4);
     assert_eq!(archive.stats().unwrap().n_evaluations, 4);
     let past = archive.past_tasks(&PastFilter::default()).unwrap();
-    assert_eq!(past[0].objectives, [-0.5, -0.5], "failed evaluations are left out");
+    assert_eq!(
+        past[0].objectives,
+        [Some(-0.5), None, Some(-0.5), None],
+        "failed evaluations tell of their configurations"
+    );
     sound(archive);
 }
 

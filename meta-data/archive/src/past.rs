@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use heirloom_model::{Configuration, Direction, Fidelity, Objective, Rng, Seed, Space, SpaceHash, SpaceSpec};
+use heirloom_model::{
+    Configuration, Direction, FailureKind, Fidelity, FidelityDimension, Objective, Rng, Seed, Space,
+    SpaceHash, SpaceSpec,
+};
 
 use crate::{Archive, Evaluations, Result, RunHeader, RunSummary, TrialState};
 
@@ -27,12 +30,13 @@ impl Default for PastFilter {
     }
 }
 
-/// Whether one of the `names` is a task's: its key, or what stands there before `@` and the beginning of its data's
-/// fingerprint (see [`Archive::known_as`]).
+/// Whether one of the `names` is a task's: its key, or the part of it after the table that it was imported from and
+/// before the beginning of its data's fingerprint: `cifar10` names `nas-bench-201/cifar10` and `cifar10@1a2b3c4d`
+/// (see [`Archive::known_as`]).
 pub fn names_task(names: &[String], key: &str) -> bool {
-    let is_it =
-        |name: &String| key.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('@'));
-    names.iter().any(is_it)
+    let plain = key.rsplit_once('@').map_or(key, |(plain, _)| plain);
+    let last = plain.rsplit_once('/').map_or(plain, |(_, last)| last);
+    names.iter().any(|name| [key, plain, last].contains(&name.as_str()))
 }
 
 /// What was evaluated on one task in one space. The lists stand in parallel, `[n]` each.
@@ -50,10 +54,10 @@ pub struct PastTask {
     pub space_hash: SpaceHash,
     /// The first objective: values of another direction are not of the same objective, whatever its name.
     pub objective: Objective,
-    /// Configurations that were evaluated without failure; the same one may come more than once.
+    /// Configurations that were evaluated; the same one may come more than once.
     pub configurations: Vec<Configuration>,
-    /// Their first objective, minimised, finite.
-    pub objectives: Vec<f64>,
+    /// Their first objective, minimised, finite; `None` where the evaluation failed.
+    pub objectives: Vec<Option<f64>>,
     /// Their sizes.
     pub fidelities: Vec<Fidelity>,
     /// What they cost, in seconds.
@@ -98,8 +102,8 @@ impl Archive {
         Ok(tasks)
     }
 
-    /// Visits the evaluations of a run in columns, whichever way they are kept. Of trials with history only the
-    /// completed ones: what a stopped one measured belongs to a size that was never asked for.
+    /// Visits the evaluations of a run in columns, whichever way they are kept. Of trials with history the completed
+    /// and the failed ones: what a stopped one measured belongs to a size that was never asked for.
     pub fn evaluations(
         &self,
         run: &RunSummary,
@@ -107,12 +111,22 @@ impl Archive {
     ) -> Result<()> {
         let mut batch = Evaluations::default();
         self.trials(run.id, &mut |trial| {
-            if let (TrialState::Completed, Some(Ok(outcome))) = (trial.state, trial.result) {
+            let mut add = |objectives: &[f64], cost_seconds: f64, failure: u8| {
                 batch.configurations.extend_from_slice(trial.proposal.configuration.values());
                 batch.fidelities.extend_from_slice(&trial.proposal.fidelity.0);
-                batch.objectives.extend_from_slice(&outcome.objectives);
-                batch.cost_seconds.push(outcome.cost_seconds);
-                batch.failures.push(0);
+                batch.objectives.extend_from_slice(objectives);
+                batch.cost_seconds.push(cost_seconds);
+                batch.failures.push(failure);
+            };
+            match (trial.state, &trial.result) {
+                (TrialState::Completed, Some(Ok(outcome))) => {
+                    add(&outcome.objectives, outcome.cost_seconds, 0)
+                }
+                (TrialState::Failed, Some(Err(failure))) if says_something(failure.kind) => {
+                    let missing = vec![f64::NAN; run.objectives.len()];
+                    add(&missing, failure.cost_seconds, failure.kind.code());
+                }
+                _ => {}
             }
             if batch.len() >= crate::BATCH { visit(std::mem::take(&mut batch)) } else { Ok(()) }
         })?;
@@ -129,11 +143,19 @@ impl Archive {
             meta_features.extend(set.features);
         }
         let n_parameters = Space::compile(header.space.clone())?.parameters().len();
+        let headers: Vec<RunHeader> = runs.iter().map(|run| self.header(run.id)).collect::<Result<_>>()?;
+        // A run that never went to the full size of another one has no full evaluations.
+        let mut full: BTreeMap<&str, f64> = BTreeMap::new();
+        for dimension in headers.iter().flat_map(|header| &header.fidelities) {
+            let high = full.entry(&dimension.name).or_insert(dimension.high);
+            *high = high.max(dimension.high);
+        }
         let mut sample = Sample::new(filter.max_evaluations);
-        for run in runs {
-            let header = self.header(run.id)?;
+        for (run, header) in runs.iter().zip(&headers) {
+            let of_dimension = |dimension: &FidelityDimension| full[dimension.name.as_str()];
+            let full: Vec<f64> = header.fidelities.iter().map(of_dimension).collect();
             self.evaluations(run, &mut |batch| {
-                sample.add(&batch, &header, n_parameters, filter.full_fidelity_only);
+                sample.add(&batch, n_parameters, filter.full_fidelity_only.then_some(&full));
                 Ok(())
             })?;
         }
@@ -160,9 +182,15 @@ impl Archive {
     }
 }
 
+/// Whether a failure tells of the configuration. One that was refused, dropped or cancelled was not evaluated.
+fn says_something(kind: FailureKind) -> bool {
+    use FailureKind::{Crashed, Diverged, OutOfMemory, TimedOut};
+    matches!(kind, Crashed | Diverged | OutOfMemory | TimedOut)
+}
+
 struct One {
     configuration: Configuration,
-    objective: f64,
+    objective: Option<f64>,
     fidelity: Fidelity,
     cost_seconds: f64,
 }
@@ -180,15 +208,16 @@ impl Sample {
         Self { kept: Vec::new(), n_seen: 0, most, rng: Seed::from_number(0).derive("past-sample", 0).rng() }
     }
 
-    fn add(&mut self, batch: &Evaluations, header: &RunHeader, n_parameters: usize, full_only: bool) {
+    /// Adds what is at the `full` sizes; everything where none are given.
+    fn add(&mut self, batch: &Evaluations, n_parameters: usize, full: Option<&Vec<f64>>) {
         let n = batch.len();
         let (n_sizes, n_objectives) = (batch.fidelities.len() / n, batch.objectives.len() / n);
         for row in 0..n {
-            let objective = batch.objectives[row * n_objectives];
+            let objective = Some(batch.objectives[row * n_objectives]).filter(|value| value.is_finite());
+            let failed = FailureKind::from_code(batch.failures[row]).is_some_and(says_something);
             let fidelity = &batch.fidelities[row * n_sizes..][..n_sizes];
-            let full =
-                fidelity.iter().zip(&header.fidelities).all(|(size, dimension)| *size >= dimension.high);
-            if !objective.is_finite() || (full_only && !full) {
+            let is_full = |full: &Vec<f64>| fidelity.iter().zip(full).all(|(size, high)| size >= high);
+            if (objective.is_none() && !failed) || !full.is_none_or(is_full) {
                 continue;
             }
             self.n_seen += 1;

@@ -34,8 +34,12 @@ pub(crate) const N_PLAYED: usize = 40;
 /// A play's incumbents are compared after so many trials.
 const CHECKPOINTS: [usize; 4] = [5, 10, 20, N_PLAYED];
 
-/// Plays of each policy on each past task; the cold one sees the same random draws.
-const N_PLAYS: u64 = 8;
+/// Plays of each policy on each past task; the cold one sees the same random draws. Few tasks are played more often:
+/// else the verdict would hang on the draws.
+const N_PLAYS: std::ops::RangeInclusive<u64> = 8..=64;
+
+/// Plays of each policy on all past tasks together, as far as the above allows.
+const N_PLAYS_IN_ALL: u64 = 256;
 
 /// Past tasks that are each taken for the new one; the nearest ones.
 const MAX_CHECKED: usize = 32;
@@ -45,6 +49,18 @@ const PRIOR_PAIRS: f64 = 10.0;
 
 /// Spreads transferred trials evenly among the others: the golden ratio's multiples, modulo 1.
 const GOLDEN: f64 = 0.618_033_988_749_894_9;
+
+/// Where the multiples begin: the first trial is a transferred one with any share, and the fifth the strategy's own, so
+/// that the archive's word is checked early.
+const FIRST: f64 = 0.49;
+
+/// Student's t, one-sided at 99.5 %, by degrees of freedom: so many standard errors are taken off a policy's mean gain.
+/// Of fewer than eight tasks no more is asked than of eight: advice that is mere noise is one random trial for another.
+const STUDENT: [f64; MAX_CHECKED - MIN_FREEDOM] = [
+    3.499, 3.355, 3.250, 3.169, 3.106, 3.055, 3.012, 2.977, 2.947, 2.921, 2.898, 2.878, 2.861, 2.845, 2.831,
+    2.819, 2.807, 2.797, 2.787, 2.779, 2.771, 2.763, 2.756, 2.750, 2.744,
+];
+const MIN_FREEDOM: usize = 7;
 
 /// How the archive is followed.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -95,7 +111,8 @@ pub(crate) struct Record {
     /// Objectives, minimised, a failure as infinity.
     pub(crate) transferred: Vec<f64>,
     pub(crate) own: Vec<f64>,
-    /// Pairs of one of each that the transferred one won; an even one counts half.
+    /// Pairs of one of each that were compared, and those that the transferred one won; an even one counts half.
+    n_pairs: f64,
     n_won: f64,
 }
 
@@ -108,28 +125,30 @@ impl Record {
         };
         if is_transferred {
             self.n_won += self.own.iter().map(|&own| won(objective, own)).sum::<f64>();
+            self.n_pairs += self.own.len() as f64;
             self.transferred.push(objective);
         } else {
             self.n_won += self.transferred.iter().map(|&warm| won(warm, objective)).sum::<f64>();
+            self.n_pairs += self.transferred.len() as f64;
             self.own.push(objective);
         }
     }
 
-    /// How many trials were told.
-    pub(crate) fn len(&self) -> usize {
-        self.transferred.len() + self.own.len()
+    /// Tells of an own trial at less than full size. Where it beats a transferred one, which had the full size, that is
+    /// a pair lost; where it does not, that may be its size.
+    pub(crate) fn tell_small(&mut self, objective: f64) {
+        self.n_pairs += self.transferred.iter().filter(|&&warm| objective < warm).count() as f64;
     }
 
     /// The share of pairs that the transferred trial wins.
     fn chance_to_win(&self) -> f64 {
-        let n_pairs = (self.transferred.len() * self.own.len()) as f64;
-        (PRIOR_PAIRS / 2.0 + self.n_won) / (PRIOR_PAIRS + n_pairs)
+        (PRIOR_PAIRS / 2.0 + self.n_won) / (PRIOR_PAIRS + self.n_pairs)
     }
 }
 
 /// Whether a trial is a transferred one where a `share` of them are.
 pub(crate) fn is_due(trial: u64, share: f64) -> bool {
-    (trial as f64 * GOLDEN).fract() < share
+    (FIRST + trial as f64 * GOLDEN).fract() < share
 }
 
 /// How boldly to follow the archive.
@@ -146,9 +165,9 @@ pub(crate) struct Guard {
 }
 
 impl Guard {
-    /// Plays all policies on the past tasks and chooses the one of the best cautious gain: the mean over tasks less
-    /// three standard errors. A cold search gains nothing and never varies: where past tasks mislead about one
-    /// another, or are too few to tell, it wins.
+    /// Plays all policies on the past tasks and chooses the one of the best cautious gain: what the mean over
+    /// tasks is at least, with a confidence of 99.5 %. A cold search gains nothing and never varies: where past tasks
+    /// mislead about one another, it wins.
     pub(crate) fn new(landscape: &Landscape, tasks: &[PastTask], weights: &[f64], n_initial: usize) -> Self {
         let mut checked: Vec<usize> = (0..landscape.n_tasks()).collect();
         checked.sort_by(|&a, &b| weights[b].total_cmp(&weights[a]));
@@ -167,7 +186,8 @@ impl Guard {
             .collect();
         let rehearsals: Vec<Rehearsal> =
             checked.par_iter().map(|&task| Rehearsal::new(landscape, tasks, &checked, task)).collect();
-        let gains: Vec<Vec<f64>> = rehearsals.par_iter().map(|past| past.gains(&policies)).collect();
+        let n_plays = (N_PLAYS_IN_ALL / checked.len() as u64).clamp(*N_PLAYS.start(), *N_PLAYS.end());
+        let gains: Vec<Vec<f64>> = rehearsals.par_iter().map(|past| past.gains(&policies, n_plays)).collect();
         let of = |choice: usize| gains.iter().map(move |gains| gains[choice]);
         let best = (0..policies.len())
             .map(|choice| (cautious(of(choice)), choice))
@@ -224,14 +244,16 @@ impl Rehearsal {
 
     /// What each policy gains, `[policies]`: by which factor, as a logarithm, its incumbents are rarer than the cold
     /// ones. An incumbent that one in a hundred draws reaches is worth a hundred trials.
-    fn gains(&self, policies: &[Policy]) -> Vec<f64> {
+    ///
+    /// * `n_plays`: searches of each policy.
+    fn gains(&self, policies: &[Policy], n_plays: u64) -> Vec<f64> {
         let rarity: Vec<f64> = quantiles(&self.own).into_iter().map(|quantile| -quantile.ln()).collect();
         let mut gains = vec![0.0; policies.len()];
-        for play in 0..N_PLAYS {
+        for play in 0..n_plays {
             let seed = self.seed.derive("play", play);
             let cold = self.play(None, seed, &rarity);
             for (gain, &policy) in gains.iter_mut().zip(policies) {
-                *gain += (self.play(Some(policy), seed, &rarity) - cold) / N_PLAYS as f64;
+                *gain += (self.play(Some(policy), seed, &rarity) - cold) / n_plays as f64;
             }
         }
         gains
@@ -285,13 +307,15 @@ impl Rehearsal {
     }
 }
 
-/// The mean less three standard errors: how sure the archive can be of it grows with its tasks.
+/// What the mean of a population of which these are `values` is at least, with a confidence of 99.5 %: how sure the
+/// archive can be of it grows with its tasks.
 fn cautious(values: impl Iterator<Item = f64>) -> f64 {
     let values: Vec<f64> = values.collect();
     let n = values.len() as f64;
     let mean = values.iter().sum::<f64>() / n;
     let deviation = (values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / (n - 1.0)).sqrt();
-    mean - 3.0 * deviation / n.sqrt()
+    let freedom = values.len().saturating_sub(1).max(MIN_FREEDOM);
+    mean - STUDENT[freedom - MIN_FREEDOM] * deviation / n.sqrt()
 }
 
 /// Pearson's correlation; 0 where one side is constant.

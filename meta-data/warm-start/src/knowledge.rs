@@ -15,7 +15,7 @@ pub type MetaFeatures = BTreeMap<String, f64>;
 /// two-thousandth, while one decision still takes milliseconds with a hundred tasks.
 const MAX_CONFIGURATIONS: usize = 2_000;
 
-/// The best ones of each task are kept whatever else is thinned out.
+/// The best ones of each task are kept whatever else is thinned out; fewer of very many tasks.
 const N_BEST_KEPT: usize = 20;
 
 /// How the archive is used.
@@ -80,7 +80,7 @@ impl Knowledge {
     /// Knowledge for a search on `problem`, a task that `meta_features` describe.
     ///
     /// Archives of any size are thinned to 2,000 configurations, the same ones for all tasks, and the twenty best
-    /// of each task. Tasks without a finished evaluation are dropped.
+    /// of each task (of very many tasks fewer, 2,000 in all). Tasks without a finished evaluation are dropped.
     ///
     /// Errors with [`Error::UnequalLength`], [`Error::DuplicateTask`], and [`Error::BadConfiguration`] where a
     /// configuration is no point of the problem's space.
@@ -97,7 +97,9 @@ impl Knowledge {
                 return Err(Error::DuplicateTask { task: task.key.clone() });
             }
         }
-        let tasks: Vec<PastTask> = tasks.into_iter().map(without_duplicates).collect();
+        // In an order that does not hang on the archive's.
+        let mut tasks: Vec<PastTask> = tasks.into_iter().map(without_duplicates).collect();
+        tasks.sort_by(|a, b| a.key.cmp(&b.key));
         let mut tasks: Vec<PastTask> =
             tasks.into_iter().filter(|task| task.objectives.iter().any(Option::is_some)).collect();
         thin(&mut tasks);
@@ -162,6 +164,7 @@ fn thin(tasks: &mut [PastTask]) {
     drawn.sort_unstable_by_key(|(hash, _)| *hash);
     let mut kept: HashSet<Configuration> =
         drawn.into_iter().take(MAX_CONFIGURATIONS).map(|(_, configuration)| configuration.clone()).collect();
+    let n_best = (MAX_CONFIGURATIONS / tasks.len()).clamp(1, N_BEST_KEPT);
     for task in &*tasks {
         let mut best: Vec<(f64, &Configuration)> = task
             .objectives
@@ -170,7 +173,7 @@ fn thin(tasks: &mut [PastTask]) {
             .filter_map(|(objective, configuration)| objective.map(|objective| (objective, configuration)))
             .collect();
         best.sort_by(|a, b| a.0.total_cmp(&b.0));
-        kept.extend(best.into_iter().take(N_BEST_KEPT).map(|(_, configuration)| configuration.clone()));
+        kept.extend(best.into_iter().take(n_best).map(|(_, configuration)| configuration.clone()));
     }
     for task in tasks {
         let rows =
@@ -180,7 +183,8 @@ fn thin(tasks: &mut [PastTask]) {
     }
 }
 
-fn hash(configuration: &Configuration) -> [u8; 32] {
+/// A number for a configuration's place among others that depends on nothing else.
+pub(crate) fn hash(configuration: &Configuration) -> [u8; 32] {
     let mut hasher = Sha256::new();
     configuration.values().iter().for_each(|value| hasher.update(value.to_le_bytes()));
     hasher.finalize().into()

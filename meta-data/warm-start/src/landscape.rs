@@ -8,14 +8,18 @@ use rayon::prelude::*;
 
 use crate::PastTask;
 use crate::forest::Forest;
+use crate::knowledge::hash;
 use crate::rank::{normal_score, quantiles};
 
 /// Fresh draws among the candidates where past tasks hold different configurations: ten times what a sparse task
 /// holds, so that its surrogate has something to choose from.
 const N_DRAWS: usize = 2_000;
 
-/// Of each task's best configurations the neighbourhood is among the candidates too.
+/// Of each task's best configurations the neighbourhood is among the candidates too; of very many tasks of fewer.
 const N_CENTRES: usize = 10;
+
+/// Configurations of all tasks together whose neighbourhoods are, and at least one a task.
+const N_CENTRES_IN_ALL: usize = 320;
 
 /// Candidates and their standing on each past task.
 #[derive(Debug)]
@@ -53,7 +57,9 @@ pub(crate) struct Standing {
 impl Landscape {
     /// Looks at `tasks`; each has at least one finished evaluation.
     pub(crate) fn new(space: Space, tasks: &[PastTask]) -> Self {
-        let candidates = candidates(&space, tasks);
+        let mut candidates = candidates(&space, tasks);
+        // Ties are broken by place: not by the order in which the archive holds its runs.
+        candidates.sort_by_cached_key(hash);
         let tasks = tasks.par_iter().map(|task| TaskView::new(&space, task, &candidates)).collect();
         Self { space, candidates, tasks }
     }
@@ -185,13 +191,14 @@ fn candidates(space: &Space, tasks: &[PastTask]) -> Vec<Configuration> {
         return candidates;
     }
     let mut rng = Seed::from_number(0).derive("warm-start candidates", 0).rng();
+    let n_centres = (N_CENTRES_IN_ALL / tasks.len().max(1)).clamp(1, N_CENTRES);
     for task in tasks {
         let mut rows: Vec<usize> =
             (0..task.objectives.len()).filter(|&row| task.objectives[row].is_some()).collect();
         rows.sort_by(|&a, &b| {
             task.objectives[a].partial_cmp(&task.objectives[b]).expect("finite objectives")
         });
-        for &row in rows.iter().take(N_CENTRES) {
+        for &row in rows.iter().take(n_centres) {
             space.neighbours(&task.configurations[row], &mut rng).iter().for_each(&mut add);
         }
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::{MetaFeatures, PastTask};
 
-/// A task's influence has fallen to 1/e at the distance of the eighth nearest one: the number of
+/// A task's influence has fallen to 1/e at the distance of the nearest one beyond these: the number of
 /// neighbours that carried auto-sklearn's warm start was 5 to 25 (Feurer et al. 2015), and of a hundred past data
 /// sets about eight are of a kind. Of fewer than 24 tasks it is the third part.
 const N_NEAR: usize = 8;

@@ -290,3 +290,60 @@ fn wrong_knowledge_is_refused_with_the_task_and_row() {
     outside.configurations[7] = Configuration::new(vec![2.0, 0.0, 0.0, 0.0]);
     assert!(matches!(check(vec![outside]), Error::BadConfiguration { row: 7, .. }));
 }
+
+/// What the archive's order of tasks and rows is says nothing of the new task.
+#[test]
+fn the_order_of_the_archive_changes_nothing() {
+    let tasks = archive(3);
+    let mut turned: Vec<PastTask> = tasks.iter().rev().cloned().collect();
+    for task in &mut turned {
+        task.configurations.reverse();
+        task.objectives.reverse();
+    }
+    let proposed = |tasks: Vec<PastTask>| {
+        let mut warm = transfer(tasks, Mode::Seed);
+        (0..40).map(|trial| warm.propose(&request(trial, Seed::from_number(1))).unwrap()).collect::<Vec<_>>()
+    };
+    assert_eq!(proposed(tasks), proposed(turned));
+}
+
+/// Without a trial of its own a run could not find out that the archive misleads.
+#[test]
+fn among_the_first_five_trials_is_one_of_the_strategys_own() {
+    let mut warm = transfer(archive(3), Mode::Seed);
+    let n_transferred =
+        (0..5).filter(|&trial| !warm.propose(&request(trial, Seed::from_number(1))).unwrap().is_empty());
+    assert!((1..5).contains(&n_transferred.count()));
+}
+
+/// A smaller training that is already better than the transferred full ones tells against them.
+#[test]
+fn own_trials_at_less_than_full_size_lower_the_share_where_they_are_better() {
+    let problem = problem_with_epochs();
+    let options = Options { mode: Mode::Seed, ..Default::default() };
+    let knowledge = Knowledge::new(&problem, Some(features(0)), archive(3), options).unwrap();
+    let share_after = |own: f64| {
+        let mut warm = knowledge.warm_start().unwrap();
+        let told = |trial: u64, epochs: f64, value: f64| Observation {
+            fidelity: heirloom_model::Fidelity(vec![epochs]),
+            ..observation(trial, Configuration::new([0.5; 4]), Ok(value))
+        };
+        let first: Vec<_> = (0..4).map(|trial| told(trial, 9.0, 0.5)).collect();
+        warm.tell(&first, &[true; 4]).unwrap();
+        let small: Vec<_> = (4..9).map(|trial| told(trial, 1.0, own)).collect();
+        warm.tell(&small, &[false; 5]).unwrap();
+        warm.report().transfer_share
+    };
+    assert!(share_after(0.1) < 0.6 * share_after(0.9), "{} {}", share_after(0.1), share_after(0.9));
+}
+
+fn problem_with_epochs() -> Problem {
+    let epochs = heirloom_model::FidelityDimension {
+        name: "epochs".into(),
+        low: 1.0,
+        high: 9.0,
+        integer: true,
+        levels: Vec::new(),
+    };
+    Problem { fidelities: vec![epochs], ..problem() }
+}

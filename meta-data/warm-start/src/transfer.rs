@@ -38,6 +38,8 @@ pub struct Transfer {
     guard: Option<Guard>,
     /// What has been told.
     record: Record,
+    /// The number of the trial after the last one that was told.
+    next_trial: u64,
     taken: Vec<bool>,
     covered: Covered,
 }
@@ -62,6 +64,7 @@ impl Transfer {
             guard,
             landscape: Arc::new(landscape),
             record: Record::default(),
+            next_trial: 0,
         })
     }
 
@@ -107,7 +110,7 @@ impl WarmStart for Transfer {
         if self.options.mode != Mode::Inform || self.tasks.is_empty() {
             return Ok(None);
         }
-        let Some(guard) = &self.guard else { return Ok(None) };
+        let Some(guard) = self.guard.as_ref().filter(|guard| guard.policy.is_some()) else { return Ok(None) };
         let of = |place: usize| consensus(self.landscape.scores_of(place), self.weights.prior());
         let expected: Vec<f64> = (0..self.landscape.candidates().len()).map(of).collect();
         let mut order: Vec<usize> = (0..expected.len()).collect();
@@ -145,11 +148,17 @@ impl WarmStart for Transfer {
     }
 
     fn tell(&mut self, observations: &[Observation], transferred: &[bool]) -> Result<(), ComponentError> {
-        // Smaller evaluations rank differently; they are judged by the strategies that asked for them.
-        let full = observations.iter().zip(transferred).filter(|(trial, _)| trial.fidelity == self.fidelity);
-        for (observation, &transferred) in full {
-            let standings = self.landscape.standings(&observation.configuration);
+        for (observation, &transferred) in observations.iter().zip(transferred) {
+            self.next_trial = self.next_trial.max(observation.trial.0 + 1);
             let objective = observation.objective().unwrap_or(f64::INFINITY);
+            // Smaller evaluations rank differently; they are judged by the strategies that asked for them.
+            if observation.fidelity != self.fidelity {
+                if !transferred {
+                    self.record.tell_small(objective);
+                }
+                continue;
+            }
+            let standings = self.landscape.standings(&observation.configuration);
             self.weights.tell(objective, standings.iter().map(|standing| standing.score).collect());
             self.covered.add(&standings);
             self.record.tell(objective, transferred);
@@ -171,7 +180,7 @@ impl WarmStart for Transfer {
         };
         let mut tasks: Vec<TaskInfluence> = self.tasks.iter().enumerate().map(influence).collect();
         tasks.sort_by(|a, b| b.weight.total_cmp(&a.weight));
-        let transfer_share = self.share(self.record.len() as u64);
+        let transfer_share = self.share(self.next_trial);
         WarmStartReport { tasks, transfer_share, notes: self.notes(transfer_share) }
     }
 }

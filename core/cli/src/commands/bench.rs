@@ -76,7 +76,7 @@ impl Bench {
         if self.cold {
             config.ignore_past();
         }
-        config.warm_start.exclude_tasks.push(config.task.name.clone());
+        config.warm_start.exclude_tasks.extend(past::own_names(&config));
         let job = Job::prepare(&config, &plugins).map_err(|blame| blame.in_file(&file))?;
         if !job.info.simulated_cost {
             tracing::warn!("this estimator's cost is real: every one of the trials is evaluated");

@@ -84,22 +84,26 @@ fn shares(
         trials.iter().filter(|trial| trial.result.is_some() && !is_filtered(trial)).collect();
     ended.sort_by_key(|trial| trial.told.unwrap_or(u64::MAX));
     for trial in ended {
+        // Smaller trainings are no measure of a configuration beside full ones.
+        let mut sizes = trial.proposal.fidelity.0.iter().zip(&header.fidelities);
+        let is_full = sizes.all(|(size, dimension)| *size >= dimension.high);
         let value = match &trial.result {
-            Some(Ok(outcome)) => outcome.objectives.first().copied(),
+            Some(Ok(outcome)) if is_full => outcome.objectives.first().copied(),
             _ => None,
         };
+        let failed = matches!(trial.result, Some(Err(_)));
         let improves = is_better(trial, incumbent);
         if improves {
             incumbent = Some(trial);
         }
         match &trial.origin {
             Some(Origin::WarmStart { sources }) => {
-                transferred.add(value, improves);
+                transferred.add(value, failed, improves);
                 if let Some(source) = sources.first() {
-                    by_task.entry(source.task.clone()).or_default().add(value, improves);
+                    by_task.entry(source.task.clone()).or_default().add(value, failed, improves);
                 }
             }
-            _ => own.add(value, improves),
+            _ => own.add(value, failed, improves),
         }
     }
     for share in [&mut transferred, &mut own].into_iter().chain(by_task.values_mut()) {
@@ -112,9 +116,9 @@ fn shares(
 }
 
 impl Share {
-    fn add(&mut self, value: Option<f64>, improves: bool) {
+    fn add(&mut self, value: Option<f64>, failed: bool, improves: bool) {
         self.n_trials += 1;
-        self.n_failed += usize::from(value.is_none());
+        self.n_failed += usize::from(failed);
         self.n_improvements += usize::from(improves);
         self.values.extend(value);
     }

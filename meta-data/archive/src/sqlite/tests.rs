@@ -146,7 +146,7 @@ fn an_archive_of_schema_one_is_brought_up_to_date_with_its_runs() {
     let run = &archive.runs().unwrap()[0];
     assert_eq!((run.name.as_str(), run.state, run.n_trials), ("first", RunState::Finished, 2));
     let past = archive.past_tasks(&PastFilter::default()).unwrap();
-    assert_eq!(past[0].objectives, [-0.5, -0.875]);
+    assert_eq!(past[0].objectives, [Some(-0.5), Some(-0.875)]);
     archive.put_artifact(run.id, None, "best", b"abc").unwrap();
     assert_eq!(archive.check().unwrap(), []);
     assert_eq!(archive.history(run.id).unwrap().len(), 6);
