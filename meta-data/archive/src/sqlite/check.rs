@@ -85,11 +85,15 @@ const RULES: [Rule; 8] = [
     },
 ];
 
+/// Takes a finding: the record, what is wrong with it, and what to do.
+type Found<'a> = dyn FnMut(String, String, &str) + 'a;
+
+type Step = fn(&Connection, &mut Found<'_>) -> Result<()>;
+
 /// All findings, the file's own damage first. A page that cannot be read is a finding too, and the rest is looked at.
 pub(super) fn check(db: &Connection) -> Result<Vec<Finding>> {
     let mut findings = Vec::new();
-    let steps: [fn(&Connection, &mut dyn FnMut(String, String, &str)) -> Result<()>; 5] =
-        [check_file, check_rules, check_numbers, check_packed, check_hashes];
+    let steps: [Step; 5] = [check_file, check_rules, check_numbers, check_packed, check_hashes];
     for step in steps {
         let mut found = |record: String, problem: String, remedy: &str| {
             findings.push(Finding { record, problem, remedy: remedy.into() });
@@ -104,7 +108,7 @@ pub(super) fn check(db: &Connection) -> Result<Vec<Finding>> {
 }
 
 /// The file's pages, and rows whose parents are gone.
-fn check_file(db: &Connection, found: &mut dyn FnMut(String, String, &str)) -> Result<()> {
+fn check_file(db: &Connection, found: &mut Found<'_>) -> Result<()> {
     each(db, "PRAGMA integrity_check(20)", |row| {
         let text: String = row.get(0)?;
         if text != "ok" {
@@ -120,7 +124,7 @@ fn check_file(db: &Connection, found: &mut dyn FnMut(String, String, &str)) -> R
 }
 
 /// What contradicts itself.
-fn check_rules(db: &Connection, found: &mut dyn FnMut(String, String, &str)) -> Result<()> {
+fn check_rules(db: &Connection, found: &mut Found<'_>) -> Result<()> {
     for rule in &RULES {
         each(db, rule.sql, |row| {
             let text = |column: usize| row.get_ref(column).map(show);
@@ -134,7 +138,7 @@ fn check_rules(db: &Connection, found: &mut dyn FnMut(String, String, &str)) -> 
 }
 
 /// Objectives are finite; a failed trial has a reason.
-fn check_numbers(db: &Connection, found: &mut dyn FnMut(String, String, &str)) -> Result<()> {
+fn check_numbers(db: &Connection, found: &mut Found<'_>) -> Result<()> {
     let sql = "SELECT hex(run.uuid), number, trial.objectives, failure, trial.state FROM trial
                JOIN run ON run.id = trial.run WHERE trial.state IN (2, 3, 4)";
     each(db, sql, |row| {
@@ -159,7 +163,7 @@ fn check_numbers(db: &Connection, found: &mut dyn FnMut(String, String, &str)) -
 }
 
 /// Packed columns can be unpacked and hold as many rows as they say.
-fn check_packed(db: &Connection, found: &mut dyn FnMut(String, String, &str)) -> Result<()> {
+fn check_packed(db: &Connection, found: &mut Found<'_>) -> Result<()> {
     each(db, "SELECT hex(run.uuid), trial, points FROM curve JOIN run ON run.id = curve.run", |row| {
         if pack::parse_curve(row.get_ref(2)?.as_blob()?).is_err() {
             let record =
@@ -185,7 +189,7 @@ fn check_packed(db: &Connection, found: &mut dyn FnMut(String, String, &str)) ->
 }
 
 /// What is named by its hash has that hash.
-fn check_hashes(db: &Connection, found: &mut dyn FnMut(String, String, &str)) -> Result<()> {
+fn check_hashes(db: &Connection, found: &mut Found<'_>) -> Result<()> {
     let other = "its bytes have another hash";
     each(db, "SELECT hash, bytes FROM artifact", |row| {
         let hash: String = row.get(0)?;
