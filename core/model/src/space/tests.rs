@@ -169,10 +169,7 @@ fn a_value_on_a_grid_is_one_number_however_it_is_written() {
         r#"{"parameter": [{"name": "x", "type": "float", "low": 0, "high": 1, "step": 0.1},
             {"name": "y", "type": "int", "low": 0, "high": 1, "when": {"parameter": "x", "at_least": 0.25}}]}"#,
     );
-    assert_eq!(
-        space.condition(1),
-        Some(&Clause::Between { parameter: 0, low: 0.25, high: f64::INFINITY })
-    );
+    assert_eq!(space.condition(1), Some(&Clause::Between { parameter: 0, low: 0.25, high: f64::INFINITY }));
 }
 
 #[test]
@@ -205,9 +202,8 @@ fn a_condition_may_have_both_bounds_and_a_key_that_it_does_not_know_is_refused()
 
 #[test]
 fn a_mutant_of_a_whole_number_among_countless_ones_is_found_at_once() {
-    let space = compiled(
-        r#"{"parameter": [{"name": "n", "type": "int", "low": 0, "high": 1000000000000000}]}"#,
-    );
+    let space =
+        compiled(r#"{"parameter": [{"name": "n", "type": "int", "low": 0, "high": 1000000000000000}]}"#);
     let mut rng = Seed::from_number(6).rng();
     let neighbours = space.neighbours(&Configuration::new(vec![4e14]), &mut rng);
     let values: Vec<f64> = neighbours.iter().map(|neighbour| neighbour.values()[0]).collect();
@@ -253,7 +249,10 @@ fn a_real_number_that_cannot_vary_has_one_value() {
             r#"{{"parameter": [{{"name": "x", "type": "float", "low": 2, "high": 2, "log": {log}}}]}}"#
         ));
         let x = &space.parameters()[0];
-        assert_eq!((x.n_values(), x.nth_value(0), x.to_unit(2.0), x.from_unit(0.1)), (Some(1), 2.0, 0.5, 2.0));
+        assert_eq!(
+            (x.n_values(), x.nth_value(0), x.to_unit(2.0), x.from_unit(0.1)),
+            (Some(1), 2.0, 0.5, 2.0)
+        );
         let mut rng = Seed::from_number(7).rng();
         assert_eq!(space.mutate(&space.default_configuration(), &mut rng), None);
         assert!(space.neighbours(&space.default_configuration(), &mut rng).is_empty());
