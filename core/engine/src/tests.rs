@@ -753,8 +753,7 @@ fn a_host_that_dies_again_after_a_resume_makes_no_trials_of_what_was_filtered_or
         let setup = filtered();
         let memory = setup.memory.clone();
         assert_eq!(setup.run(&spec(9), history).unwrap().n_trials, 9);
-        let batches = memory.batches.lock().unwrap().clone();
-        batches
+        memory.batches.lock().unwrap().clone()
     };
     let is_out_of_bounds = |event: &Event| matches!(event, Event::Proposed { proposal, .. } if proposal.configuration.values()[1] > 1.0);
     let first = run(&[]);
