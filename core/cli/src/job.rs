@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use heirloom_archive::{Archive, RunHeader, RunId, RunState, Task};
+use heirloom_archive::{Archive, AttemptRecord, RunHeader, RunId, RunState, Task, TrialState};
 use heirloom_config::{ComponentConfig, RunConfig, RunFile, VoteWeights};
 use heirloom_engine::{
     Budget, EndReason, LocalExecutor, Parts, ProxyFilter, Run, RunEnd, RunSpec, StopSignal, Vote,
@@ -28,6 +28,9 @@ use crate::progress::Progress;
 
 /// How long one call of a strategy in this process may take before it counts as hanging.
 const STRATEGY_LIMIT: Duration = Duration::from_secs(300);
+
+/// Where a run's configuration says whether it began with knowledge of past runs.
+const WARM: &str = "warm";
 
 /// A run that could start now.
 pub(crate) struct Job<'a> {
@@ -155,12 +158,14 @@ impl<'a> Job<'a> {
         Some(Vote { weights, n_references: vote.references, keep: vote.keep })
     }
 
-    /// What the archive keeps of the run before its first trial.
-    pub(crate) fn header(&self, text: &str, task: Task) -> RunHeader {
+    /// What the archive keeps of the run before its first trial; `warm`: beside it, what the run knows.
+    pub(crate) fn header(&self, text: &str, task: Task, warm: bool) -> RunHeader {
         let mut header = RunHeader::new(task, self.space.clone(), self.problem.objectives.clone());
         header.name.clone_from(&self.config.name);
         header.fidelities.clone_from(&self.problem.fidelities);
-        header.configuration = json!({ "file": text, "hash": self.config.hash(), "checked": self.config });
+        header.configuration = json!({
+            "file": text, "hash": self.config.hash(), "checked": self.config, WARM: warm,
+        });
         header.seed = self.config.seed;
         header.versions = self.plugins.versions(self.config);
         header.versions.insert("heirloom".into(), env!("CARGO_PKG_VERSION").into());
@@ -290,9 +295,10 @@ pub(crate) struct ArchivedRun<'a> {
 impl ArchivedRun<'_> {
     /// Carries the run out, shows its progress, and says in the archive where it stands.
     pub(crate) fn carry_out(self, job: &Job<'_>, context: &Context) -> miette::Result<RunEnd> {
+        refuse_without_knowledge(self.archive, self.run, self.warm_start.is_some())?;
         let stop = StopSignal::default();
         crate::interrupt::watch(&stop)?;
-        let elapsed_seconds = elapsed(self.archive, self.run)?;
+        let elapsed_seconds = seconds_at_work(self.archive.attempts(self.run).or_fail()?);
         let files = files::of_run(&self.path, self.run)?;
         let host = job.plugins.host();
         let (quarantine, n_before) = (stop.clone(), host.quarantined().len());
@@ -344,20 +350,83 @@ impl ArchivedRun<'_> {
     }
 }
 
-/// Seconds in which at least one trial of the run was running, so far.
-fn elapsed(archive: &Archive, run: RunId) -> miette::Result<f64> {
-    let mut spans: Vec<(SystemTime, SystemTime)> = archive
-        .attempts(run)
-        .or_fail()?
+/// Refuses a run that began with knowledge of past runs and whose process died before that was kept: it would go on as
+/// a cold one.
+fn refuse_without_knowledge(archive: &Archive, run: RunId, is_warm: bool) -> miette::Result<()> {
+    if is_warm || archive.header(run).or_fail()?.configuration[WARM] != true {
+        return Ok(());
+    }
+    Err(Failure::new(format!(
+        "run `{run}` ended before its first trial, when what it knew of past runs was not yet kept; hint: begin it again \
+         with `heirloom search`"
+    ))
+    .into())
+}
+
+/// How long a run may be between two trials and still count as at work: its strategy needs time as well.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Seconds in which at least one trial was running, short pauses between them included. An attempt whose host died does
+/// not count: when that was, nobody knows.
+fn seconds_at_work(attempts: Vec<AttemptRecord>) -> f64 {
+    let mut spans: Vec<(SystemTime, SystemTime)> = attempts
         .into_iter()
+        .filter(|attempt| attempt.state != TrialState::Lost)
         .filter_map(|attempt| Some((attempt.started, attempt.ended?)))
         .collect();
     spans.sort();
     let mut total = Duration::ZERO;
     let mut until = SystemTime::UNIX_EPOCH;
     for (start, end) in spans {
-        total += end.duration_since(start.max(until)).unwrap_or_default();
+        let begin = if start <= until + PAUSE { until } else { start };
+        total += end.duration_since(begin).unwrap_or_default();
         until = until.max(end);
     }
-    Ok(total.as_secs_f64())
+    total.as_secs_f64()
+}
+
+#[cfg(test)]
+mod tests {
+    use heirloom_model::TrialId;
+
+    use super::*;
+
+    #[test]
+    fn a_run_that_died_before_its_knowledge_was_kept_is_not_resumed_as_a_cold_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let archive = Archive::create(&folder.path().join("a")).unwrap();
+        for (warm, resumes_cold) in [(Some(true), false), (Some(false), true), (None, true)] {
+            let mut header =
+                RunHeader::new(Task::default(), SpaceSpec::preset("nas-bench-201").unwrap(), Vec::new());
+            header.configuration = warm.map_or(json!({}), |warm| json!({ WARM: warm }));
+            let (run, _) = archive.begin_run(&header).unwrap();
+            assert_eq!(refuse_without_knowledge(&archive, run, false).is_ok(), resumes_cold, "{warm:?}");
+            assert!(refuse_without_knowledge(&archive, run, true).is_ok());
+        }
+    }
+
+    #[test]
+    fn only_the_time_at_work_counts_and_parallel_trials_count_once() {
+        let at = |seconds: f64| SystemTime::UNIX_EPOCH + Duration::from_secs_f64(1e6 + seconds);
+        let attempt = |state, started: f64, ended: Option<f64>| AttemptRecord {
+            trial: TrialId(0),
+            number: 1,
+            worker: None,
+            state,
+            started: at(started),
+            ended: ended.map(at),
+        };
+        let attempts = vec![
+            attempt(TrialState::Completed, 0.0, Some(10.0)),
+            attempt(TrialState::Failed, 5.0, Some(12.0)),
+            // The strategy took its time.
+            attempt(TrialState::Completed, 12.5, Some(13.0)),
+            // The host died, and was started again much later.
+            attempt(TrialState::Lost, 13.0, Some(5000.0)),
+            attempt(TrialState::Pending, 5000.0, Some(5003.0)),
+            attempt(TrialState::Running, 5003.0, None),
+        ];
+        assert_eq!(seconds_at_work(attempts), 16.0);
+        assert_eq!(seconds_at_work(Vec::new()), 0.0);
+    }
 }

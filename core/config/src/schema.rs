@@ -243,7 +243,8 @@ const BUDGET: Table = Table {
             "cost_seconds",
             Above(0.0),
             Otherwise("unlimited"),
-            "how many seconds of evaluation (simulated ones on a recorded table)",
+            "how many seconds of evaluation (simulated ones on a recorded table); where it \
+             stands alone, 100 trials in a row that fail and cost nothing end the run too",
         ),
     ],
 };

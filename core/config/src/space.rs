@@ -190,7 +190,6 @@ fn read<T: DeserializeOwned>(node: &Node, place: Span, what: &str, mistakes: &mu
         Err(error) => {
             let problem = error.to_string();
             let problem = match problem.as_str() {
-                text if text.contains("ConditionSpec") => "its condition is of no known form",
                 text if text.contains("PriorSpec") => "its prior is of no known form",
                 text => text,
             };

@@ -29,6 +29,9 @@ const FLUSH_AFTER: Duration = Duration::from_millis(500);
 /// A trial that was running each of this many times when its host died is not tried again.
 const MAX_ATTEMPTS: u32 = 3;
 
+/// A run with a budget of cost alone ends after so many trials in a row that failed and cost nothing.
+const MAX_FREE_FAILURES: u32 = 100;
+
 /// What a run may spend; it ends when any of them is used up.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub struct Budget {
@@ -36,7 +39,8 @@ pub struct Budget {
     pub trials: Option<u64>,
     /// Wall seconds, earlier parts of a resumed run included.
     pub seconds: Option<f64>,
-    /// The sum of the trials' own cost in seconds, simulated where the estimator simulates.
+    /// The sum of the trials' own cost in seconds, simulated where the estimator simulates. Where it is all that is
+    /// given, 100 trials in a row that fail and cost nothing end the run too, as one whose component failed.
     pub cost_seconds: Option<f64>,
 }
 
@@ -94,7 +98,8 @@ pub enum EndReason {
     Exhausted,
     /// It was asked to end; it can be resumed.
     Stopped,
-    /// The strategy or the warm start failed; the run can be resumed once that is mended.
+    /// The strategy or the warm start failed, or trial after trial at no cost; the run can be resumed once that is
+    /// mended.
     ComponentFailed {
         /// What happened.
         error: ComponentError,
@@ -197,6 +202,8 @@ pub(crate) struct Loop<'a> {
     stop: StopSignal,
     pub(crate) ledger: Ledger,
     in_flight: usize,
+    /// The last so many trials failed and cost nothing.
+    n_free_failures: u32,
     /// Evaluations that are about to begin.
     starting: Vec<EvaluationRequest>,
     /// Whether the host may have died of a trial that is about to begin again: then its start is recorded first,
@@ -217,7 +224,12 @@ impl<'a> Loop<'a> {
     fn new(spec: &'a RunSpec, parts: Parts<'a>) -> Self {
         Self {
             spec,
-            strategy: Supervisor::new(parts.strategy, spec.strategy_name.clone(), spec.strategy_limit),
+            strategy: Supervisor::new(
+                parts.strategy,
+                spec.strategy_name.clone(),
+                spec.strategy_limit,
+                parts.stop.clone(),
+            ),
             executor: parts.executor,
             screen: Screen::new(parts.filters, parts.vote, spec.seed.derive("vote", 0)),
             warm_start: parts.warm_start,
@@ -226,6 +238,7 @@ impl<'a> Loop<'a> {
             stop: parts.stop,
             ledger: Ledger::new(),
             in_flight: 0,
+            n_free_failures: 0,
             starting: Vec::new(),
             wary: false,
             unrecorded: Vec::new(),
@@ -283,7 +296,8 @@ impl<'a> Loop<'a> {
     /// Hands evaluations that are about to begin to the executor.
     fn start(&mut self) -> Result<(), EngineError> {
         if self.wary && !self.starting.is_empty() {
-            self.record()?;
+            // With the ends of what was filtered out or rejected: without them those would be evaluated on resume.
+            self.settle()?;
         }
         self.in_flight += self.starting.len();
         self.starting.drain(..).for_each(|request| self.executor.submit(request));
@@ -497,15 +511,23 @@ impl<'a> Loop<'a> {
                 Signal::Finished { trial, attempt, result, wall_seconds } => {
                     self.in_flight -= 1;
                     self.wary = false;
-                    let result = self.checked(result);
+                    let result = self.checked(result, wall_seconds);
                     self.ended.push(Ended { trial, attempt, result, wall_seconds, recorded: false });
                 }
             }
         }
     }
 
-    /// A result that is not finite, or not one number an objective, is a failure.
-    fn checked(&self, result: Result<Outcome, Failure>) -> Result<Outcome, Failure> {
+    /// A result that is not finite, or not one number an objective, is a failure. A cost that is none is the time on
+    /// the clock.
+    fn checked(&self, mut result: Result<Outcome, Failure>, wall_seconds: f64) -> Result<Outcome, Failure> {
+        let cost = match &mut result {
+            Ok(outcome) => &mut outcome.cost_seconds,
+            Err(failure) => &mut failure.cost_seconds,
+        };
+        if !(cost.is_finite() && *cost >= 0.0) {
+            *cost = wall_seconds;
+        }
         let outcome = result?;
         let fail = |kind, message: String| Err(Failure { kind, message, cost_seconds: outcome.cost_seconds });
         let n_objectives = self.spec.problem.objectives.len();
@@ -533,6 +555,7 @@ impl<'a> Loop<'a> {
             let cancelled = matches!(&result, Err(failure) if failure.kind == FailureKind::Cancelled);
             if !cancelled {
                 observations.extend(self.observation(trial, &result));
+                self.count_free_failures(&result);
             }
             if !recorded {
                 self.unrecorded.push(Event::Finished { trial, attempt, result, wall_seconds });
@@ -545,6 +568,25 @@ impl<'a> Loop<'a> {
             self.fail(error);
         }
         Ok(())
+    }
+
+    /// Trials that fail at once, because a program is missing say, never use up a budget of cost.
+    fn count_free_failures(&mut self, result: &Result<Outcome, Failure>) {
+        match result {
+            Err(failure) if failure.kind == FailureKind::Filtered => {}
+            Err(failure) if failure.cost_seconds == 0.0 => self.n_free_failures += 1,
+            _ => self.n_free_failures = 0,
+        }
+        let Budget { trials, seconds, cost_seconds } = self.spec.budget;
+        if let (None, None, Some(_), Err(failure)) = (trials, seconds, cost_seconds, result)
+            && self.n_free_failures >= MAX_FREE_FAILURES
+        {
+            self.fail(ComponentError::failed(format!(
+                "{MAX_FREE_FAILURES} trials in a row failed and cost nothing, which a budget of `cost_seconds` alone \
+                 never ends; the last one: {}; hint: mend the estimator, or add `trials` to `[budget]`",
+                failure.message
+            )));
+        }
     }
 
     fn record(&mut self) -> Result<(), EngineError> {
@@ -586,10 +628,13 @@ impl<'a> Loop<'a> {
         self.strategy.call("tell", move |strategy| strategy.tell(&observations))
     }
 
-    /// No further trial is begun. The first failure is the reason: later ones mostly follow from it.
+    /// No further trial is begun. The first failure is the reason: later ones mostly follow from it. A call that was
+    /// cut short because the run was cancelled is none.
     fn fail(&mut self, error: ComponentError) {
         tracing::error!(%error, "no further trial is begun");
-        if !matches!(self.ending, Some(EndReason::ComponentFailed { .. })) {
+        if self.stop.cancelling() {
+            self.ending.get_or_insert(EndReason::Stopped);
+        } else if !matches!(self.ending, Some(EndReason::ComponentFailed { .. })) {
             self.ending = Some(EndReason::ComponentFailed { error });
         }
     }
@@ -602,8 +647,14 @@ impl<'a> Loop<'a> {
         let incumbent = self.ledger.incumbent.clone();
         // A strategy that fails here has no opinion.
         let opinion = self.strategy.call("recommend", |strategy| strategy.recommend()).ok().flatten();
+        let reason = match &self.ending {
+            Some(reason @ EndReason::ComponentFailed { .. }) => reason.clone(),
+            // What was cancelled waits for a resume, whatever the budget says.
+            Some(reason) if self.ledger.pending.is_empty() => reason.clone(),
+            _ => EndReason::Stopped,
+        };
         RunEnd {
-            reason: self.ending.clone().unwrap_or(EndReason::Stopped),
+            reason,
             n_trials: self.ledger.n_told,
             n_failed: self.ledger.n_failed,
             recommended: opinion.or(incumbent.as_ref().map(|incumbent| incumbent.trial)),

@@ -448,6 +448,94 @@ fn a_strategy_that_hangs_ends_the_run_in_order_and_it_resumes() {
 }
 
 #[test]
+fn a_second_stop_request_ends_a_run_whose_strategy_hangs_and_it_resumes() {
+    let stop = StopSignal::default();
+    let request_stop = stop.clone();
+    let strategy = Box::new(Hangs(Climber::boxed(true)));
+    let setup = Setup { strategy, stop, ..Setup::new() };
+    let memory = setup.memory.clone();
+    let seen = memory.clone();
+    std::thread::spawn(move || {
+        while seen.proposals().len() < 5 {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        request_stop.request();
+        request_stop.request();
+    });
+    let spec = RunSpec { strategy_limit: Some(Duration::from_secs(3000)), ..spec(10) };
+    let end = setup.run(&spec, &[]).unwrap();
+    assert_eq!((end.reason, end.n_trials), (EndReason::Stopped, 5));
+    assert_eq!(Setup::new().run(&spec, &memory.events()).unwrap().n_trials, 10);
+}
+
+#[test]
+fn a_run_whose_last_trial_is_cancelled_is_stopped_not_finished() {
+    let stop = StopSignal::default();
+    let request_stop = stop.clone();
+    let setup = Setup {
+        estimate: Box::new(move |request, _| {
+            if request.trial.0 < 2 {
+                return Ok(Outcome::new(vec![square(request)], 1.0));
+            }
+            request_stop.request();
+            request_stop.request();
+            Err(Failure::new(FailureKind::Cancelled, "told to end"))
+        }),
+        stop,
+        ..Setup::new()
+    };
+    let memory = setup.memory.clone();
+    let end = setup.run(&spec(3), &[]).unwrap();
+    assert_eq!((end.reason, end.n_trials), (EndReason::Stopped, 2));
+    let end = Setup::new().run(&spec(3), &memory.events()).unwrap();
+    assert_eq!((end.reason, end.n_trials), (EndReason::BudgetSpent, 3));
+}
+
+#[test]
+fn trial_after_trial_that_fails_and_costs_nothing_ends_a_run_with_a_budget_of_cost_alone() {
+    let run = |budget: Budget, works: fn(u64) -> bool| {
+        let setup = Setup {
+            estimate: Box::new(move |request, _| match works(request.trial.0) {
+                true => Ok(Outcome::new(vec![square(request)], 1.0)),
+                false => Err(Failure::new(FailureKind::Crashed, "no such program")),
+            }),
+            ..Setup::new()
+        };
+        setup.run(&RunSpec { budget, ..spec(0) }, &[]).unwrap()
+    };
+    let cost = Budget { cost_seconds: Some(5.0), ..Budget::default() };
+    let end = run(cost, |_| false);
+    let EndReason::ComponentFailed { error } = end.reason else { panic!("{:?}", end.reason) };
+    assert!(error.message.contains("no such program"), "{error}");
+    assert_eq!(end.n_failed, 100);
+    let end = run(cost, |trial| trial % 100 == 99);
+    assert_eq!((end.reason, end.n_failed), (EndReason::BudgetSpent, 5 * 99));
+    let end = run(Budget { trials: Some(150), ..cost }, |_| false);
+    assert_eq!((end.reason, end.n_failed), (EndReason::BudgetSpent, 150));
+}
+
+#[test]
+fn a_cost_that_is_no_number_of_seconds_is_the_time_on_the_clock() {
+    let setup = Setup {
+        estimate: Box::new(|request, _| {
+            std::thread::sleep(Duration::from_millis(1));
+            match request.trial.0 {
+                0 => Ok(Outcome::new(vec![square(request)], f64::NAN)),
+                1 => Ok(Outcome::new(vec![square(request)], -1e9)),
+                _ => Err(Failure {
+                    kind: FailureKind::Crashed,
+                    message: "it crashed".into(),
+                    cost_seconds: f64::INFINITY,
+                }),
+            }
+        }),
+        ..Setup::new()
+    };
+    let end = setup.run(&spec(3), &[]).unwrap();
+    assert!((0.003..10.0).contains(&end.cost_seconds), "{}", end.cost_seconds);
+}
+
+#[test]
 fn a_stop_request_finishes_what_runs() {
     let stop = StopSignal::default();
     let request_stop = stop.clone();
@@ -651,6 +739,36 @@ fn proxies_let_the_promising_proposals_through_and_resume_knows_it() {
     let more = resumed.memory.clone();
     assert_eq!(resumed.run(&spec(30), &memory.events()).unwrap().n_trials, 30);
     assert_eq!(more.proposals().len(), 40);
+}
+
+#[test]
+fn a_host_that_dies_again_after_a_resume_makes_no_trials_of_what_was_filtered_or_rejected() {
+    let filtered = || Setup {
+        strategy: Box::new(OutOfBounds(Climber::boxed(false))),
+        filters: vec![ProxyFilter { name: "first".into(), proxy: Arc::new(First), keep: 0.25 }],
+        workers: 3,
+        ..Setup::new()
+    };
+    let run = |history: &[Event]| {
+        let setup = filtered();
+        let memory = setup.memory.clone();
+        assert_eq!(setup.run(&spec(9), history).unwrap().n_trials, 9);
+        memory.batches.lock().unwrap().clone()
+    };
+    let is_out_of_bounds = |event: &Event| matches!(event, Event::Proposed { proposal, .. } if proposal.configuration.values()[1] > 1.0);
+    let first = run(&[]);
+    assert!(first.concat().iter().any(is_out_of_bounds));
+    for n_kept in 0..first.len() {
+        let history = first[..n_kept].concat();
+        for n_more in 0..run(&history).len() {
+            // The first batch says that a trial begins, and then its host dies.
+            let mut twice = history.clone();
+            twice.extend(run(&history)[..n_more.min(2)].concat());
+            let events = [twice.clone(), run(&twice).concat()].concat();
+            let ends = |wanted: fn(&Event) -> bool| events.iter().filter(|event| wanted(event)).count();
+            assert_eq!(ends(|event| matches!(event, Event::Told { .. })), 9, "{n_kept} {n_more}");
+        }
+    }
 }
 
 #[test]

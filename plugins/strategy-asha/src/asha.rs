@@ -27,7 +27,8 @@ pub struct Asha {
 impl Asha {
     /// Halving on `problem` with the proposals of `base`, which is for the same problem.
     ///
-    /// Errors where `options` name a dimension or a size that the problem does not have.
+    /// Errors where `options` name a dimension or a size that the problem does not have, or the smallest size is not
+    /// above 0.
     pub fn new(
         problem: &Problem,
         options: &Options,
@@ -53,6 +54,13 @@ impl Asha {
                     return Err(ComponentError::configuration(format!(
                         "`lowest = {lowest}` is no size of `{}`; hint: take one from {} to {}",
                         own.name, own.low, own.high
+                    )));
+                }
+                if lowest <= 0.0 {
+                    return Err(ComponentError::configuration(format!(
+                        "sizes of `{}` are divided again and again and never come to {lowest}; hint: set `lowest` to \
+                         the smallest size above 0 that is worth an evaluation",
+                        own.name
                     )));
                 }
                 sizes(own, lowest, options.reduction)

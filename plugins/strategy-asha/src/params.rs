@@ -12,7 +12,7 @@ pub struct Options {
     pub reduction: usize,
     /// The dimension of fidelity that grows; by default the first.
     pub dimension: Option<String>,
-    /// The smallest size that is evaluated; by default the dimension's.
+    /// The smallest size that is evaluated, above 0; by default the dimension's.
     pub lowest: Option<f64>,
     /// Whether a trial that goes on names its predecessor, to be trained further.
     #[option(default = true)]

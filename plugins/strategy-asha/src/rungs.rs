@@ -5,10 +5,11 @@ use std::collections::HashSet;
 use heirloom_plugin::{Configuration, FidelityDimension, TrialId};
 
 /// The sizes of one dimension, ascending, each about `reduction` times the one before; the last is the full one.
+/// `lowest` is above 0.
 pub(crate) fn sizes(dimension: &FidelityDimension, lowest: f64, reduction: usize) -> Vec<f64> {
     let mut sizes = Vec::new();
     let mut size = dimension.high;
-    while size >= lowest && size > 0.0 {
+    while size >= lowest {
         let possible = match &dimension.levels[..] {
             [] if dimension.integer => size.round(),
             [] => size,

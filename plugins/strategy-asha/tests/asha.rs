@@ -126,3 +126,15 @@ fn an_unknown_dimension_is_named_with_the_known_ones() {
     let error = strategy(options, &problem(), &Context::detached()).err().unwrap();
     assert!(error.message.contains("no size `epoch`; hint: there is epochs"), "{}", error.message);
 }
+
+#[test]
+fn a_smallest_size_that_is_not_above_0_is_refused_with_a_remedy() {
+    let mut problem = problem();
+    problem.fidelities[0] = FidelityDimension { low: 0.0, integer: false, ..problem.fidelities[0].clone() };
+    let make = |lowest| strategy(Options { lowest, ..Options::default() }, &problem, &Context::detached());
+    for lowest in [None, Some(0.0)] {
+        let error = make(lowest).err().unwrap();
+        assert!(error.message.contains("hint: set `lowest`"), "{}", error.message);
+    }
+    assert!(make(Some(0.5)).is_ok());
+}

@@ -11,8 +11,12 @@ use heirloom_plugin::{
 /// Points that are put into random order at most; beyond this many, repeats in a random search are rare anyway.
 const MAX_SHUFFLED: u64 = 1_000_000;
 
+/// Forbidden points in a row after which the walk is given up: seconds.
+const MAX_FORBIDDEN: usize = 10_000_000;
+
 /// Walks over the points of a grid, the last parameter fastest. Each configuration comes once: the values of an
-/// inactive parameter are not told apart. Forbidden ones are left out.
+/// inactive parameter are not told apart. Forbidden ones are left out; where 10,000,000 come in a row, the walk gives an
+/// error.
 #[derive(Debug, Clone)]
 pub struct Grid {
     space: Arc<Space>,
@@ -38,14 +42,15 @@ impl Grid {
 
     /// Whether there are more than `limit` points; walks over fewer than that to know, because parameters on which
     /// nothing depends only multiply the others' combinations.
-    fn has_more_than(&self, limit: u64) -> bool {
+    fn has_more_than(&self, limit: u64) -> Result<bool, ComponentError> {
         let mut others = self.clone();
         let mut n_each = 1_u64;
         for index in self.independent() {
             n_each = n_each.saturating_mul(std::mem::replace(&mut others.n_values[index], 1));
         }
         let n_enough = limit / n_each + 1;
-        others.take(n_enough as usize).count() as u64 == n_enough
+        let points = others.take(n_enough as usize).try_fold(0, |n, point| point.map(|_| n + 1))?;
+        Ok(points == n_enough)
     }
 
     /// The parameters that have no condition and are in no condition, forbidden combination or architecture.
@@ -82,10 +87,10 @@ fn collect_tested(clause: &Clause, tested: &mut HashSet<usize>) {
 }
 
 impl Iterator for Grid {
-    type Item = Configuration;
+    type Item = Result<Configuration, ComponentError>;
 
-    fn next(&mut self) -> Option<Configuration> {
-        loop {
+    fn next(&mut self) -> Option<Self::Item> {
+        for _ in 0..MAX_FORBIDDEN {
             let places = self.next.as_ref()?;
             let configuration = self.space.fill(|index| self.value(index, places[index]));
             let is_active = |index: usize| !configuration.values()[index].is_nan();
@@ -100,9 +105,13 @@ impl Iterator for Grid {
                 (_, next) => *next = None,
             }
             if !self.space.is_forbidden(&configuration) {
-                return Some(configuration);
+                return Some(Ok(configuration));
             }
         }
+        Some(Err(ComponentError::unsupported(format!(
+            "{MAX_FORBIDDEN} points of the grid in a row are forbidden; hint: loosen the `forbidden` clauses, narrow the \
+             ranges, or set `kind = \"random\"`"
+        ))))
     }
 }
 
@@ -125,15 +134,16 @@ enum Points {
 impl GridSearch {
     /// Grid search over `problem`.
     ///
-    /// Errors when more than 1,000,000 points are to be shuffled.
+    /// Errors when more than 1,000,000 points are to be shuffled, or too many in a row are forbidden.
     pub fn new(problem: &Problem, points: usize, shuffle: bool) -> Result<Self, ComponentError> {
         let grid = Grid::new(Arc::clone(&problem.space), points);
-        if shuffle && grid.has_more_than(MAX_SHUFFLED) {
+        if shuffle && grid.has_more_than(MAX_SHUFFLED)? {
             return Err(ComponentError::unsupported(format!(
                 "the grid has more than {MAX_SHUFFLED} points, too many to shuffle; hint: set `kind = \"random\"`"
             )));
         }
-        let points = if shuffle { Points::Unshuffled(grid.collect()) } else { Points::InOrder(grid) };
+        let points =
+            if shuffle { Points::Unshuffled(grid.collect::<Result<_, _>>()?) } else { Points::InOrder(grid) };
         Ok(Self { fidelity: problem.full_fidelity(), points })
     }
 }
@@ -147,10 +157,10 @@ impl Strategy for GridSearch {
         }
         let next = || match &mut self.points {
             Points::InOrder(grid) => grid.next(),
-            Points::Unshuffled(points) | Points::Shuffled(points) => points.pop(),
+            Points::Unshuffled(points) | Points::Shuffled(points) => points.pop().map(Ok),
         };
         let propose = |configuration| Proposal::new(configuration, self.fidelity.clone());
-        Ok(std::iter::from_fn(next).take(request.n).map(propose).collect())
+        std::iter::from_fn(next).take(request.n).map(|point| point.map(propose)).collect()
     }
 
     fn tell(&mut self, _observations: &[Observation]) -> Result<(), ComponentError> {
@@ -171,7 +181,7 @@ mod tests {
 
     fn grid(parameters: &str, points: usize) -> Vec<Configuration> {
         let space = space(&format!(r#"{{"parameter": {parameters}}}"#));
-        let grid: Vec<_> = Grid::new(Arc::clone(&space), points).collect();
+        let grid: Vec<_> = Grid::new(Arc::clone(&space), points).map(Result::unwrap).collect();
         grid.iter().for_each(|configuration| space.check(configuration).unwrap());
         grid
     }
@@ -213,7 +223,10 @@ mod tests {
         ] {
             let grid = Grid::new(space(json), 5);
             let n = grid.clone().count() as u64;
-            assert!(grid.has_more_than(n - 1) && !grid.has_more_than(n), "{n} points: {json}");
+            assert!(
+                grid.has_more_than(n - 1).unwrap() && !grid.has_more_than(n).unwrap(),
+                "{n} points: {json}"
+            );
         }
     }
 
@@ -224,7 +237,18 @@ mod tests {
                 {"name": "b", "type": "int", "low": 0, "high": 1000000000000000}]}"#,
         );
         let mut grid = Grid::new(space, 5);
-        assert!(grid.has_more_than(MAX_SHUFFLED));
-        assert_eq!(grid.nth(2).unwrap().values(), [0.0, 2.0]);
+        assert!(grid.has_more_than(MAX_SHUFFLED).unwrap());
+        assert_eq!(grid.nth(2).unwrap().unwrap().values(), [0.0, 2.0]);
+    }
+
+    #[test]
+    fn a_walk_over_forbidden_points_alone_is_given_up() {
+        let space = space(
+            r#"{"parameter": [{"name": "a", "type": "int", "low": 1, "high": 2000000000000}],
+                "forbidden": [{"parameter": "a", "at_most": 1999999999999}]}"#,
+        );
+        let error = Grid::new(Arc::clone(&space), 5).next().unwrap().unwrap_err();
+        assert!(error.message.contains("in a row are forbidden"), "{error}");
+        assert!(Grid::new(space, 5).has_more_than(1).is_err());
     }
 }

@@ -39,6 +39,8 @@ class Parameter:
             return len(self.choices)
         if self.kind == "int":
             return (self.high - self.low) // self.step + 1
+        if self.low == self.high:
+            return 1
         if self.step is not None:
             return math.floor((self.high - self.low) / self.step + 1e-9) + 1
         return None
@@ -59,7 +61,9 @@ class Parameter:
         number = float(value)
         if not self.has(number):
             raise ValueError(f"parameter `{self.name}`: `{value}` is not in {self.low} to {self.high}")
-        return number
+        # Of numbers on a grid that differ by rounding alone, the grid's own.
+        on_grid = self.kind == "float" and self.step is not None
+        return self.nth(_round((number - self.low) / self.step)) if on_grid else number
 
     def has(self, number):
         """Whether a number is one of this parameter's."""
@@ -78,6 +82,8 @@ class Parameter:
         """The number of the value `index` among `n_values`."""
         if self.choices is not None:
             return float(index)
+        if self.step is None:
+            return float(self.low)
         number = self.low + self.step * index
         return float(number if self.kind == "int" else min(number, self.high))
 
@@ -91,7 +97,7 @@ class Parameter:
                 number = self.low + unit * (self.high - self.low)
             return min(max(number, self.low), self.high)
         if self.kind == "int" and self.log:
-            low, high = self.low - 0.5, self.high + 0.5
+            low, high = self._log_ends()
             number = low * math.exp(unit * math.log(high / low))
             index = max(_round((number - self.low) / self.step), 0)
             return float(self.low + self.step * min(index, (self.high - self.low) // self.step))
@@ -107,17 +113,21 @@ class Parameter:
                 return math.log(number / self.low) / math.log(self.high / self.low)
             return (number - self.low) / (self.high - self.low)
         if self.kind == "int" and self.log:
-            low, high = self.low - 0.5, self.high + 0.5
+            low, high = self._log_ends()
             return math.log(number / low) / math.log(high / low)
         index = number if self.choices is not None else _round((number - self.low) / self.step)
         return (index + 0.5) / self.n_values
 
     def sample(self, rng):
         """A number drawn uniformly in unit coordinates."""
-        n = self.n_values
-        if n is None or (self.kind == "int" and self.log):
+        if (self.kind == "float" and self.step is None) or (self.kind == "int" and self.log):
             return self.from_unit(rng.uniform())
-        return self.nth(rng.below(n))
+        return self.nth(rng.below(self.n_values))
+
+    def _log_ends(self):
+        """Half a step beyond the first and the last value; downwards no further than half way to 0."""
+        last = self.low + (self.high - self.low) // self.step * self.step
+        return max(self.low - self.step / 2, self.low / 2), last + self.step / 2
 
     def __repr__(self):
         return f"Parameter({self.name!r}, {self.kind})"

@@ -73,7 +73,7 @@ impl Search {
         let described = Described::new(&job, &archive)?;
         let knowledge = past::knowledge(&archive, &job, &described)?;
         let beliefs = beliefs::of_job(&archive, &job, &filters, &described)?;
-        let header = job.header(file.text(), described.task);
+        let header = job.header(file.text(), described.task, knowledge.is_some());
         beliefs::warn(&job, &beliefs);
         let (run, recorder) = archive.begin_run(&header).or_fail()?;
         let _alone = RunLock::take(run)?;

@@ -108,7 +108,8 @@ fn bounded(parameter: &Parameter, index: usize, low: f64, high: f64) -> Result<C
     let (ParameterKind::Categorical { choices: values } | ParameterKind::Ordinal { values }) =
         &parameter.kind
     else {
-        return Ok(Clause::Between { parameter: index, low, high });
+        let on_grid = |bound: f64| parameter.check(bound).map_or(bound, |()| parameter.on_grid(bound));
+        return Ok(Clause::Between { parameter: index, low: on_grid(low), high: on_grid(high) });
     };
     let numbers = values.iter().map(|value| {
         value.as_f64().ok_or_else(|| SpaceError::BadParameter {

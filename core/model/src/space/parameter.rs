@@ -78,6 +78,7 @@ impl Parameter {
     /// How many values it has; `None`: infinitely many.
     pub fn n_values(&self) -> Option<u64> {
         match &self.kind {
+            ParameterKind::Float { low, high, .. } if low == high => Some(1),
             ParameterKind::Float { step: None, .. } => None,
             ParameterKind::Float { low, high, step: Some(step), .. } => {
                 Some(((high - low) / step + 1e-9).floor() as u64 + 1)
@@ -111,18 +112,16 @@ impl Parameter {
     /// part of the interval where it is one of `n` values.
     pub fn to_unit(&self, value: f64) -> f64 {
         match (&self.kind, self.n_values()) {
-            (ParameterKind::Float { low, high, log, step: None }, _) => {
-                if low == high {
-                    0.5
-                } else if *log {
+            (ParameterKind::Float { low, high, log, step: None }, None) => {
+                if *log {
                     (value / low).ln() / (high / low).ln()
                 } else {
                     (value - low) / (high - low)
                 }
             }
-            (ParameterKind::Int { low, high, log: true, .. }, _) => {
-                let (low, high) = (*low as f64 - 0.5, *high as f64 + 0.5);
-                (value / low).ln() / (high / low).ln()
+            (ParameterKind::Int { low, high, log: true, step }, _) => {
+                let (from, to) = log_ends(*low, *high, *step);
+                (value / from).ln() / (to / from).ln()
             }
             (_, Some(n)) => (self.value_index(value) + 0.5) / n as f64,
             (_, None) => unreachable!("only floats without a step have infinitely many values"),
@@ -133,13 +132,13 @@ impl Parameter {
     pub fn from_unit(&self, unit: f64) -> f64 {
         let unit = unit.clamp(0.0, 1.0);
         match (&self.kind, self.n_values()) {
-            (ParameterKind::Float { low, high, log, step: None }, _) => {
+            (ParameterKind::Float { low, high, log, step: None }, None) => {
                 let value =
                     if *log { low * (unit * (high / low).ln()).exp() } else { low + unit * (high - low) };
                 value.clamp(*low, *high)
             }
             (ParameterKind::Int { low, high, log: true, step }, _) => {
-                let (from, to) = (*low as f64 - 0.5, *high as f64 + 0.5);
+                let (from, to) = log_ends(*low, *high, *step);
                 let value = from * (unit * (to / from).ln()).exp();
                 let index = ((value - *low as f64) / *step as f64).round().max(0.0) as i64;
                 (low + step * index.min((high - low) / step)) as f64
@@ -219,7 +218,15 @@ impl Parameter {
             ParameterKind::Constant { value: constant } => constant.same_as(value).then_some(0.0),
         };
         let number = found.ok_or_else(|| self.out_of_bounds(&value.to_string()))?;
-        self.check(number).map(|()| number)
+        self.check(number).map(|()| self.on_grid(number))
+    }
+
+    /// The one number that stands for a checked value: `0.3` and three steps of `0.1` are not the same bits.
+    pub(super) fn on_grid(&self, value: f64) -> f64 {
+        match self.kind {
+            ParameterKind::Float { step: Some(_), .. } => self.nth_value(self.value_index(value) as u64),
+            _ => value,
+        }
     }
 
     /// What is allowed, in words.
@@ -245,7 +252,7 @@ impl Parameter {
     }
 
     /// Which of the [`n_values`](Self::n_values) a value is, as a number.
-    fn value_index(&self, value: f64) -> f64 {
+    pub(super) fn value_index(&self, value: f64) -> f64 {
         match &self.kind {
             ParameterKind::Float { low, step: Some(step), .. } => ((value - low) / step).round(),
             ParameterKind::Int { low, step, .. } => ((value - *low as f64) / *step as f64).round(),
@@ -261,4 +268,12 @@ impl Parameter {
             allowed: self.describe(),
         }
     }
+}
+
+/// What a logarithmic whole number's values spread over: half a step beyond the first and the last of them, so that
+/// these are drawn as often as their neighbours; downwards no further than half way to 0.
+fn log_ends(low: i64, high: i64, step: i64) -> (f64, f64) {
+    let (first, last) = (low as f64, (low + (high - low) / step * step) as f64);
+    let half = step as f64 / 2.0;
+    ((first - half).max(first / 2.0), last + half)
 }

@@ -130,8 +130,7 @@ impl Space {
                 (0..choices.len()).map(|choice| choice as f64).filter(|&choice| choice != value).collect()
             }
             (_, Some(n)) => {
-                let here =
-                    (0..n).find(|&i| parameter.nth_value(i) >= value - 1e-9 * value.abs()).unwrap_or(n - 1);
+                let here = (parameter.value_index(value) as u64).min(n - 1);
                 let next = [here.checked_sub(1), Some(here + 1).filter(|&next| next < n)];
                 next.into_iter().flatten().map(|i| parameter.nth_value(i)).collect()
             }

@@ -129,7 +129,7 @@ fn one() -> i64 {
 
 /// Where good values are expected, as it stands in a run file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, deny_unknown_fields)]
 pub enum PriorSpec {
     /// Normal around a value; `confidence` is `low`, `medium` or `high`.
     Around {
@@ -159,9 +159,10 @@ pub enum Confidence {
     High,
 }
 
-/// A test on other parameters as it stands in a run file.
+/// A test on other parameters as it stands in a run file. `at_least` and `at_most` together are [`All`](Self::All) of
+/// both.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, try_from = "ConditionKeys")]
 pub enum ConditionSpec {
     /// The parameter has this value.
     Is {
@@ -201,6 +202,46 @@ pub enum ConditionSpec {
         /// The conditions.
         any: Vec<ConditionSpec>,
     },
+}
+
+/// The keys of all conditions.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ConditionKeys {
+    parameter: Option<String>,
+    is: Option<Value>,
+    one_of: Option<Vec<Value>>,
+    at_least: Option<f64>,
+    at_most: Option<f64>,
+    all: Option<Vec<ConditionSpec>>,
+    any: Option<Vec<ConditionSpec>>,
+}
+
+impl TryFrom<ConditionKeys> for ConditionSpec {
+    type Error = &'static str;
+
+    fn try_from(keys: ConditionKeys) -> Result<Self, Self::Error> {
+        let ConditionKeys { parameter, is, one_of, at_least, at_most, all, any } = keys;
+        match (parameter, is, one_of, at_least, at_most, all, any) {
+            (Some(parameter), Some(is), None, None, None, None, None) => Ok(Self::Is { parameter, is }),
+            (Some(parameter), None, Some(one_of), None, None, None, None) => {
+                Ok(Self::In { parameter, one_of })
+            }
+            (Some(parameter), None, None, Some(at_least), None, None, None) => {
+                Ok(Self::AtLeast { parameter, at_least })
+            }
+            (Some(parameter), None, None, None, Some(at_most), None, None) => {
+                Ok(Self::AtMost { parameter, at_most })
+            }
+            (Some(parameter), None, None, Some(at_least), Some(at_most), None, None) => {
+                let from = Self::AtLeast { parameter: parameter.clone(), at_least };
+                Ok(Self::All { all: vec![from, Self::AtMost { parameter, at_most }] })
+            }
+            (None, None, None, None, None, Some(all), None) => Ok(Self::All { all }),
+            (None, None, None, None, None, None, Some(any)) => Ok(Self::Any { any }),
+            _ => Err("its condition is of no known form"),
+        }
+    }
 }
 
 impl ConditionSpec {

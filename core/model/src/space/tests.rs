@@ -138,3 +138,123 @@ fn a_bound_on_an_ordinal_parameter_is_held_against_its_numbers_not_its_places() 
     let active: Vec<bool> = (0..3).map(|place| space.is_active(1, &[f64::from(place), f64::NAN])).collect();
     assert_eq!(active, [false, true, true]);
 }
+
+fn compiled(json: &str) -> Space {
+    Space::compile(serde_json::from_str(json).unwrap()).unwrap()
+}
+
+#[test]
+fn a_value_on_a_grid_is_one_number_however_it_is_written() {
+    let space = compiled(
+        r#"{"parameter": [
+            {"name": "x", "type": "float", "low": 0, "high": 1, "step": 0.1, "default": 0.3},
+            {"name": "is", "type": "int", "low": 0, "high": 1, "when": {"parameter": "x", "is": 0.3}},
+            {"name": "least", "type": "int", "low": 0, "high": 1, "when": {"parameter": "x", "at_least": 0.3}},
+            {"name": "most", "type": "int", "low": 0, "high": 1, "when": {"parameter": "x", "at_most": 0.3}}],
+            "forbidden": [{"parameter": "x", "is": 0.7}]}"#,
+    );
+    let x = &space.parameters()[0];
+    for (index, written) in [0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0].into_iter().enumerate() {
+        assert_eq!(x.from_value(&Value::Float(written)).unwrap(), x.nth_value(index as u64));
+    }
+    let drawn = x.nth_value(3);
+    assert_eq!(x.default, drawn);
+    for child in 1..4 {
+        assert!(space.is_active(child, &[drawn, f64::NAN, f64::NAN, f64::NAN]), "{child}");
+    }
+    let forbidden = Configuration::new(vec![x.nth_value(7), f64::NAN, 0.0, f64::NAN]);
+    assert!(matches!(space.check(&forbidden), Err(SpaceError::Forbidden { .. })));
+    // Between two values of the grid, and beyond its end, a bound stays what it is.
+    let space = compiled(
+        r#"{"parameter": [{"name": "x", "type": "float", "low": 0, "high": 1, "step": 0.1},
+            {"name": "y", "type": "int", "low": 0, "high": 1, "when": {"parameter": "x", "at_least": 0.25}}]}"#,
+    );
+    assert_eq!(space.condition(1), Some(&Clause::Between { parameter: 0, low: 0.25, high: f64::INFINITY }));
+}
+
+#[test]
+fn a_condition_may_have_both_bounds_and_a_key_that_it_does_not_know_is_refused() {
+    let read = serde_json::from_str::<ConditionSpec>;
+    let both = read(r#"{"parameter": "n", "at_least": 2, "at_most": 3}"#).unwrap();
+    let written = r#"{"all":[{"parameter":"n","at_least":2.0},{"parameter":"n","at_most":3.0}]}"#;
+    assert_eq!(serde_json::to_string(&both).unwrap(), written);
+    assert_eq!(read(written).unwrap(), both, "what archives hold is read as it was written");
+    let space = compiled(
+        r#"{"parameter": [{"name": "n", "type": "int", "low": 1, "high": 4},
+            {"name": "x", "type": "float", "low": 0, "high": 1,
+             "when": {"parameter": "n", "at_least": 2, "at_most": 3}}]}"#,
+    );
+    let active: Vec<bool> = (1..=4).map(|n| space.is_active(1, &[f64::from(n), f64::NAN])).collect();
+    assert_eq!(active, [false, true, true, false]);
+    for (text, expected) in [
+        (r#"{"parameter": "n", "at_least": 2, "at_mots": 3}"#, "unknown field `at_mots`"),
+        (r#"{"parameter": "n", "is": 2, "at_most": 3}"#, "no known form"),
+        (r#"{"parameter": "n"}"#, "no known form"),
+        (r#"{"all": [{"parameter": "n", "is": 2, "nor": 3}]}"#, "unknown field `nor`"),
+    ] {
+        let error = read(text).unwrap_err().to_string();
+        assert!(error.contains(expected), "{error}");
+    }
+    for text in [r#"{"around": 1, "confidance": "high"}"#, r#"{"weights": [1], "around": 1}"#] {
+        assert!(serde_json::from_str::<PriorSpec>(text).is_err(), "{text}");
+    }
+}
+
+#[test]
+fn a_mutant_of_a_whole_number_among_countless_ones_is_found_at_once() {
+    let space =
+        compiled(r#"{"parameter": [{"name": "n", "type": "int", "low": 0, "high": 1000000000000000}]}"#);
+    let mut rng = Seed::from_number(6).rng();
+    let neighbours = space.neighbours(&Configuration::new(vec![4e14]), &mut rng);
+    let values: Vec<f64> = neighbours.iter().map(|neighbour| neighbour.values()[0]).collect();
+    assert_eq!(values, [4e14 - 1.0, 4e14 + 1.0]);
+}
+
+#[test]
+fn the_ends_of_a_logarithmic_whole_number_with_a_step_are_drawn_as_often_as_their_neighbours() {
+    for (low, high, step) in [(16, 250, 16), (1, 40, 4), (1, 4, 1)] {
+        let space = compiled(&format!(
+            r#"{{"parameter": [{{"name": "n", "type": "int", "low": {low}, "high": {high}, "step": {step},
+                "log": true}}]}}"#
+        ));
+        let n = &space.parameters()[0];
+        let n_values = n.n_values().unwrap();
+        let mut counts = vec![0_u32; n_values as usize];
+        let n_points = 100_000;
+        for point in 0..n_points {
+            let value = n.from_unit((f64::from(point) + 0.5) / f64::from(n_points));
+            counts[((value as i64 - low) / step) as usize] += 1;
+        }
+        // Each value has its part of the logarithm, as wide as what lies nearest to it.
+        for pair in counts.windows(2) {
+            assert!(pair[0] > pair[1], "{low} to {high} by {step}: {counts:?}");
+        }
+        let [.., before, last] = counts[..] else { panic!("{counts:?}") };
+        assert!(f64::from(last) > 0.8 * f64::from(before) || n_values < 8, "{counts:?}");
+        for index in 0..n_values {
+            let value = n.nth_value(index);
+            assert_eq!(n.from_unit(n.to_unit(value)), value);
+        }
+    }
+    // Without gaps the ends are half a number away, as they always were.
+    let one = compiled(r#"{"parameter": [{"name": "n", "type": "int", "low": 1, "high": 4, "log": true}]}"#);
+    let expected = (2.0_f64 / 0.5).ln() / (4.5_f64 / 0.5).ln();
+    assert_eq!(one.parameters()[0].to_unit(2.0), expected);
+}
+
+#[test]
+fn a_real_number_that_cannot_vary_has_one_value() {
+    for log in [false, true] {
+        let space = compiled(&format!(
+            r#"{{"parameter": [{{"name": "x", "type": "float", "low": 2, "high": 2, "log": {log}}}]}}"#
+        ));
+        let x = &space.parameters()[0];
+        assert_eq!(
+            (x.n_values(), x.nth_value(0), x.to_unit(2.0), x.from_unit(0.1)),
+            (Some(1), 2.0, 0.5, 2.0)
+        );
+        let mut rng = Seed::from_number(7).rng();
+        assert_eq!(space.mutate(&space.default_configuration(), &mut rng), None);
+        assert!(space.neighbours(&space.default_configuration(), &mut rng).is_empty());
+    }
+}

@@ -174,7 +174,7 @@ impl<'a> Batch<'a> {
             return Err(self.refusal(trial, attempt));
         }
         self.pack_curve(trial, attempt, &outcome.curve)?;
-        end_attempt(self.db, self.key, trial, attempt, state)
+        end_attempt(self.db, self.key, trial, attempt, state, wall_seconds)
     }
 
     fn failed(&self, trial: TrialId, attempt: u32, failure: &Failure, wall_seconds: f64) -> Result<()> {
@@ -183,7 +183,7 @@ impl<'a> Batch<'a> {
             self.check_running(trial, attempt)?;
             set_state(self.db, self.key, trial, TrialState::Pending)?;
             self.drop_points(trial)?;
-            return end_attempt(self.db, self.key, trial, attempt, TrialState::Pending);
+            return end_attempt(self.db, self.key, trial, attempt, TrialState::Pending, wall_seconds);
         }
         let changed = self
             .db
@@ -206,7 +206,7 @@ impl<'a> Batch<'a> {
             return Err(self.refusal(trial, attempt));
         }
         self.pack_curve(trial, attempt, &[])?;
-        end_attempt(self.db, self.key, trial, attempt, TrialState::Failed)
+        end_attempt(self.db, self.key, trial, attempt, TrialState::Failed, wall_seconds)
     }
 
     fn told(&mut self, trial: TrialId) -> Result<()> {
@@ -337,11 +337,23 @@ pub(super) fn begin_attempt(
     Ok(())
 }
 
-fn end_attempt(db: &Connection, key: i64, trial: TrialId, attempt: u32, state: TrialState) -> Result<()> {
+/// Closes an attempt. It began as long ago as it took: its start may have been recorded together with its end, or by a
+/// host that died since.
+fn end_attempt(
+    db: &Connection,
+    key: i64,
+    trial: TrialId,
+    attempt: u32,
+    state: TrialState,
+    wall_seconds: f64,
+) -> Result<()> {
+    let now = now_ms();
+    let began = now - (wall_seconds.max(0.0) * 1e3) as i64;
     let mut statement = db.prepare_cached(
-        "UPDATE attempt SET state = ?, ended = ?, expires = NULL WHERE run = ? AND trial = ? AND number = ?",
+        "UPDATE attempt SET state = ?, started = ?, ended = ?, expires = NULL
+         WHERE run = ? AND trial = ? AND number = ?",
     )?;
-    statement.execute(params![state.code(), now_ms(), key, trial.0 as i64, attempt])?;
+    statement.execute(params![state.code(), began, now, key, trial.0 as i64, attempt])?;
     Ok(())
 }
 

@@ -48,6 +48,16 @@ fn many_threads_share_commits_and_each_keeps_its_trials() {
 }
 
 #[test]
+fn an_attempt_whose_start_was_recorded_with_its_end_began_as_long_before_as_it_took() {
+    let folder = tempfile::tempdir().unwrap();
+    let archive = Archive::create(&folder.path().join("a")).unwrap();
+    let (run, mut recorder) = archive.begin_run(&sample_header("t")).unwrap();
+    recorder.record(&sample_events(0)).unwrap();
+    let attempt = archive.attempts(run).unwrap().remove(0);
+    assert_eq!(attempt.ended.unwrap().duration_since(attempt.started).unwrap().as_millis(), 250);
+}
+
+#[test]
 fn readers_see_one_state_while_others_write() {
     let folder = tempfile::tempdir().unwrap();
     let archive = Archive::create(&folder.path().join("a")).unwrap();
