@@ -144,12 +144,11 @@ impl CheckedEstimator {
     }
 }
 
+/// What a point amounts to that cannot be kept, and why.
+type Problem = (FailureKind, String);
+
 /// What is wrong with the next point of a curve, if anything. `last` is the step before.
-fn check_point(
-    info: &EstimatorInfo,
-    last: &mut f64,
-    point: &CurvePoint,
-) -> std::result::Result<(), (FailureKind, String)> {
+fn check_point(info: &EstimatorInfo, last: &mut f64, point: &CurvePoint) -> std::result::Result<(), Problem> {
     let CurvePoint { step, objectives, .. } = point;
     let wrong = |what: String| Err((FailureKind::Crashed, format!("{what}; hint: report it to its author")));
     let (found, expected) = (objectives.len(), info.objectives.len());
@@ -180,7 +179,7 @@ struct CheckedReporter<'a> {
     inner: &'a dyn Reporter,
     info: &'a EstimatorInfo,
     /// By trial, the last step; or what is wrong with a point that was reported.
-    seen: Mutex<HashMap<TrialId, std::result::Result<f64, (FailureKind, String)>>>,
+    seen: Mutex<HashMap<TrialId, std::result::Result<f64, Problem>>>,
 }
 
 impl Reporter for CheckedReporter<'_> {
