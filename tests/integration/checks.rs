@@ -282,6 +282,33 @@ fn people_are_told_what_was_found_what_was_demanded_and_how_to_see_it_again() {
 }
 
 #[test]
+fn a_mistake_in_a_manifest_is_what_people_are_told_of() {
+    let bench = Bench::new();
+    let plugin = bench.path("mistaken");
+    std::fs::create_dir(&plugin).unwrap();
+    let manifest = "id = \"mistaken\"\ndescription = \"x\"\nlanguage = \"python\"\nmodule = \"mistaken\"\n\
+                    [[component]]\nkind = \"strategy\"\nname = \"mistaken\"\ndescription = \"x\"\n";
+    std::fs::write(plugin.join("plugin.toml"), manifest).unwrap();
+    std::fs::write(plugin.join("mistaken.py"), "").unwrap();
+    let plugin = plugin.to_str().unwrap();
+    for arguments in [&["plugin", "check", plugin][..], &["--plugins", plugin, "plugin", "info", "mistaken"]]
+    {
+        let output = bench.run(arguments);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {}", complaint(&output));
+        assert!(complaint(&output).contains("`version` is missing"), "{arguments:?}: {}", complaint(&output));
+    }
+}
+
+#[test]
+fn a_new_plugin_does_not_take_the_name_of_one_that_comes_with_the_program() {
+    let bench = Bench::new();
+    let output = bench.run(&["plugin", "new", "random", "--kind", "strategy", "--lang", "python"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(complaint(&output).contains("there is a strategy `random` already"), "{}", complaint(&output));
+    assert!(!bench.path("random").exists());
+}
+
+#[test]
 fn a_source_folder_is_checked_by_what_was_built_of_it_and_with_its_own_setting() {
     let bench = Bench::new();
     bench.write("Cargo.toml", "[package]\nname = \"heirloom-faulty-plugin\"\n");

@@ -98,6 +98,9 @@ fn an_attack_of_a_strategy_ends_the_run_in_order_and_nothing_is_lost() {
             assert!(said.contains(part), "{attack}: `{part}` is not in: {said}");
         }
         assert_eq!(attacked.n_completed(), AT, "{attack}");
+        // Before it is tried again, people are told who died, and of what.
+        let warned = said.contains("`heirloom-hostile` 0.1.0, in `ask` of trial 5: ");
+        assert_eq!(warned, attack != "silent", "{attack}: {said}");
     }
 }
 

@@ -1,4 +1,4 @@
-use heirloom_tests::Bench;
+use heirloom_tests::{Bench, root};
 use serde_json::Value as Json;
 
 #[test]
@@ -248,4 +248,22 @@ fn the_files_of_trials_lie_beside_the_archive_and_go_with_a_bench() {
     let places = places();
     assert_eq!((places.len(), n_kept()), (6, 2));
     assert!(places.iter().all(|place| !place.exists() && !place.parent().unwrap().exists()), "{places:?}");
+}
+
+#[test]
+fn a_worker_reads_what_lies_beside_the_descriptor_of_a_recorded_table() {
+    let bench = Bench::new();
+    let templates = root().join("core/plugin-template/templates/search");
+    std::fs::create_dir(bench.path("data")).unwrap();
+    for file in ["table.toml", "measurements.csv"] {
+        std::fs::copy(templates.join(file), bench.path("data").join(file)).unwrap();
+    }
+    bench.write(
+        "run.toml",
+        "name = \"recorded\"\nseed = 1\n[task]\nname = \"made-up\"\n[strategy]\nname = \"random\"\n[estimator]\n\
+         name = \"table\"\ntable = \"data/table.toml\"\ntask = \"digits\"\n[budget]\ntrials = 5\n[run]\n\
+         isolation = \"process\"\n",
+    );
+    bench.ok(&["search", "run.toml"]);
+    assert!(bench.trials("recorded").iter().all(|trial| trial["state"] == "completed"));
 }

@@ -22,6 +22,58 @@ pub struct EstimatorInfo {
     pub simulated_cost: bool,
 }
 
+impl EstimatorInfo {
+    /// The most objectives, and the most fidelities, that an estimator has.
+    pub const MAX_NAMED: usize = 256;
+
+    /// The longest name of an objective or a fidelity, bytes.
+    pub const MAX_NAME: usize = 200;
+
+    /// Whether it can be worked with; else what is wrong with it: names that are missing, too long or there twice,
+    /// ranges that are none, levels that do not ascend.
+    pub fn check(&self) -> Result<(), String> {
+        if self.objectives.is_empty() {
+            return Err("it has no objective".into());
+        }
+        let objectives: Vec<_> = self.objectives.iter().map(|objective| objective.name.as_str()).collect();
+        let fidelities: Vec<_> = self.fidelities.iter().map(|dimension| dimension.name.as_str()).collect();
+        check_names("objective", "objectives", objectives)?;
+        check_names("fidelity", "fidelities", fidelities)?;
+        for FidelityDimension { name, low, high, levels, .. } in &self.fidelities {
+            if !(low.is_finite() && high.is_finite() && low <= high) {
+                return Err(format!("`{name}` goes from {low} to {high}"));
+            }
+            if !levels.is_sorted() {
+                return Err(format!("the levels of `{name}` do not ascend"));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn check_names(one: &str, many: &str, mut names: Vec<&str>) -> Result<(), String> {
+    if names.len() > EstimatorInfo::MAX_NAMED {
+        return Err(format!("it has {} {many}, more than {}", names.len(), EstimatorInfo::MAX_NAMED));
+    }
+    for (index, name) in names.iter().enumerate() {
+        if name.trim().is_empty() {
+            return Err(format!("{one} {} has no name", index + 1));
+        }
+        if name.len() > EstimatorInfo::MAX_NAME || name.contains(char::is_control) {
+            let (begin, max) = (name.chars().take(20).collect::<String>(), EstimatorInfo::MAX_NAME);
+            return Err(format!(
+                "the name {begin:?}… of {one} {} is longer than {max} bytes or has control characters",
+                index + 1
+            ));
+        }
+    }
+    names.sort_unstable();
+    match names.windows(2).find(|pair| pair[0] == pair[1]) {
+        Some(twice) => Err(format!("two {many} are named `{}`", twice[0])),
+        None => Ok(()),
+    }
+}
+
 /// What one evaluation may use.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub struct Limits {

@@ -86,16 +86,10 @@ fn schema_of(component: &ComponentManifest) -> Result<Json, String> {
                 "`{name}` is no table; hint: write `{name} = {{ type = \"number\", default = {declared} }}`"
             )
         })?;
-        match table.remove("required") {
-            None | Some(Json::Bool(false)) => {}
-            Some(Json::Bool(true)) => required.push(name.clone()),
-            Some(other) => {
-                return Err(format!(
-                    "`required` of `{name}` is `{other}`; hint: write `true` or leave it out"
-                ));
-            }
+        if take_required(name, table)? {
+            required.push(name.clone());
         }
-        check_property(name, &property, 0)?;
+        check_property(name, &mut property, 0)?;
         properties.insert(name.clone(), property);
     }
     Ok(json!({
@@ -110,8 +104,19 @@ fn schema_of(component: &ComponentManifest) -> Result<Json, String> {
 /// How deep tables and lists may nest within an option.
 const MAX_DEPTH: usize = 8;
 
-fn check_property(path: &str, property: &Json, depth: usize) -> Result<(), String> {
-    let table = property.as_object().ok_or_else(|| format!("the schema of `{path}` is no table"))?;
+/// Whether an option must be given. That stands with the option, and in its schema with the table around it.
+fn take_required(path: &str, table: &mut Map<String, Json>) -> Result<bool, String> {
+    match table.remove("required") {
+        None => Ok(false),
+        Some(Json::Bool(required)) => Ok(required),
+        Some(other) => {
+            Err(format!("`required` of `{path}` is `{other}`; hint: write `true` or leave it out"))
+        }
+    }
+}
+
+fn check_property(path: &str, property: &mut Json, depth: usize) -> Result<(), String> {
+    let table = property.as_object_mut().ok_or_else(|| format!("the schema of `{path}` is no table"))?;
     if depth > MAX_DEPTH {
         return Err(format!("`{path}` nests deeper than {MAX_DEPTH} levels"));
     }
@@ -135,14 +140,24 @@ fn check_property(path: &str, property: &Json, depth: usize) -> Result<(), Strin
             return Err(format!("`{bound}` of `{path}` is `{value}`, which is no number"));
         }
     }
-    if let Some(items) = table.get("items") {
+    if let Some(items) = table.get_mut("items") {
         check_property(&format!("{path}.items"), items, depth + 1)?;
     }
-    for (name, inner) in table.get("properties").and_then(Json::as_object).into_iter().flatten() {
-        check_property(&format!("{path}.{name}"), inner, depth + 1)?;
+    let mut required = Vec::new();
+    for (name, inner) in table.get_mut("properties").and_then(Json::as_object_mut).into_iter().flatten() {
+        let path = format!("{path}.{name}");
+        if let Some(inner) = inner.as_object_mut()
+            && take_required(&path, inner)?
+        {
+            required.push(name.clone());
+        }
+        check_property(&path, inner, depth + 1)?;
     }
-    let Some(default) = table.get("default") else { return Ok(()) };
-    schema::check(property, default).map(|_| ()).map_err(|problems| {
+    if !required.is_empty() {
+        table.insert("required".into(), required.into());
+    }
+    let Some(default) = table.get("default").cloned() else { return Ok(()) };
+    schema::check(property, &default).map(|_| ()).map_err(|problems| {
         let problems: Vec<_> = problems.iter().map(|problem| problem.message.clone()).collect();
         format!("the default of `{path}` does not fit its own schema: {}", problems.join(", "))
     })
@@ -185,6 +200,20 @@ mod tests {
     }
 
     #[test]
+    fn members_of_a_nested_table_may_be_required() {
+        let declared = manifest(
+            "tree = { type = \"object\", properties = { depth = { type = \"integer\", required = true }, leaves = { type = \
+             \"integer\", default = 2 } } }",
+        );
+        let schema = declared.declared_record("any", "Python").unwrap().components.remove(0).options;
+        let filled = check(&schema, &json!({ "tree": { "depth": 3 } })).unwrap();
+        assert_eq!(filled, json!({ "tree": { "depth": 3, "leaves": 2 } }));
+        let problem = check(&schema, &json!({ "tree": {} })).unwrap_err().remove(0);
+        assert_eq!((problem.path.as_str(), problem.message.as_str()), ("tree", "option `depth` is missing"));
+        assert_eq!(check(&schema, &json!({})).unwrap(), json!({}));
+    }
+
+    #[test]
     fn wrong_declarations_say_what_and_how() {
         for (options, expected) in [
             ("rate = 0.5", "`rate` is no table; hint: write `rate = { type = \"number\", default = 0.5 }`"),
@@ -200,6 +229,7 @@ mod tests {
             ("rate = { enum = [] }", "`enum` of `rate` is no list of choices"),
             ("rate = { minimum = \"a\" }", "`minimum` of `rate` is `\"a\"`, which is no number"),
             ("rate = { required = 1 }", "`required` of `rate` is `1`"),
+            ("a = { properties = { b = { required = \"yes\" } } }", "`required` of `a.b` is `\"yes\"`"),
         ] {
             let error = manifest(options).declared_record("any", "Python").unwrap_err().to_string();
             assert!(error.contains("options of strategy `s`: ") && error.contains(expected), "{error}");

@@ -4,8 +4,8 @@ use std::sync::{Mutex, OnceLock};
 use std::time::Instant;
 
 use heirloom_model::{
-    ComponentError, Configuration, CurvePoint, Estimator, EstimatorInfo, EvaluationRequest, Failure,
-    FailureKind, Fidelity, Outcome, Reporter, TrialId, Verdict,
+    ComponentError, Configuration, CurvePoint, Estimator, EvaluationRequest, Failure, FailureKind, Fidelity,
+    Outcome, Reporter, TrialId, Verdict,
 };
 
 use crate::session::failed;
@@ -211,25 +211,7 @@ fn evaluate(
 
 impl Bench<'_> {
     fn info(&self) -> Result<(), Trouble> {
-        let EstimatorInfo { objectives, fidelities, .. } = self.estimator.info();
-        if objectives.is_empty() {
-            return failed("it has no objective");
-        }
-        let mut names: Vec<_> = objectives.iter().map(|objective| &objective.name).collect();
-        names.sort();
-        if let Some(twice) = names.windows(2).find(|pair| pair[0] == pair[1]) {
-            return failed(format!("two objectives are named `{}`", twice[0]));
-        }
-        for dimension in fidelities {
-            let (low, high) = (dimension.low, dimension.high);
-            if !(low.is_finite() && high.is_finite() && low <= high) {
-                return failed(format!("`{}` goes from {low} to {high}", dimension.name));
-            }
-            if !dimension.levels.is_sorted() {
-                return failed(format!("the levels of `{}` do not ascend", dimension.name));
-            }
-        }
-        Ok(())
+        self.estimator.info().check().or_else(failed)
     }
 
     fn count(&self) -> Result<(), Trouble> {

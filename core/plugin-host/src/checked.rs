@@ -1,17 +1,19 @@
 //! Components as the host hands them out: every error says who, and what comes back is looked at.
 //!
 //! An objective that is not finite is a failed trial, and what cannot be attributed to one trial, such as too many
-//! answers, is an error. Whether a proposal is a point of the space is for the engine to see, and not looked at twice.
+//! answers, is an error. So is a point of a curve that cannot be kept: its trial is stopped there, and fails. Whether a proposal is a point of the space is for the engine to see, and not looked at twice.
 
+use std::collections::HashMap;
 use std::fmt::Display;
+use std::sync::{Mutex, PoisonError};
 
 use heirloom_model::{
-    AskRequest, ComponentError, Configuration, CurveReport, Estimator, EstimatorInfo, EvaluationRequest,
-    Failure, FailureKind, Observation, Outcome, PriorKnowledge, Proposal, Proxy, ProxyInfo, Reporter, Seed,
-    Strategy, TrialId, Verdict,
+    AskRequest, ComponentError, Configuration, CurvePoint, CurveReport, Estimator, EstimatorInfo,
+    EvaluationRequest, Failure, FailureKind, Observation, Outcome, PriorKnowledge, Proposal, Proxy,
+    ProxyInfo, Reporter, Seed, Strategy, TrialId, Verdict,
 };
 
-use crate::identity::Identity;
+use crate::identity::{Identity, clean, clean_name};
 
 type Result<T> = std::result::Result<T, ComponentError>;
 
@@ -101,10 +103,19 @@ impl CheckedEstimator {
         result: std::result::Result<Outcome, Failure>,
     ) -> std::result::Result<Outcome, Failure> {
         let who = &self.identity;
-        let outcome = result.map_err(|failure| match failure.kind {
-            FailureKind::Rejected | FailureKind::Cancelled => failure,
-            _ => Failure { message: format!("{who}, trial {trial}: {}", failure.message), ..failure },
+        let mut outcome = result.map_err(|failure| {
+            let message = clean(&failure.message);
+            let message = match failure.kind {
+                FailureKind::Rejected | FailureKind::Cancelled => message.into_owned(),
+                _ => format!("{who}, trial {trial}: {message}"),
+            };
+            Failure { message, ..failure }
         })?;
+        if outcome.metrics.keys().any(|name| *name != clean_name(name)) {
+            let metrics = std::mem::take(&mut outcome.metrics);
+            let clean = |(name, value): (String, f64)| (clean_name(&name).into_owned(), value);
+            outcome.metrics = metrics.into_iter().map(clean).collect();
+        }
         let fail = |kind, what: String| {
             let message = format!("{who}, trial {trial}: {what}");
             Err(Failure { kind, message, cost_seconds: outcome.cost_seconds })
@@ -115,6 +126,12 @@ impl CheckedEstimator {
                 format!("gave {found} objectives, its info names {expected}; hint: report it to its author");
             return fail(FailureKind::Crashed, what);
         }
+        let mut last = f64::NEG_INFINITY;
+        for point in &outcome.curve {
+            if let Err((kind, what)) = check_point(&self.info, &mut last, point) {
+                return fail(kind, what);
+            }
+        }
         match outcome.objectives.iter().position(|objective| !objective.is_finite()) {
             None => Ok(outcome),
             Some(index) => {
@@ -124,6 +141,63 @@ impl CheckedEstimator {
                 fail(FailureKind::Diverged, format!("`{name}` is {value}; hint: {hint}"))
             }
         }
+    }
+}
+
+/// What a point amounts to that cannot be kept, and why.
+type Problem = (FailureKind, String);
+
+/// What is wrong with the next point of a curve, if anything. `last` is the step before.
+fn check_point(info: &EstimatorInfo, last: &mut f64, point: &CurvePoint) -> std::result::Result<(), Problem> {
+    let CurvePoint { step, objectives, .. } = point;
+    let wrong = |what: String| Err((FailureKind::Crashed, format!("{what}; hint: report it to its author")));
+    let (found, expected) = (objectives.len(), info.objectives.len());
+    if found != expected {
+        return wrong(format!(
+            "reported {found} objectives at step {step} of its curve, its info names {expected}"
+        ));
+    }
+    if !step.is_finite() {
+        return wrong(format!("reported step {step} of its curve, which is no number of steps"));
+    }
+    if *step < *last {
+        return wrong(format!("reported step {step} of its curve after step {last}"));
+    }
+    *last = *step;
+    match objectives.iter().position(|objective| !objective.is_finite()) {
+        None => Ok(()),
+        Some(index) => {
+            let (name, value) = (&info.objectives[index].name, objectives[index]);
+            let hint = "a smaller learning rate or another seed may help";
+            Err((FailureKind::Diverged, format!("`{name}` is {value} at step {step}; hint: {hint}")))
+        }
+    }
+}
+
+/// Looks at the points of curves before the host sees them.
+struct CheckedReporter<'a> {
+    inner: &'a dyn Reporter,
+    info: &'a EstimatorInfo,
+    /// By trial, the last step; or what is wrong with a point that was reported.
+    seen: Mutex<HashMap<TrialId, std::result::Result<f64, Problem>>>,
+}
+
+impl Reporter for CheckedReporter<'_> {
+    fn report(&self, trial: TrialId, point: &CurvePoint) -> Verdict {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let state = seen.entry(trial).or_insert(Ok(f64::NEG_INFINITY));
+        let Ok(last) = state else { return Verdict::Stop };
+        if let Err(problem) = check_point(self.info, last, point) {
+            *state = Err(problem);
+            return Verdict::Stop;
+        }
+        // The answer may take its time, and other trials of the batch need not wait for it.
+        drop(seen);
+        self.inner.report(trial, point)
+    }
+
+    fn cancelled(&self) -> bool {
+        self.inner.cancelled()
     }
 }
 
@@ -145,17 +219,34 @@ impl Estimator for CheckedEstimator {
             };
             requests.iter().map(failure).collect()
         };
-        match self.inner.try_evaluate(requests, reporter) {
+        if self.unchecked {
+            return self.inner.try_evaluate(requests, reporter).unwrap_or_else(fail_all);
+        }
+        let reporter = CheckedReporter { inner: reporter, info: &self.info, seen: Mutex::default() };
+        match self.inner.try_evaluate(requests, &reporter) {
             Err(error) => fail_all(error),
-            Ok(results) if self.unchecked => results,
             Ok(results) if results.len() != requests.len() => fail_all(ComponentError::failed(format!(
                 "gave {} results for {} trials; hint: report it to the plugin's author",
                 results.len(),
                 requests.len()
             ))),
             Ok(results) => {
+                let mut seen = reporter.seen.into_inner().unwrap_or_else(PoisonError::into_inner);
                 let pairs = requests.iter().zip(results);
-                pairs.map(|(request, result)| self.check(request.trial, result)).collect()
+                let check = |(request, result): (&EvaluationRequest, std::result::Result<Outcome, _>)| {
+                    let result = match seen.remove(&request.trial) {
+                        Some(Err((kind, message))) => {
+                            let cost_seconds = match &result {
+                                Ok(outcome) => outcome.cost_seconds,
+                                Err(Failure { cost_seconds, .. }) => *cost_seconds,
+                            };
+                            Err(Failure { kind, message, cost_seconds })
+                        }
+                        _ => result,
+                    };
+                    self.check(request.trial, result)
+                };
+                pairs.map(check).collect()
             }
         }
     }

@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, Once, PoisonError, RwLock};
 
 use heirloom_model::{ComponentError, Components, Estimator, Problem, Proxy, Space, Strategy, nearest};
 use heirloom_plugin_abi::schema::{self, OptionProblem};
-use heirloom_plugin_abi::{Capability, Context, HostServices, Kind};
+use heirloom_plugin_abi::{Capability, ComponentManifest, Context, HostServices, Kind};
 use serde_json::Value as Json;
 
 use crate::checked::{CheckedEstimator, CheckedProxy, CheckedStrategy};
@@ -63,6 +63,32 @@ impl Default for HostOptions {
     }
 }
 
+/// A component that cannot be had, because another plugin has one of its kind and name.
+#[derive(Debug)]
+struct Shadowed {
+    kind: Kind,
+    name: String,
+    message: String,
+    said: Once,
+}
+
+impl Shadowed {
+    fn new(component: &ComponentManifest, hidden: &Plugin, used: &Plugin) -> Self {
+        let (kind, name) = (component.kind, component.name.clone());
+        let message = format!(
+            "{kind} `{name}` of plugin `{}` {} in `{}` is not used: plugin `{}` {} in `{}` has one of this name and comes \
+             first; hint: rename one, or leave its folder out of the search paths",
+            hidden.id(),
+            hidden.version(),
+            hidden.path().display(),
+            used.id(),
+            used.version(),
+            used.path().display()
+        );
+        Self { kind, name, message, said: Once::new() }
+    }
+}
+
 /// Finds plugins and makes their components. Clones share the plugins.
 #[derive(Debug, Clone)]
 pub struct PluginHost(pub(crate) Arc<HostState>);
@@ -73,6 +99,7 @@ pub(crate) struct HostState {
     pub(crate) options: HostOptions,
     plugins: Vec<Plugin>,
     problems: Vec<HostError>,
+    shadowed: Vec<Shadowed>,
     by_name: HashMap<(Kind, String), usize>,
     cancelled: AtomicBool,
     limits: RwLock<WorkerLimits>,
@@ -104,10 +131,14 @@ impl PluginHost {
                 Err(problem) => problems.push(problem),
             }
         }
-        let mut by_name = HashMap::new();
+        let (mut by_name, mut shadowed) = (HashMap::new(), Vec::new());
         for (index, plugin) in plugins.iter().enumerate() {
             for (component, _) in plugin.components() {
-                by_name.entry((component.kind, component.name.clone())).or_insert(index);
+                let used = *by_name.entry((component.kind, component.name.clone())).or_insert(index);
+                // Several builds of one plugin are no surprise.
+                if plugins[used].id() != plugin.id() {
+                    shadowed.push(Shadowed::new(component, plugin, &plugins[used]));
+                }
             }
         }
         let search_paths = search_paths.to_vec();
@@ -119,6 +150,7 @@ impl PluginHost {
             options,
             plugins,
             problems,
+            shadowed,
             by_name,
             cancelled,
             limits,
@@ -164,6 +196,11 @@ impl PluginHost {
         &self.0.problems
     }
 
+    /// Which components cannot be had because another plugin has one of their name, each with what to do about it.
+    pub fn shadowed(&self) -> impl Iterator<Item = &str> {
+        self.0.shadowed.iter().map(|shadowed| shadowed.message.as_str())
+    }
+
     /// The names of all components of a kind, sorted.
     pub fn names(&self, kind: Kind) -> Vec<&str> {
         let names = self.0.by_name.keys().filter(|(other, _)| *other == kind);
@@ -182,14 +219,19 @@ impl PluginHost {
 
     fn hint(&self, kind: Kind, name: &str) -> String {
         let hint = self.hint_among(&self.names(kind), name);
-        let other_level = |problem: &&HostError| matches!(problem, HostError::Interface { .. });
-        match self.problems().iter().find(other_level) {
-            Some(problem) => {
-                let problem = problem.to_string().replace("; hint: ", ": ");
-                format!("{hint}; and one plugin was left out: {problem}")
-            }
-            None => hint,
-        }
+        self.left_out(name).map_or(hint.clone(), |left_out| format!("{hint}; and {left_out}"))
+    }
+
+    /// What a person who asks in vain for `name` must know of files that cannot be used: how many, and what is wrong
+    /// with the one that speaks of this name, or with the first.
+    pub fn left_out(&self, name: &str) -> Option<String> {
+        let problems: Vec<_> = self.problems().iter().map(ToString::to_string).collect();
+        let of_name = problems.iter().find(|problem| problem.contains(name));
+        let problem = of_name.or(problems.first())?.replace("; hint: ", ": ");
+        Some(match problems.len() {
+            1 => format!("one plugin was left out: {problem}"),
+            n => format!("{n} plugins were left out, such as: {problem}"),
+        })
     }
 
     fn hint_among(&self, names: &[&str], name: &str) -> String {
@@ -309,6 +351,11 @@ impl PluginHost {
             };
             let identity = recipe.identity.clone();
             let unchecked = self.0.options.unchecked;
+            if !unchecked && let Err(problem) = info.check() {
+                let problem =
+                    format!("what it says of itself cannot be: {problem}; hint: report it to its author");
+                return Err(recipe.explain(ComponentError::failed(problem)));
+            }
             Ok(Arc::new(CheckedEstimator { inner, identity, info, unchecked }) as Arc<dyn Estimator>)
         })
     }
@@ -357,6 +404,11 @@ impl PluginHost {
         let plugin = self.find(kind, name)?;
         plugin.check()?;
         self.0.health(plugin).check()?;
+        for shadowed in
+            self.0.shadowed.iter().filter(|other| (other.kind, other.name.as_str()) == (kind, name))
+        {
+            shadowed.said.call_once(|| tracing::warn!("{}", shadowed.message));
+        }
         let host = &self.0.options;
         let options = self
             .check_options(kind, name, options, &host.folder)

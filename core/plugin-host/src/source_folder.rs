@@ -9,10 +9,11 @@ use heirloom_plugin_abi::{Language, Manifest};
 use crate::error::HostError;
 use crate::library_file::Described;
 
-/// Whether a folder is such a plugin, well made or not.
+/// Whether a folder is such a plugin, well made or not. One whose `plugin.toml` does not say what it is written in is
+/// taken for one, so that its mistake is said.
 pub(crate) fn is_one(folder: &Path) -> bool {
     let text = fs::read_to_string(folder.join("plugin.toml"));
-    text.is_ok_and(|text| Language::of_text(&text) == Some(Language::Python))
+    text.is_ok_and(|text| matches!(Language::of_text(&text), None | Some(Language::Python)))
 }
 
 /// Reads the manifest of the plugin in `folder`, and checks that its module is there.

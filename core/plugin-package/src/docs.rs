@@ -50,7 +50,7 @@ fn section(component: &ComponentManifest, schema: &Json) -> String {
     add(table);
     let (kind, name) = (component.kind, &component.name);
     let mut example = format!("```toml\n[{kind}]\nname = \"{name}\"\n");
-    for option in options {
+    for option in options.iter().filter(|option| !option.is_member) {
         // Options without a default are for the reader to fill in, unless they must be.
         match option.default.filter(|default| !default.is_object() && !default.is_null()) {
             Some(default) => {
@@ -69,8 +69,10 @@ fn section(component: &ComponentManifest, schema: &Json) -> String {
 /// What there is to say of an option.
 #[derive(Debug, Clone)]
 pub struct Described<'a> {
-    /// Its name.
-    pub name: &'a str,
+    /// Its name; of a member of a table, `table.member`, and of a member of a list's tables, `list[].member`.
+    pub name: String,
+    /// Whether it is such a member.
+    pub is_member: bool,
     /// Its type.
     pub kind: &'a str,
     /// What holds where it is left out.
@@ -92,20 +94,29 @@ impl Described<'_> {
     }
 }
 
-/// The options that a schema describes.
+/// The options that a schema describes, each followed by its members.
 pub fn options(schema: &Json) -> Vec<Described<'_>> {
+    let mut options = Vec::new();
+    describe(schema, "", &mut options);
+    options
+}
+
+fn describe<'a>(schema: &'a Json, table: &str, options: &mut Vec<Described<'a>>) {
     let required: Vec<_> =
         schema["required"].as_array().into_iter().flatten().filter_map(Json::as_str).collect();
-    let properties = schema["properties"].as_object().into_iter().flatten();
-    properties
-        .map(|(name, property)| Described {
-            name,
+    for (name, property) in schema["properties"].as_object().into_iter().flatten() {
+        let path = format!("{table}{name}");
+        options.push(Described {
+            name: path.clone(),
+            is_member: !table.is_empty(),
             kind: property["type"].as_str().unwrap_or_default(),
             default: property.get("default"),
             is_required: required.contains(&name.as_str()),
             meaning: property["description"].as_str().unwrap_or_default().to_owned() + &limits(property),
-        })
-        .collect()
+        });
+        describe(property, &format!("{path}."), options);
+        describe(&property["items"], &format!("{path}[]."), options);
+    }
 }
 
 fn limits(property: &Json) -> String {

@@ -16,7 +16,7 @@ use crate::error::{PackageError, Result};
 use crate::found::Found;
 use crate::hash::Hash;
 use crate::hash_list::{HASHES, HashList, Listed, SIGNATURE};
-use crate::minisign::{SecretKey, Signature};
+use crate::minisign::{SECRET_HEAD, SecretKey, Signature, is_secret};
 use crate::read::SealedPackage;
 use crate::tar::TarWriter;
 use crate::{limits, manifest};
@@ -40,6 +40,23 @@ impl Content {
                 Ok(Listed { hash, size })
             }
         }
+    }
+
+    /// A key that was made in the plugin's folder must not leave it.
+    fn refuse_secret(&self, entry: &EntryPath) -> Result<()> {
+        let path = match self {
+            Self::File(path) => path.as_path(),
+            Self::Text(_) => Path::new(entry.as_str()),
+        };
+        let read = |error| PackageError::read(path, error);
+        let mut head = Vec::new();
+        self.open().map_err(read)?.take(SECRET_HEAD).read_to_end(&mut head).map_err(read)?;
+        if is_secret(&head) {
+            let problem =
+                "it is a secret key, which is its owner's alone; hint: move it out of the plugin's folder";
+            return Err(PackageError::Pack { path: path.into(), problem: problem.into() });
+        }
+        Ok(())
     }
 
     fn open(&self) -> io::Result<Box<dyn Read + '_>> {
@@ -168,6 +185,7 @@ impl Draft {
         self.files.insert(known(DESCRIPTION), Content::Text(self.description.text()));
         let mut listed = Vec::new();
         for (path, content) in &self.files {
+            content.refuse_secret(path)?;
             listed.push((path.clone(), content.listed()?));
         }
         let text = HashList::new(listed).text();

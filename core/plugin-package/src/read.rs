@@ -14,7 +14,7 @@ use crate::entry_path::EntryPath;
 use crate::error::{PackageError, Result};
 use crate::hash::Hash;
 use crate::hash_list::{HASHES, HashList, SIGNATURE};
-use crate::minisign::{KeyId, PublicKey, Signature};
+use crate::minisign::{KeyId, PublicKey, SECRET_HEAD, Signature, is_secret};
 use crate::tar::{TarProblem, next_header, padding};
 use crate::{limits, manifest};
 
@@ -112,6 +112,16 @@ impl TrustedPackage {
                 || path.starts_with("docs/")
         };
         for_each_file(&self.path, &self.hashes, |path, size, reader| {
+            let mut head = Vec::new();
+            (&mut *reader)
+                .take(SECRET_HEAD)
+                .read_to_end(&mut head)
+                .map_err(|error| PackageError::read(&self.path, error))?;
+            if is_secret(&head) {
+                let problem =
+                    format!("`{path}` is a secret key: whoever has it can sign in its owner's name");
+                return Err(PackageError::Entry { package: self.path.clone(), problem });
+            }
             if !is_text(path.as_str()) {
                 return Ok(());
             }
@@ -119,7 +129,7 @@ impl TrustedPackage {
                 let (package, what) = (self.path.clone(), format!("`{path}` is"));
                 return Err(PackageError::TooLarge { package, what, limit: limits::TEXT });
             }
-            let mut bytes = Vec::new();
+            let mut bytes = head;
             reader.read_to_end(&mut bytes).map_err(|error| PackageError::read(&self.path, error))?;
             let text = String::from_utf8(bytes).map_err(|_| PackageError::NotAPackage {
                 package: self.path.clone(),

@@ -58,8 +58,10 @@ impl Archive {
         self.curves(run, &mut |trial, curve| {
             for point in &curve {
                 let number = |value: f64| value.is_finite().then_some(Value::Float(value));
-                let values = objectives.iter().zip(&point.objectives);
-                let values = values.map(|(objective, value)| number(objective.direction.turn(*value)));
+                // A point that lacks an objective has an empty cell there: all columns are of one length.
+                let values = objectives.iter().enumerate().map(|(index, objective)| {
+                    number(objective.direction.turn(*point.objectives.get(index)?))
+                });
                 let place =
                     [Some(Value::Int(trial.0 as i64)), number(point.step), number(point.cost_seconds)];
                 for (column, cell) in columns.iter_mut().zip(place.into_iter().chain(values)) {
@@ -381,6 +383,25 @@ mod tests {
         archive.export_curves(run, ExportFormat::Csv, &mut out).unwrap();
         let expected = "trial,step,cost_seconds,val_acc\n0,1,1,0.1\n0,2,2,0.2\n";
         assert_eq!(String::from_utf8(out).unwrap(), expected);
+    }
+
+    #[test]
+    fn a_point_with_another_number_of_objectives_is_a_row_like_others() {
+        let folder = tempfile::tempdir().unwrap();
+        let archive = Archive::create(&folder.path().join("archive")).unwrap();
+        let (run, mut recorder) = archive.begin_run(&sample_header("t")).unwrap();
+        let mut events = sample_events(0);
+        if let Event::Finished { result: Ok(outcome), .. } = &mut events[2] {
+            let point = |step, objectives| CurvePoint { step, objectives, cost_seconds: step };
+            outcome.curve = vec![point(1.0, vec![]), point(2.0, vec![-0.5, 7.0])];
+        }
+        recorder.record(&events).unwrap();
+        for format in [ExportFormat::Csv, ExportFormat::JsonLines, ExportFormat::Parquet] {
+            archive.export_curves(run, format, &mut Vec::new()).unwrap();
+        }
+        let mut out = Vec::new();
+        archive.export_curves(run, ExportFormat::Csv, &mut out).unwrap();
+        assert_eq!(String::from_utf8(out).unwrap(), "trial,step,cost_seconds,val_acc\n0,1,1,\n0,2,2,0.5\n");
     }
 
     #[test]

@@ -73,3 +73,11 @@ FAILURES = {
 
 class Malformed(Exception):
     """The other side sent something that is no message."""
+
+
+def a(value):
+    """What a wrong value is, for a message: `None`, or its type."""
+    if value is None:
+        return "None"
+    name = type(value).__name__
+    return f"{'an' if name[0] in 'aeiou' else 'a'} {name}"

@@ -17,10 +17,11 @@ _KNOWN = frozenset([*range(CREATE, SCORE + 1), *range(DONE, ALLOWED + 1)])
 
 
 class Link:
-    """The line to the host. Questions may come from any thread."""
+    """The line to the host. Questions may come from any thread, within a call."""
 
     def __init__(self, stream):
         self._stream = stream
+        self._in_call = False
         self._reading = threading.RLock()
         self._writing = threading.Lock()
 
@@ -32,7 +33,9 @@ class Link:
                 raise Malformed(f"a frame says it is {length} bytes long")
             if verb not in _KNOWN:
                 raise Malformed(f"verb {verb} is unknown")
-            return verb, self._read(length)
+            body = self._read(length)
+            self._in_call = True
+            return verb, body
 
     def send(self, verb, body=b""):
         """Sends a frame."""
@@ -41,11 +44,22 @@ class Link:
         with self._writing:
             self._stream.sendall(HEADER.pack(len(body), verb) + body)
 
+    def answer(self, verb, body=b""):
+        """Ends a call. A question that is under way is waited for: its answer would be taken for the next call."""
+        with self._reading:
+            self._in_call = False
+            self.send(verb, body)
+
     def question(self, verb, body=b""):
         """Asks the host within a call; its answer's body."""
         with self._reading:
+            if not self._in_call:
+                raise RuntimeError("the call has ended; join your threads before you return")
             self.send(verb, body)
-            return self.receive()[1]
+            answer, body = self.receive()
+            if answer != DONE:
+                raise Malformed(f"a question was answered by verb {answer}")
+            return body
 
     def _read(self, n):
         # Memory grows with what arrives, not with what a length promises.

@@ -2,10 +2,11 @@
 
 import math
 import os
+import threading
 import time
 from collections.abc import Mapping
 
-from .errors import Cancelled, Diverged, Failure, Rejected
+from .errors import Cancelled, Diverged, Failure, Rejected, a
 
 
 class NoParameter(Rejected, KeyError):
@@ -41,6 +42,8 @@ class Trial(Mapping):
         self._reporter = reporter
         self._info = info
         self._start = time.perf_counter()
+        self._line = threading.Lock()
+        self._ended = False
 
     def __getitem__(self, name):
         if name not in self.configuration:
@@ -80,12 +83,14 @@ class Trial(Mapping):
 
         After False, return what was measured so far. A number that is not finite ends the evaluation as diverged.
         """
-        minimised = self._info.minimised(objectives)
-        cost = self.elapsed
-        self.curve.append((float(step), minimised, cost))
-        if self._reporter.report(self.number, float(step), minimised, cost) != 0:
-            self.stopped = True
-        return not self.stopped
+        step, minimised = float(step), self._info.minimised(objectives)
+        with self._line:
+            self._check_open()
+            cost = self.elapsed
+            self.curve.append((step, minimised, cost))
+            if self._reporter.report(self.number, step, minimised, cost) != 0:
+                self.stopped = True
+            return not self.stopped
 
     def metric(self, name, value):
         """Keeps something else that was measured, in its own unit and direction."""
@@ -93,7 +98,18 @@ class Trial(Mapping):
 
     def cancelled(self):
         """Whether the evaluation shall end as soon as it can: raise `Cancelled` then."""
-        return self._reporter.cancelled()
+        with self._line:
+            self._check_open()
+            return self._reporter.cancelled()
+
+    def close(self):
+        """Ends the evaluation, for the one who serves it: what threads ask under way is answered first."""
+        with self._line:
+            self._ended = True
+
+    def _check_open(self):
+        if self._ended:
+            raise RuntimeError(f"the evaluation of trial {self.number} has ended; join your threads before you return")
 
 
 class Info:
@@ -119,7 +135,11 @@ class Info:
         for objective in self.objectives:
             if objective.name not in values:
                 raise Failure(f"objective `{objective.name}` is missing")
-            value = float(values[objective.name])
+            value = values[objective.name]
+            try:
+                value = float(value)
+            except (TypeError, ValueError):
+                raise Failure(f"objective `{objective.name}` must be a number, it is {a(value)}") from None
             if not math.isfinite(value):
                 raise Diverged(f"`{objective.name}` is {value}")
             minimised.append(objective.turn(value))

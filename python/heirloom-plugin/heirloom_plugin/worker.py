@@ -12,10 +12,11 @@ import socket
 import sys
 import threading
 import traceback
+from collections.abc import Iterable, Mapping
 
 from . import columns, frames, msgpack
 from .components import COMPONENTS
-from .errors import FAILURES, ComponentError, Failure, Malformed
+from .errors import FAILURES, ComponentError, Failure, Malformed, a
 from .problem import (
     Context,
     CurveReport,
@@ -60,9 +61,9 @@ def serve(link):
                 component, answer = create(msgpack.unpack(body), link)
             else:
                 raise ComponentError("there is no component yet")
-            link.send(frames.DONE, answer)
+            link.answer(frames.DONE, answer)
         except Exception as error:  # whatever the author's code raises is an answer
-            link.send(frames.ERROR, msgpack.pack(_written(error)))
+            link.answer(frames.ERROR, msgpack.pack(_written(error)))
 
 
 def _take_socket():
@@ -90,12 +91,21 @@ def _written(error):
     return {"kind": "panicked", "message": "panicked" + explain(error)}
 
 
+#: The plugin's folder, once it is known.
+_plugin = None
+
+
 def explain(error):
     """What went wrong and where, in one line: the innermost line of the plugin's own code."""
     here = os.path.dirname(os.path.abspath(__file__))
-    places = [frame for frame in traceback.extract_tb(error.__traceback__) if not frame.filename.startswith(here)]
-    own = [frame for frame in places if "site-packages" not in frame.filename] or places
-    place = f" at {os.path.basename(own[-1].filename)}:{own[-1].lineno}" if own else ""
+    places = [(frame.filename, frame.lineno) for frame in traceback.extract_tb(error.__traceback__)]
+    if isinstance(error, SyntaxError) and error.filename:
+        places.append((error.filename, error.lineno))
+    places = [place for place in places if not place[0].startswith(here)]
+    others = [place for place in places if "site-packages" not in place[0]]
+    own = [place for place in others if _plugin and os.path.abspath(place[0]).startswith(_plugin)]
+    inner = (own or others or places)[-1:]
+    place = "".join(f" at {os.path.basename(file)}:{line}" for file, line in inner)
     return f"{place}: {type(error).__name__}: {error}"
 
 
@@ -105,6 +115,8 @@ def create(message, link):
     for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ.setdefault(variable, str(message["threads"]))
     _log_to_host(message, link)
+    global _plugin
+    _plugin = os.path.join(os.path.abspath(message["library"]), "")
     sys.path.insert(0, message["library"])
     try:
         importlib.import_module(message["module"])
@@ -135,6 +147,16 @@ def point_of(space, numbers):
     if len(numbers) != len(space.parameters):
         raise Malformed(f"a configuration of {len(numbers)} numbers for {len(space.parameters)} parameters")
     return Configuration(space, numbers)
+
+
+def _trial(number, what):
+    """What stands for a trial's number, or for None, in a column; checked."""
+    try:
+        number = columns.or_none(number)
+        number.to_bytes(8, "little")
+    except (TypeError, ValueError, OverflowError):
+        raise ComponentError(f"{what} must be a trial's number or None, it is `{number!r}`") from None
+    return number
 
 
 class _Server:
@@ -180,18 +202,46 @@ class StrategyServer(_Server):
         asked = columns.read(body, columns.ASK)
         pending = [Pending(*trial) for trial in self._trials(asked.pending)]
         request = Request(asked.n, asked.first_trial, pending, Seed(asked.seed))
-        answers = self.strategy.ask(request)
-        proposals = [Proposal.of(answer, self.problem.space) for answer in ([] if answers is None else answers)]
-        full = self.problem.full_fidelity
-        fidelities = [full if one.fidelity is None else one.fidelity for one in proposals]
+        proposals = self.proposals(self.strategy.ask(request))
         table = columns.Columns(
             n=len(proposals),
             configurations=[number for one in proposals for number in one.configuration.numbers],
-            fidelities=[float(number) for fidelity in fidelities for number in fidelity],
-            parents=[columns.or_none(one.parent) for one in proposals],
-            continues=[columns.or_none(one.continues) for one in proposals],
+            fidelities=[number for one in proposals for number in self.fidelity(one.fidelity)],
+            parents=[_trial(one.parent, "`parent`") for one in proposals],
+            continues=[_trial(one.continues, "`continues`") for one in proposals],
         )
         return columns.write(table, columns.PROPOSALS)
+
+    def proposals(self, answers):
+        """The proposals that `ask` gave, checked."""
+        if isinstance(answers, (str, bytes, Mapping)) or not (answers is None or isinstance(answers, Iterable)):
+            raise ComponentError(f"`ask` must give a list of proposals, it gave {a(answers)}")
+        proposals = []
+        for answer in [] if answers is None else answers:
+            if not isinstance(answer, (Proposal, Mapping)):
+                raise ComponentError(f"`ask` must give a list of proposals, {a(answer)} is among what it gave")
+            try:
+                proposals.append(Proposal.of(answer, self.problem.space))
+            except (TypeError, ValueError) as error:
+                raise ComponentError(f"`ask` gave what is no configuration: {error}") from error
+        return proposals
+
+    def fidelity(self, fidelity):
+        """The numbers of a proposal's fidelity."""
+        full = self.problem.full_fidelity
+        if fidelity is None:
+            return full
+        try:
+            numbers = [float(number) for number in fidelity]
+        except (TypeError, ValueError):
+            numbers = None
+        if numbers is None or len(numbers) != len(full):
+            names = ", ".join(dimension.name for dimension in self.problem.fidelities) or "none"
+            raise ComponentError(
+                f"`fidelity` must be a list of {len(full)} numbers, one for each of the problem's fidelities ({names}); "
+                f"it is `{fidelity!r}`"
+            )
+        return numbers
 
     def tell(self, body):
         told = columns.read(body, columns.OBSERVATIONS)
@@ -212,7 +262,7 @@ class StrategyServer(_Server):
             return b"\0"
         fidelity, objectives = tuple(report.fidelity), list(report.objectives)
         verdict = judge(CurveReport(report.trial, fidelity, report.step, objectives, report.cost))
-        if verdict not in _VERDICTS:
+        if not isinstance(verdict, (str, bool, type(None))) or verdict not in _VERDICTS:
             raise ComponentError(f"`judge` gave `{verdict}`; hint: give `continue`, `stop` or `pause`")
         return bytes([_VERDICTS[verdict]])
 
@@ -232,11 +282,13 @@ class StrategyServer(_Server):
     def recommend(self, _body):
         recommend = getattr(self.strategy, "recommend", None)
         trial = None if recommend is None else recommend()
-        return b"" if trial is None else int(trial).to_bytes(8, "little")
+        return b"" if trial is None else _trial(trial, "what `recommend` gives").to_bytes(8, "little")
 
     def save(self, _body):
         save = getattr(self.strategy, "save", None)
         state = None if save is None else save()
+        if not isinstance(state, (bytes, bytearray, memoryview, type(None))):
+            raise ComponentError(f"`save` must give bytes or None, it gave {a(state)}")
         return b"\0" if state is None else b"\1" + bytes(state)
 
     def restore(self, body):
@@ -348,7 +400,16 @@ class EstimatorServer(_Server):
     def evaluate_one(self, trial):
         """A failure's number (0 for none) and message, and the objectives."""
         try:
-            return 0, "", self.measures.minimised(self.estimator.evaluate(trial))
+            try:
+                measured = self.estimator.evaluate(trial)
+            finally:
+                trial.close()
+            if measured is None or isinstance(measured, (str, bytes)):
+                names = ", ".join(objective.name for objective in self.measures.objectives)
+                raise Failure(
+                    f"`evaluate` must give a number or a mapping of objectives ({names}), it gave {a(measured)}"
+                )
+            return 0, "", self.measures.minimised(measured)
         except Failure as failure:
             return failure.code, str(failure) or type(failure).__name__, None
         except MemoryError as error:
@@ -392,7 +453,10 @@ class ProxyServer(_Server):
             raise Malformed("a column does not divide into rows")
         for numbers in columns.rows(table.configurations, table.n):
             score = self.proxy.score(point_of(self.problem.space, numbers), seed)
-            scores.append(math.nan if score is None else float(score))
+            try:
+                scores.append(math.nan if score is None else float(score))
+            except (TypeError, ValueError):
+                raise ComponentError(f"`score` must give a number or None, it gave {a(score)}") from None
         return columns.write(columns.Columns(scores=scores), columns.SCORES)
 
 
@@ -406,11 +470,13 @@ class _ToHost(logging.Handler):
 
     def emit(self, record):
         level = 1 if record.levelno >= 40 else 2 if record.levelno >= 30 else 3 if record.levelno >= 20 else 4
-        event = {"plugin": self.plugin, "level": level, "origin": record.name, "message": record.getMessage()}
         try:
+            event = {"plugin": self.plugin, "level": level, "origin": record.name, "message": record.getMessage()}
             self.link.send(frames.LOG, msgpack.pack(event))
         except OSError:
             pass  # without a host there is nobody to read it
+        except Exception:  # a format that does not fit must not end the plugin's call
+            self.handleError(record)
 
 
 def _log_to_host(message, link):

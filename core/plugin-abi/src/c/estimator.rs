@@ -19,7 +19,7 @@ use super::table::{
     HEIRLOOM_NONE, HEIRLOOM_STOP, HeirloomEstimator, HeirloomEstimatorInfo, HeirloomEvaluation,
     HeirloomFidelity, HeirloomObjective, HeirloomOutcome, HeirloomReporter,
 };
-use super::{Made, call_with_message, check, items, missing, text, wrong};
+use super::{Made, call_with_message, check, items, missing, said, text, wrong};
 
 /// An estimator's object and functions.
 pub(super) struct Adapted {
@@ -104,7 +104,10 @@ impl Adapted {
         };
         if status != 0 {
             let code = u8::try_from(status).unwrap_or_default();
-            let kind = FailureKind::from_code(code).unwrap_or(FailureKind::Crashed);
+            // What a proxy filters was never evaluated.
+            let kind = FailureKind::from_code(code).filter(|kind| *kind != FailureKind::Filtered);
+            let kind = kind.unwrap_or(FailureKind::Crashed);
+            let message = said(status, message);
             return Err(Failure { kind, message, cost_seconds });
         }
         let kept = line.kept.into_inner().unwrap_or_else(PoisonError::into_inner);
@@ -132,6 +135,12 @@ unsafe fn read_info(written: &HeirloomEstimatorInfo) -> Result<EstimatorInfo, Co
         integer: dimension.integer != 0,
         levels: Vec::new(),
     };
+    for (n, what) in [(written.n_objectives, "objectives"), (written.n_fidelities, "fidelities")] {
+        // So many stand nowhere: the number was never written, or in the wrong place.
+        if n > EstimatorInfo::MAX_NAMED {
+            return Err(wrong(format!("its info has {n} {what}, more than {}", EstimatorInfo::MAX_NAMED)));
+        }
+    }
     // SAFETY: see above.
     let (objectives, fidelities) = unsafe {
         (items(written.objectives, written.n_objectives), items(written.fidelities, written.n_fidelities))

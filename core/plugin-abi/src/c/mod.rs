@@ -75,10 +75,15 @@ fn check(call: impl FnOnce(*mut HeirloomError) -> i32) -> Result<(), ComponentEr
         HEIRLOOM_UNSUPPORTED => ComponentErrorKind::Unsupported,
         _ => ComponentErrorKind::Failed,
     };
-    let unsaid = || {
-        format!("it returned status {status} and did not say why; hint: ask its author for `heirloom_fail`")
-    };
-    Err(ComponentError::new(kind, if message.is_empty() { unsaid() } else { message }))
+    Err(ComponentError::new(kind, said(status, message)))
+}
+
+/// What a call said that returned `status`, or that it said nothing.
+fn said(status: i32, message: String) -> String {
+    if !message.is_empty() {
+        return message;
+    }
+    format!("it returned status {status} and did not say why; hint: ask its author for `heirloom_fail`")
 }
 
 /// A call's status and what it wrote.

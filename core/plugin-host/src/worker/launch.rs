@@ -17,6 +17,7 @@ use crate::confine::{self, Confinement};
 use crate::error::HostError;
 use crate::health::{Crash, CrashReport, Health};
 use crate::host::HostState;
+use crate::identity::Identity;
 use crate::libtorch;
 use crate::limits::WorkerLimits;
 use crate::local::Recipe;
@@ -39,6 +40,8 @@ pub(super) struct Launcher {
     program: PathBuf,
     /// What the program becomes, for a plugin that is a folder of source.
     python: Option<Python>,
+    /// What messages call the component.
+    pub(super) who: Identity,
     create: Create,
     /// The space whose configurations a worker may ask about.
     space: Option<Arc<Space>>,
@@ -111,6 +114,7 @@ impl Launcher {
         Ok(Self {
             program,
             python,
+            who: recipe.identity.clone(),
             create,
             space,
             call_limit: Duration::try_from_secs_f64(limits.call_seconds).unwrap_or(Duration::MAX),
@@ -340,6 +344,12 @@ fn of_libtorch(folder: &Path) -> Vec<PathBuf> {
     folders
 }
 
+/// What an option names: a folder; or a file with its folder, for a file may name others beside it, as the descriptor of a
+/// recorded table does. What is not there yet opens nothing else.
+fn of_named(path: &Path) -> Vec<PathBuf> {
+    if path.is_file() { of_library(path.to_owned()) } else { vec![path.to_owned()] }
+}
+
 /// The files and folders that a user's options name. What a plugin put there itself, as a default, does not count.
 fn named_paths(host: &HostState, schema: &Json, value: &Json, paths: &mut Vec<PathBuf>) {
     match value {
@@ -347,7 +357,7 @@ fn named_paths(host: &HostState, schema: &Json, value: &Json, paths: &mut Vec<Pa
             let path = Path::new(text);
             let is_default = schema["default"].as_str().is_some_and(|default| path.ends_with(default));
             if path.is_absolute() && !is_default {
-                paths.push(path.to_owned());
+                paths.extend(of_named(path));
             }
         }
         Json::Array(items) => items.iter().for_each(|item| named_paths(host, &schema["items"], item, paths)),
@@ -361,5 +371,29 @@ fn named_paths(host: &HostState, schema: &Json, value: &Json, paths: &mut Vec<Pa
             }
         }
         _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_an_option_names_opens_its_folder_and_nothing_above() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("table.toml");
+        assert_eq!(of_named(&file), std::slice::from_ref(&file), "it is not there");
+        std::fs::write(&file, "").unwrap();
+        assert_eq!(of_named(&file), [folder.path()]);
+        assert_eq!(of_named(folder.path()), [folder.path()]);
+    }
+
+    #[test]
+    fn a_file_beside_the_users_home_does_not_open_the_home() {
+        let Some(home) = std::env::var_os("HOME").map(PathBuf::from) else { return };
+        for folder in home.ancestors() {
+            let file = folder.join("table.toml");
+            assert_eq!(of_library(file.clone()), [file]);
+        }
     }
 }

@@ -12,6 +12,8 @@ use heirloom_model::{
 use heirloom_plugin_abi::columns::{Ask, Knowledge, Observations, Proposals, Report};
 use heirloom_plugin_abi::{Wire, verdict_from_code};
 
+use crate::identity::clean;
+
 use super::frame::{Verb, frame_of, new_frame};
 use super::launch::{Call, Launcher};
 use super::process::{Fault, Watch, Worker};
@@ -82,7 +84,7 @@ impl IsolatedStrategy {
                     if died_before {
                         return Err(ComponentError { message, ..panic });
                     }
-                    tracing::warn!("{message}; the strategy is rebuilt");
+                    self.say_rebuilt(verb, &about, &message);
                 }
                 Err(fault) if fault.kind == FailureKind::TimedOut => {
                     state.worker = None;
@@ -95,7 +97,7 @@ impl IsolatedStrategy {
                     if died_before {
                         return Err(Fault { message, ..fault }.into());
                     }
-                    tracing::warn!("{message}; the strategy is rebuilt");
+                    self.say_rebuilt(verb, &about, &message);
                 }
             }
             died_before = true;
@@ -117,6 +119,18 @@ impl IsolatedStrategy {
         let seen: Vec<&[u8]> = seen.iter().map(|(_, frame)| frame.as_slice()).chain([frame]).collect();
         let About { trials, seed } = about.clone();
         self.launcher.crashed(&Call { verb, trials, seed, seen: &seen }, worker, message, ends_run)
+    }
+
+    /// Says that a call is made once more, and why.
+    fn say_rebuilt(&self, verb: Verb, about: &About, message: &str) {
+        let trials = match &about.trials[..] {
+            [] => String::new(),
+            [trial] => format!(" of trial {trial}"),
+            [first, .., last] => format!(" of trials {first} to {last}"),
+        };
+        let verb = format!("{verb:?}").to_lowercase();
+        let (who, message) = (&self.launcher.who, clean(message));
+        tracing::warn!("{who}, in `{verb}`{trials}: {message}; the strategy is rebuilt");
     }
 
     /// A new worker that has seen the same calls.

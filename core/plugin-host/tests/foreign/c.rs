@@ -174,6 +174,73 @@ fn an_estimator_in_c_measures_reports_and_fails() {
 }
 
 #[test]
+fn a_point_of_a_curve_that_cannot_be_kept_fails_its_trial() {
+    let who = "estimator `c-sum` of plugin `everything-in-c` 0.2.0, trial 7: ";
+    for isolation in BOTH {
+        let host = host_of("libc.so");
+        for (odd, kind, expected) in [
+            (
+                "no-objectives",
+                FailureKind::Crashed,
+                "reported 0 objectives at step 4 of its curve, its info names 1",
+            ),
+            ("backwards", FailureKind::Crashed, "reported step 2 of its curve after step 3"),
+            ("no-step", FailureKind::Crashed, "reported step NaN of its curve"),
+            ("diverges", FailureKind::Diverged, "`sum` is NaN at step 4"),
+        ] {
+            let options = json!({ "odd": odd });
+            let estimator = host.estimator("c-sum", &options, isolation, Some(&small().space)).unwrap();
+            let failure = estimator.evaluate(&[request(7, 3.0)], &GO_ON).remove(0).unwrap_err();
+            assert_eq!((failure.kind, failure.cost_seconds), (kind, 2.5), "{odd}: {failure}");
+            assert!(failure.message.starts_with(&format!("{who}{expected}")), "{odd}: {failure}");
+        }
+    }
+}
+
+#[test]
+fn an_estimator_that_says_what_cannot_be_is_not_made() {
+    for isolation in BOTH {
+        for (odd, expected) in [
+            ("unnamed", "objective 2 has no name"),
+            ("reversed", "`epochs` goes from 4 to 1"),
+            ("many", "objectives, more than 256"),
+        ] {
+            let made = host_of("libc.so").estimator(
+                "c-sum",
+                &json!({ "odd": odd }),
+                isolation,
+                Some(&small().space),
+            );
+            let error = made.map(drop).unwrap_err().to_string();
+            assert!(error.contains("being made: ") && error.contains(expected), "{error}");
+        }
+    }
+}
+
+#[test]
+fn a_failure_without_a_message_says_that_it_has_none() {
+    for isolation in BOTH {
+        let options = json!({ "odd": "silent", "fail": 5 });
+        let estimator =
+            host_of("libc.so").estimator("c-sum", &options, isolation, Some(&small().space)).unwrap();
+        let failure = estimator.evaluate(&[request(7, 3.0)], &GO_ON).remove(0).unwrap_err();
+        assert_eq!(failure.kind, FailureKind::Rejected);
+        assert!(failure.message.contains("it returned status 5 and did not say why; hint: "), "{failure}");
+    }
+}
+
+#[test]
+fn what_a_plugin_says_does_not_steer_the_terminal() {
+    for isolation in BOTH {
+        let options = json!({ "odd": "steers" });
+        let estimator =
+            host_of("libc.so").estimator("c-sum", &options, isolation, Some(&small().space)).unwrap();
+        let failure = estimator.evaluate(&[request(7, 3.0)], &GO_ON).remove(0).unwrap_err();
+        assert_eq!(failure.message, "\\u{1b}[2Jgone");
+    }
+}
+
+#[test]
 fn a_proxy_in_c_scores() {
     for isolation in BOTH {
         let proxy = host_of("libc.so").proxy("c-largest", &json!({}), isolation, &small()).unwrap();

@@ -125,13 +125,19 @@ static void sum_destroy(void *component) { free(component); }
 
 static const HeirloomObjective sum_objectives[] = {{"sum", 0}};
 static const HeirloomFidelity sum_fidelities[] = {{"epochs", 1.0, 4.0, 1}};
+static const HeirloomObjective unnamed_objectives[] = {{"sum", 0}, {NULL, 0}};
+static const HeirloomFidelity reversed_fidelities[] = {{"epochs", 4.0, 1.0, 1}};
+
+static int is_odd(const HeirloomSetup *setup, const char *what) {
+  return strcmp(heirloom_text(setup, "odd", ""), what) == 0;
+}
 
 static int32_t sum_info(void *component, HeirloomEstimatorInfo *info, HeirloomError *error) {
-  (void)component;
+  const HeirloomSetup *setup = ((Sum *)component)->setup;
   (void)error;
-  info->objectives = sum_objectives;
-  info->n_objectives = 1;
-  info->fidelities = sum_fidelities;
+  info->objectives = is_odd(setup, "unnamed") ? unnamed_objectives : sum_objectives;
+  info->n_objectives = is_odd(setup, "unnamed") ? 2 : is_odd(setup, "many") ? SIZE_MAX / 64 : 1;
+  info->fidelities = is_odd(setup, "reversed") ? reversed_fidelities : sum_fidelities;
   info->n_fidelities = 1;
   return HEIRLOOM_OK;
 }
@@ -141,6 +147,7 @@ static int32_t sum_evaluate(void *component, const HeirloomEvaluation *evaluatio
   const HeirloomSetup *setup = ((Sum *)component)->setup;
   const HeirloomReporter *reporter = evaluation->reporter;
   int32_t failure = (int32_t)heirloom_number(setup, "fail", 0.0);
+  if (failure != 0 && is_odd(setup, "silent")) return failure;
   if (failure != 0) return heirloom_fail(error, failure, "failure %d of trial %d", failure, (int)evaluation->trial);
   if (reporter->cancelled(reporter)) return heirloom_fail(error, HEIRLOOM_CANCELLED, "the run ends");
   double sum = 0.0;
@@ -153,6 +160,14 @@ static int32_t sum_evaluate(void *component, const HeirloomEvaluation *evaluatio
     outcome->objectives[0] = sum + 1.0 / epoch;
     if (reporter->report(reporter, epoch, outcome->objectives) != HEIRLOOM_CONTINUE) break;
   }
+  if (is_odd(setup, "no-objectives")) reporter->report(reporter, epochs + 1, NULL);
+  if (is_odd(setup, "backwards")) reporter->report(reporter, epochs - 1, outcome->objectives);
+  if (is_odd(setup, "no-step")) reporter->report(reporter, NAN, outcome->objectives);
+  if (is_odd(setup, "diverges")) {
+    double nothing = NAN;
+    reporter->report(reporter, epochs + 1, &nothing);
+  }
+  if (is_odd(setup, "steers")) return heirloom_fail(error, HEIRLOOM_REJECTED, "\033[2J%s", "gone");
   reporter->metric(reporter, "threads", (double)evaluation->threads);
   outcome->cost_seconds = 2.5;
   return HEIRLOOM_OK;

@@ -175,6 +175,7 @@ fn failures_of_an_estimator_are_of_their_kind_and_the_next_trial_runs() {
         ("missing", FailureKind::Crashed, "objective `quality` is missing"),
         ("unknown", FailureKind::Crashed, "`other` is no objective; hint: they are quality, sum"),
         ("exit", FailureKind::Crashed, "status 3"),
+        ("nothing", FailureKind::Crashed, "`evaluate` must give a number or a mapping of objectives"),
     ] {
         let estimator =
             host().estimator("py-sum", &faulty(fault), Isolation::None, Some(&small().space)).unwrap();
@@ -184,6 +185,70 @@ fn failures_of_an_estimator_are_of_their_kind_and_the_next_trial_runs() {
             assert!(failure.message.contains(expected), "{fault}: {failure}");
         }
     }
+}
+
+#[test]
+fn a_thread_that_outlives_its_trial_does_not_take_the_next_ones_place() {
+    let options = faulty("thread");
+    let estimator = host().estimator("py-sum", &options, Isolation::None, Some(&small().space)).unwrap();
+    let evaluate = |trial| estimator.evaluate(&[request(trial, 1.0)], &GO_ON).remove(0);
+    assert_eq!(evaluate(0).unwrap().objectives, [0.0, -1.0]);
+    // Long enough for the thread to try.
+    std::thread::sleep(Duration::from_millis(200));
+    let failure = evaluate(1).unwrap_err();
+    assert_eq!(failure.kind, FailureKind::Rejected);
+    assert!(
+        failure.message.starts_with("the evaluation of trial 0 has ended; join your threads"),
+        "{failure}"
+    );
+}
+
+#[test]
+fn a_message_without_end_is_cut_and_cleaned() {
+    let options = faulty("loud");
+    let estimator = host().estimator("py-sum", &options, Isolation::None, Some(&small().space)).unwrap();
+    let message = estimator.evaluate(&[request(0, 1.0)], &GO_ON).remove(0).unwrap_err().message;
+    assert!(message.starts_with("\\u{1b}[2Jxxx") && message.len() < 5000, "{} bytes", message.len());
+}
+
+#[test]
+fn two_plugins_with_a_component_of_one_name_are_told_apart() {
+    let folder = tempfile::tempdir().unwrap();
+    let manifest = fs::read_to_string(beside("everything_py/plugin.toml")).unwrap();
+    let manifest = manifest.replace("everything-in-python", "everything-again");
+    fs::write(folder.path().join("plugin.toml"), manifest).unwrap();
+    fs::write(folder.path().join("everything.py"), "").unwrap();
+    let paths = [beside("everything_py"), folder.path().to_owned()];
+    let host = PluginHost::open(&paths, HostOptions::default());
+    assert_eq!(host.find(Kind::Strategy, "py-sweep").unwrap().id(), "everything-in-python");
+    let shadowed: Vec<_> = host.shadowed().collect();
+    assert_eq!(shadowed.len(), 4, "{shadowed:?}");
+    assert!(
+        shadowed[0].starts_with("strategy `py-sweep` of plugin `everything-again` 0.3.0 in `")
+            && shadowed[0].contains("is not used: plugin `everything-in-python` 0.3.0 in `"),
+        "{}",
+        shadowed[0]
+    );
+}
+
+#[test]
+fn a_mistake_in_a_manifest_is_said_to_whoever_asks_for_its_component() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |text: &str| fs::write(folder.path().join("plugin.toml"), text).unwrap();
+    let asked = || {
+        let host = host_of(folder.path());
+        host.strategy("py-sweep", &json!({}), Isolation::None, &small()).map(drop).unwrap_err().to_string()
+    };
+    let manifest = fs::read_to_string(beside("everything_py/plugin.toml")).unwrap();
+    fs::write(folder.path().join("everything.py"), "").unwrap();
+    write(&manifest.replace("version = \"0.3.0\"\n", ""));
+    assert!(
+        asked().contains("one plugin was left out: ") && asked().contains("`version` is missing"),
+        "{}",
+        asked()
+    );
+    write(&manifest.replace("language = \"python\"", "language = \"pyton\""));
+    assert!(asked().contains("one plugin was left out: ") && asked().contains("pyton"), "{}", asked());
 }
 
 #[test]

@@ -135,7 +135,10 @@ fn what_is_no_number_is_a_diverged_trial() {
     let estimator = host().estimator("faulty", &options, Isolation::None, None).unwrap();
     let failure = estimator.evaluate(&[request(4)], &GO_ON).remove(0).unwrap_err();
     assert_eq!(failure.kind, FailureKind::Diverged);
-    assert!(failure.message.contains("`heirloom-faulty` 0.1.0, trial 4: `sum` is NaN; hint: "), "{failure}");
+    assert!(
+        failure.message.contains("`heirloom-faulty` 0.1.0, trial 4: `sum` is NaN at step 1; hint: "),
+        "{failure}"
+    );
 }
 
 #[test]

@@ -9,6 +9,16 @@ use crate::base64;
 
 const UNTRUSTED: &str = "untrusted comment: ";
 
+/// How many bytes of a file [`is_secret`] wants to see.
+pub(crate) const SECRET_HEAD: u64 = 256;
+
+/// Whether a file that begins with `head` is a secret key, with a password or without.
+pub(crate) fn is_secret(head: &[u8]) -> bool {
+    let line = head.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    let line = String::from_utf8_lossy(line);
+    ["minisign secret key", "minisign encrypted secret key"].iter().any(|words| line.contains(words))
+}
+
 /// What a key is called: eight bytes, shown as minisign shows them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(try_from = "String", into = "String")]

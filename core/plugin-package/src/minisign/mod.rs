@@ -3,6 +3,7 @@
 
 mod key;
 pub use key::{KeyId, PublicKey, SecretKey};
+pub(crate) use key::{SECRET_HEAD, is_secret};
 
 mod signature;
 pub use signature::Signature;

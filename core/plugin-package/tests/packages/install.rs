@@ -3,7 +3,7 @@ use std::path::Path;
 use heirloom_plugin_host::{Capability, HostOptions, Kind, PluginHost, TARGET};
 use heirloom_plugin_package::{Draft, Grants, HASHES, LOCK, Lock, SealedPackage, docs, sign};
 
-use crate::common::{Bench, entries, library, unreadable};
+use crate::common::{Bench, Entry, entries, library, unreadable};
 
 /// The lock with one plugin.
 fn lock_of(plugin: &heirloom_plugin_package::LockedPlugin) -> Lock {
@@ -53,6 +53,42 @@ fn sources_go_the_same_way_without_being_executed() {
     let host = PluginHost::open(&[installed[0].path.clone()], HostOptions::default());
     assert_eq!(host.names(Kind::Strategy), ["again"]);
     assert_eq!(added.plugin.payloads[0].target, "any");
+}
+
+#[test]
+fn members_of_tables_are_described_with_their_tables() {
+    let schema = serde_json::json!({ "properties": {
+        "tree": { "type": "object", "required": ["depth"], "properties": { "depth": { "type": "integer" } } },
+        "cuts": { "type": "array", "items": { "properties": { "at": { "type": "number", "default": 1 } } } },
+    } });
+    let described: Vec<_> =
+        docs::options(&schema).into_iter().map(|option| (option.name.clone(), option.left_out())).collect();
+    let expected = [("cuts", "none"), ("cuts[].at", "1"), ("tree", "none"), ("tree.depth", "required")];
+    assert_eq!(described, expected.map(|(name, left_out)| (name.to_owned(), left_out.to_owned())));
+}
+
+#[test]
+fn a_secret_key_is_not_packed_signed_or_published() {
+    let bench = Bench::new();
+    let folder = bench.sources("0.1.0", "");
+    let draft = || Draft::of_sources(&folder).unwrap().write(&bench.path("dist"));
+    let package = draft().unwrap();
+    let encrypted = "untrusted comment: minisign encrypted secret key\nRWRTY0Iy\n";
+    for text in [bench.key.text(), encrypted.into()] {
+        std::fs::write(folder.join("inner/author.key"), &text).unwrap();
+        let error = draft().unwrap_err().to_string();
+        assert!(error.contains("inner/author.key` cannot be packed: it is a secret key"), "{error}");
+        // One that came in some other way.
+        let lying =
+            bench.lying(&package, |entries| entries.push(Entry::file("docs/inner.txt", text.as_str())));
+        let signing = sign(&lying, &bench.key).unwrap_err().to_string();
+        assert!(signing.contains("`docs/inner.txt` is a secret key"), "{signing}");
+        let publishing = bench.index.publish(&lying, &bench.key.public()).unwrap_err().to_string();
+        assert!(publishing.contains("`docs/inner.txt` is a secret key"), "{publishing}");
+    }
+    // What only speaks of one is packed.
+    std::fs::write(folder.join("inner/author.key"), "a minisign\nsecret key is refused\n").unwrap();
+    draft().unwrap();
 }
 
 #[test]

@@ -306,7 +306,14 @@ pub(super) fn plugins(path: &Path) -> miette::Result<Vec<PathBuf>> {
     let host = PluginHost::open(&folder, HostOptions::default());
     let found: Vec<_> = host.plugins().iter().map(|plugin| plugin.path().to_owned()).collect();
     if !found.is_empty() {
+        for problem in host.problems() {
+            tracing::warn!("{problem}");
+        }
         return Ok(found);
+    }
+    if !host.problems().is_empty() {
+        let problems: Vec<_> = host.problems().iter().map(ToString::to_string).collect();
+        return Err(Failure::usage(problems.join("\n")).into());
     }
     let message = format!("there is no plugin in `{}`; hint: build it, or name its library", path.display());
     Err(Failure::usage(message).into())

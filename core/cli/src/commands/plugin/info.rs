@@ -53,9 +53,11 @@ pub(super) fn find<'a>(plugins: &'a Plugins, name: &str) -> miette::Result<Vec<&
             .flat_map(|kind| host.names(kind))
             .collect();
         let remedy = heirloom_config::suggest::remedy(name, "there are", &names);
-        return Err(
-            Failure::usage(format!("there is no plugin or component `{name}`; hint: {remedy}")).into()
-        );
+        let left_out = host.left_out(name).map(|left_out| format!("; and {left_out}")).unwrap_or_default();
+        return Err(Failure::usage(format!(
+            "there is no plugin or component `{name}`; hint: {remedy}{left_out}"
+        ))
+        .into());
     }
     Ok(found)
 }
@@ -67,7 +69,8 @@ fn options(schema: &Json) -> miette::Result<()> {
     }
     let mut table = Table::new(&["option", "type", "left out", "meaning"]);
     for option in options {
-        table.row([option.name.into(), option.kind.into(), option.left_out(), option.meaning]);
+        let left_out = option.left_out();
+        table.row([option.name, option.kind.into(), left_out, option.meaning]);
     }
     table.print()
 }

@@ -15,9 +15,11 @@ pub(super) fn list(plugins: &Plugins, context: &Context) -> miette::Result<()> {
     if context.json {
         let found: Vec<_> = host.plugins().iter().map(|plugin| to_json(plugin, plugins)).collect();
         let problems: Vec<_> = host.problems().iter().map(ToString::to_string).collect();
-        return output::json(
-            &json!({ "plugins": found, "problems": problems, "searched": plugins.searched() }),
-        );
+        let shadowed: Vec<_> = host.shadowed().collect();
+        let searched = plugins.searched();
+        return output::json(&json!({
+            "plugins": found, "problems": problems, "shadowed": shadowed, "searched": searched,
+        }));
     }
     let mut table = Table::new(&["kind", "name", "plugin", "version", "from", "what"]);
     for kind in [Kind::Strategy, Kind::Estimator, Kind::Proxy] {
@@ -35,6 +37,9 @@ pub(super) fn list(plugins: &Plugins, context: &Context) -> miette::Result<()> {
     table.print()?;
     for problem in host.problems() {
         tracing::warn!("{problem}");
+    }
+    for shadowed in host.shadowed() {
+        tracing::warn!("{shadowed}");
     }
     output::line("\nlooked for in")?;
     plugins.searched().iter().try_for_each(|path| output::line(&format!("  {}", path.display())))

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
+use heirloom_plugin_host::{HostOptions, PluginHost};
 use heirloom_plugin_template::{Kind, Language, PluginName, Sdk, Template, TemplateError};
 use serde_json::json;
 
@@ -73,6 +74,7 @@ impl New {
             },
             sdk: self.sdk()?,
         };
+        refuse_known(&template)?;
         let folder = self.path.clone().unwrap_or_else(|| PathBuf::from(template.name.as_str()));
         let files = template.write(&folder).map_err(|error| match error {
             TemplateError::Write { .. } => Failure::new(error),
@@ -126,6 +128,21 @@ impl New {
         }
         let around = std::env::current_exe().ok().and_then(|program| Sdk::around(&program));
         Ok(around.unwrap_or_else(|| Sdk::Version(env!("CARGO_PKG_VERSION").into())))
+    }
+}
+
+/// Refuses the name of a component that comes with this program: two of one name cannot be told apart in a run file.
+fn refuse_known(template: &Template) -> miette::Result<()> {
+    let host = PluginHost::open(&PluginHost::search_paths_beside_program(), HostOptions::default());
+    let (kind, name) = (template.kind, template.name.as_str());
+    match host.find(kind, name) {
+        Err(_) => Ok(()),
+        Ok(plugin) => Err(usage(format!(
+            "there is {} {kind} `{name}` already, of plugin `{}`, which comes with this program; hint: choose another \
+             name",
+            article(kind),
+            plugin.id()
+        ))),
     }
 }
 

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import threading
 import time
 
 import heirloom_plugin as heirloom
@@ -76,6 +77,9 @@ def evaluate(trial):
         "missing": lambda: {"sum": 1.0},
         "unknown": lambda: {"sum": 1.0, "quality": 1.0, "other": 2.0},
         "exit": lambda: os._exit(3),
+        "nothing": lambda: None,
+        "thread": lambda: leave_a_thread(trial),
+        "loud": lambda: raise_(heirloom.Rejected("\033[2J" + "x" * 100_000)),
     }
     fault = trial.options["fault"]
     if fault in faults:
@@ -92,6 +96,29 @@ def evaluate(trial):
     trial.metric("threads", trial.threads)
     trial.metric("parent", -1 if trial.parent is None else trial.parent)
     return {"sum": total, "quality": -total}
+
+
+LATE = []
+
+
+def leave_a_thread(trial):
+    """Lets the trial before report once more, and leaves a thread that reports on this one."""
+    late = []
+    for before in LATE:
+        try:
+            before.report(99, sum=0.0, quality=0.0)
+        except RuntimeError as error:
+            late.append(str(error))
+    LATE[:] = [trial]
+    threading.Thread(target=report_late, args=(trial,)).start()
+    if late:
+        raise heirloom.Rejected(late[0])
+    return {"sum": trial.number, "quality": 1.0}
+
+
+def report_late(trial):
+    time.sleep(0.05)
+    trial.report(1, sum=0.0, quality=0.0)
 
 
 def raise_(error):
