@@ -249,3 +249,24 @@ fn a_full_disk_ends_the_run_with_a_remedy_and_resume_loses_nothing() {
     assert_eq!(after.len(), 3000);
     assert!(before.iter().all(|(number, text)| after.get(number) == Some(text)));
 }
+
+#[test]
+fn a_program_beside_its_run_file_is_found_from_any_folder() {
+    let bench = Bench::new();
+    bench.held_file("held", "random", 6, 3);
+    let elsewhere = tempfile::tempdir().unwrap();
+    let file = bench.path("held.toml");
+    let from_elsewhere = |arguments: &[&str]| {
+        let mut command = bench.command(arguments);
+        command.current_dir(elsewhere.path()).stdout(Stdio::null()).stderr(Stdio::piped());
+        command.spawn().unwrap()
+    };
+    let mut child = from_elsewhere(&["search", file.to_str().unwrap()]);
+    bench.wait_for_trial(&mut child, "held", 3);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    bench.write("go", "");
+    let resumed = from_elsewhere(&["resume"]).wait_with_output().unwrap();
+    assert!(resumed.status.success(), "{}", complaint(&resumed));
+    assert_eq!(finished_trials(&bench, "held", HELD).len(), 6);
+}
