@@ -18,6 +18,7 @@ mod past;
 mod plot;
 mod progress;
 mod project_lock;
+mod reasons;
 mod run_lock;
 mod seed_data;
 mod summary;

@@ -122,13 +122,19 @@ pub(super) fn finish(archived: ArchivedRun<'_>, job: &Job<'_>, context: &Context
         summary.print()?;
         if matches!(state, RunState::Interrupted | RunState::Failed) {
             let elsewhere = context.archive.is_some() || path != context.archive_path(None)?;
-            let archive = if elsewhere { format!(" --archive {}", path.display()) } else { String::new() };
-            output::line(&format!("go on    `heirloom resume {}{archive}`", short(&found)))?;
+            let archive = elsewhere.then_some(("--archive", &path));
+            let plugins = context.plugin_folders.iter().map(|folder| ("--plugins", folder));
+            let options = archive.into_iter().chain(plugins);
+            let options: String = options
+                .map(|(option, path)| format!(" {option} {}", output::shell_word(&path.to_string_lossy())))
+                .collect();
+            output::line(&format!("go on    `heirloom resume {}{options}`", short(&found)))?;
         }
     }
     Ok(match state {
         RunState::Interrupted => Exit::Interrupted,
         RunState::Failed => Exit::Failed,
+        _ if summary.is_failure() => Exit::Failed,
         _ => Exit::Done,
     })
 }
