@@ -2,9 +2,10 @@
 
 use std::io::{self, Write};
 
+use miette::Report;
 use serde::Serialize;
 
-use crate::failure::OrFail;
+use crate::failure::{Failure, OrFail};
 
 /// Writes one value as JSON.
 pub(crate) fn json(value: &impl Serialize) -> miette::Result<()> {
@@ -16,8 +17,13 @@ pub(crate) fn json(value: &impl Serialize) -> miette::Result<()> {
 pub(crate) fn line(text: &str) -> miette::Result<()> {
     match writeln!(io::stdout().lock(), "{text}") {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => std::process::exit(0),
-        result => result.or_fail(),
+        result => result.map_err(|error| unwritten(&error)),
     }
+}
+
+/// The error of a result that standard output did not take.
+pub(crate) fn unwritten(error: &io::Error) -> Report {
+    Failure::new(format!("cannot write to standard output: {error}")).into()
 }
 
 /// A word as a shell reads it back: in quotes where it needs them.

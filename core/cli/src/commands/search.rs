@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use heirloom_archive::{Archive, RunState};
-use heirloom_config::{RunConfig, RunFile};
+use heirloom_config::{MAX_WORKERS, RunConfig, RunFile};
 use heirloom_engine::RunEnd;
 use serde_json::json;
 
@@ -39,7 +39,7 @@ pub(crate) struct Search {
     trials: Option<u64>,
 
     /// How many trials at the same time, in place of the file's
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=MAX_WORKERS))]
     workers: Option<u16>,
 
     /// Ignore the archive's past runs
