@@ -1,4 +1,4 @@
-use heirloom_tests::Bench;
+use heirloom_tests::{Bench, complaint};
 use serde_json::Value as Json;
 
 #[test]
