@@ -156,7 +156,26 @@ fn a_plugin_that_crashes_again_and_again_goes_into_quarantine_and_its_author_get
     assert_eq!(replayed.status.code(), Some(3), "{}", complaint(&replayed));
     let ended: Json = serde_json::from_slice(&replayed.stdout).unwrap();
     assert_eq!(ended["Died"]["call"], 1);
+    let again = attacked.run(&["plugin", "quarantine", "--release", "heirloom-hostile-0.1.0"]);
+    assert_eq!(again.status.code(), Some(2));
+    let said = complaint(&again);
+    assert!(said.contains("has reports only") && !said.contains("did you mean"), "{said}");
     let unknown = attacked.run(&["plugin", "quarantine", "--release", "heirloom-hostil-0.1.0"]);
     assert_eq!(unknown.status.code(), Some(2));
     assert!(complaint(&unknown).contains("heirloom-hostile-0.1.0"), "{}", complaint(&unknown));
+}
+
+#[test]
+fn a_plugin_that_a_limit_of_the_run_file_ends_again_and_again_is_not_put_into_quarantine() {
+    for attack in ["fork", "fill-disk"] {
+        let attacked = Attacked::new("estimator", attack);
+        let file = attacked.bench.path("attacked.toml");
+        let text = std::fs::read_to_string(&file).unwrap();
+        std::fs::write(&file, text.replace(&format!("at = {AT}"), "at = 2\nonwards = true")).unwrap();
+        let output = attacked.run(&["search", "attacked.toml"]);
+        assert!(output.status.success(), "{attack}: {}", complaint(&output));
+        assert_eq!((attacked.n_completed(), attacked.trials().len()), (2, N_TRIALS), "{attack}");
+        let known = attacked.bench.json(&["plugin", "quarantine"]);
+        assert_eq!((&known[0]["quarantined"], &known[0]["ended_runs"]), (&Json::Null, &Json::from(0)));
+    }
 }

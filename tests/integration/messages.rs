@@ -86,3 +86,74 @@ fn a_file_that_is_no_archive_is_left_as_it_is() {
     assert!(complaint(&output).contains("not an archive"));
     assert_eq!(std::fs::read_to_string(bench.path("archive.heirloom")).unwrap(), "these are my notes");
 }
+
+/// The program ends with this exit code and says all of `parts`.
+fn complains(output: &std::process::Output, code: i32, parts: &[&str]) {
+    let said = complaint(output);
+    assert_eq!(output.status.code(), Some(code), "{said}");
+    for part in parts {
+        assert!(said.contains(part), "`{part}` is not in\n{said}");
+    }
+}
+
+#[test]
+fn an_option_that_cannot_be_is_refused_before_anything_is_done() {
+    let bench = Bench::new();
+    bench.search_file("cifar10", "random", 5);
+    complains(&bench.run(&["search", "cifar10.toml", "--workers", "4097"]), 2, &["4097", "4096"]);
+    complains(&bench.run(&["search", "cifar10.toml", "--plugins", "/nope"]), 2, &["`--plugins /nope`"]);
+    complains(&bench.run(&["plugin", "dev", "nowhere", "cifar10.toml"]), 2, &["no folder `nowhere`"]);
+    bench.write("taken", "");
+    complains(&bench.run(&["data", "get", "fcnet-hpo", "--out", "taken"]), 1, &["taken`", "--out FOLDER"]);
+    assert!(!bench.path("archive.heirloom").exists());
+}
+
+#[test]
+fn a_result_is_not_written_over_what_it_comes_from() {
+    let bench = Bench::new();
+    bench.search_file("cifar10", "random", 5);
+    bench.ok(&["search", "cifar10.toml"]);
+    for out in ["archive.heirloom", "./archive.heirloom-wal"] {
+        complains(&bench.run(&["export", "latest", "--out", out]), 2, &["belongs to the archive"]);
+    }
+    let plot = |file: &str| bench.run(&["bench", "cifar10.toml", "--seeds", "2", "--plot", file]);
+    complains(&plot("archive.heirloom"), 2, &["belongs to the archive"]);
+    complains(&plot("cifar10.toml"), 2, &["belongs to the run file"]);
+    assert_eq!(bench.trials("latest").len(), 5);
+}
+
+#[test]
+fn a_space_is_read_from_any_file_and_an_archive_that_cannot_be_read_is_named() {
+    let bench = Bench::new();
+    let show = |space: &str| bench.run(&["space", "show", space]);
+    bench.write("myspace", "[[parameter]]\nname = \"depth\"\ntype = \"int\"\nlow = 1\nhigh = 3\n");
+    assert!(String::from_utf8(show("myspace").stdout).unwrap().contains("depth"));
+    complains(&show("nas-bench-21"), 2, &["no preset, file or run", "no archive at", "`nas-bench-201`"]);
+    bench.write("archive.heirloom", "not an archive, and long enough to see that it is none");
+    complains(&show("latest"), 1, &["archive.heirloom` is not an archive"]);
+    std::fs::remove_file(bench.path("archive.heirloom")).unwrap();
+    bench.search_file("cifar10", "random", 5);
+    bench.ok(&["search", "cifar10.toml"]);
+    bench.ok(&["search", "cifar10.toml", "--seed", "2"]);
+    complains(&show("nas-bench-21"), 2, &["no preset, file or run"]);
+    assert!(show("latest").status.success());
+}
+
+#[test]
+fn what_cannot_be_said_does_not_change_how_a_command_ends() {
+    let bench = Bench::new();
+    let full = || std::fs::File::options().write(true).open("/dev/full").unwrap();
+    let output = bench.command(&["space", "show", "darts"]).stdout(full()).output().unwrap();
+    complains(&output, 1, &["cannot write to standard output"]);
+    let mut silent = bench.command(&["search", "absent.toml"]);
+    assert_eq!(silent.stderr(full()).status().unwrap().code(), Some(2));
+}
+
+#[test]
+fn an_empty_variable_counts_as_none() {
+    let bench = Bench::new();
+    let mut homeless = std::process::Command::new(heirloom_tests::built().join("heirloom"));
+    homeless.args(["runs"]).env("HEIRLOOM_ARCHIVE", "").env("HOME", "").env_remove("XDG_DATA_HOME");
+    homeless.env_remove("HEIRLOOM_HOME").current_dir(bench.folder.path());
+    complains(&homeless.output().unwrap(), 2, &["no place for the archive"]);
+}

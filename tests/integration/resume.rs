@@ -249,3 +249,112 @@ fn a_full_disk_ends_the_run_with_a_remedy_and_resume_loses_nothing() {
     assert_eq!(after.len(), 3000);
     assert!(before.iter().all(|(number, text)| after.get(number) == Some(text)));
 }
+
+#[test]
+fn a_program_beside_its_run_file_is_found_from_any_folder() {
+    let bench = Bench::new();
+    bench.held_file("held", "random", 6, 3);
+    let elsewhere = tempfile::tempdir().unwrap();
+    let file = bench.path("held.toml");
+    let from_elsewhere = |arguments: &[&str]| {
+        let mut command = bench.command(arguments);
+        command.current_dir(elsewhere.path()).stdout(Stdio::null()).stderr(Stdio::piped());
+        command.spawn().unwrap()
+    };
+    let mut child = from_elsewhere(&["search", file.to_str().unwrap()]);
+    bench.wait_for_trial(&mut child, "held", 3);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    bench.write("go", "");
+    let resumed = from_elsewhere(&["resume"]).wait_with_output().unwrap();
+    assert!(resumed.status.success(), "{}", complaint(&resumed));
+    assert_eq!(finished_trials(&bench, "held", HELD).len(), 6);
+}
+
+#[test]
+fn resume_by_itself_takes_the_newest_run_that_nobody_carries_out() {
+    let bench = Bench::new();
+    bench.held_file("older", "random", 4, 2);
+    bench.held_file("newer", "random", 4, 2);
+    let mut older = Search::start(&bench, "older", 2);
+    older.child.kill().unwrap();
+    older.child.wait().unwrap();
+    let newer = Search::start(&bench, "newer", 2);
+    bench.write("go", "");
+    let resumed = bench.json(&["resume"]);
+    assert_eq!((&resumed["name"], &resumed["state"]), (&Json::from("older"), &Json::from("finished")));
+    let ended = newer.child.wait_with_output().unwrap();
+    assert!(ended.status.success(), "{}", complaint(&ended));
+}
+
+#[test]
+fn a_run_whose_data_has_changed_is_not_gone_on_with() {
+    let bench = Bench::new();
+    let rows: String = (0..60).map(|i| format!("{i},{},{}\n", i % 7, i % 2)).collect();
+    let table = format!("a,b,class\n{rows}");
+    bench.write("data.csv", &table);
+    let file = bench.held_file("held", "random", 4, 2);
+    let text = std::fs::read_to_string(&file).unwrap();
+    let with_data = "name = \"held\"\ndata = \"data.csv\"\n";
+    std::fs::write(&file, text.replace("[task]\nname = \"held\"\n", &format!("[task]\n{with_data}")))
+        .unwrap();
+    let mut search = Search::start(&bench, "held", 2);
+    search.child.kill().unwrap();
+    search.child.wait().unwrap();
+    bench.write("go", "");
+    bench.write("data.csv", &table.replace("59,3,1", "59,3,0"));
+    let refused = bench.run(&["resume"]);
+    let said = complaint(&refused);
+    assert_eq!(refused.status.code(), Some(1), "{said}");
+    assert!(said.contains("is another one now") && said.contains("data.csv` has changed"), "{said}");
+    bench.write("data.csv", &table);
+    assert_eq!(bench.json(&["resume"])["n_trials"], 4);
+}
+
+#[test]
+fn a_closed_terminal_ends_the_run_in_order_and_a_second_ctrl_c_is_heard_when_nobody_reads() {
+    let bench = Bench::new();
+    bench.held_file("held", "random", 4, 0);
+    let Search { mut child, lines, .. } = Search::start(&bench, "held", 0);
+    drop(lines);
+    signal(&child, "HUP");
+    // Signals of one kind that come at once are one.
+    for _ in 0..500 {
+        std::thread::sleep(Duration::from_millis(100));
+        if child.try_wait().unwrap().is_some() {
+            break;
+        }
+        signal(&child, "INT");
+    }
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    assert_eq!(bench.runs()[0]["state"], "interrupted");
+}
+
+#[test]
+fn the_command_to_go_on_with_can_be_pasted() {
+    let bench = Bench::new();
+    bench.held_file("held", "random", 4, 0);
+    std::fs::create_dir(bench.path("my plugins")).unwrap();
+    let mut child = bench
+        .command(&["search", "held.toml", "--plugins", "my plugins"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    bench.wait_for_trial(&mut child, "held", 0);
+    signal(&child, "INT");
+    std::thread::sleep(Duration::from_millis(300));
+    bench.write("go", "");
+    let output = child.wait_with_output().unwrap();
+    let shown = String::from_utf8(output.stdout).unwrap();
+    let command = shown.split('`').find(|part| part.starts_with("heirloom resume")).unwrap_or(&shown);
+    assert!(command.ends_with("--plugins 'my plugins'"), "{shown}");
+    let program = heirloom_tests::built().join("heirloom");
+    let pasted = command.replacen("heirloom", &format!("'{}'", program.display()), 1);
+    let mut shell = Command::new("sh");
+    shell.args(["-c", &pasted]).current_dir(bench.folder.path());
+    shell.env("HEIRLOOM_PLUGINS", heirloom_tests::built()).env("XDG_DATA_HOME", bench.path("data"));
+    let resumed = shell.output().unwrap();
+    assert!(resumed.status.success(), "{}", complaint(&resumed));
+    assert_eq!(finished_trials(&bench, "held", HELD).len(), 4);
+}

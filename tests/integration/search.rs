@@ -1,4 +1,4 @@
-use heirloom_tests::{Bench, root};
+use heirloom_tests::{Bench, complaint, root};
 use serde_json::Value as Json;
 
 #[test]
@@ -266,4 +266,34 @@ fn a_worker_reads_what_lies_beside_the_descriptor_of_a_recorded_table() {
     );
     bench.ok(&["search", "run.toml"]);
     assert!(bench.trials("recorded").iter().all(|trial| trial["state"] == "completed"));
+}
+
+#[test]
+fn a_search_whose_trials_all_failed_says_why_and_is_no_success() {
+    let bench = Bench::new();
+    let file = bench.held_file("mine", "random", 4, 9);
+    let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, text.replace("\"trial.sh\"", "\"absent.sh\"")).unwrap();
+    let output = bench.run(&["search", "mine.toml"]);
+    assert_eq!(output.status.code(), Some(1), "{}", complaint(&output));
+    let shown = [String::from_utf8(output.stdout).unwrap(), bench.ok(&["show", "mine"])];
+    for shown in shown {
+        for part in ["none: no trial has completed", "4 of 4 so: crashed", "absent.sh"] {
+            assert!(shown.contains(part), "`{part}` is not in\n{shown}");
+        }
+    }
+    let output = bench.run(&["search", "mine.toml", "--json"]);
+    assert_eq!(output.status.code(), Some(1));
+    let summary: Json = serde_json::from_slice(&output.stdout).unwrap();
+    let reason = &summary["commonest_failure"];
+    assert_eq!((&reason["n_trials"], &reason["kind"]), (&Json::from(4), &Json::from("crashed")));
+    assert!(reason["message"].as_str().unwrap().contains("absent.sh"), "{reason}");
+    assert_eq!(&bench.json(&["show", "mine"])["summary"]["commonest_failure"]["n_trials"], 4);
+
+    let export = bench.run(&["export", "mine", "--best"]);
+    assert!(complaint(&export).contains("`heirloom show` tells"), "{}", complaint(&export));
+
+    let output = bench.run(&["bench", "mine.toml", "--seeds", "2"]);
+    let said = complaint(&output);
+    assert!(said.contains("random cold: 8 trials failed, 8 of them so: crashed"), "{said}");
 }

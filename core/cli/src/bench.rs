@@ -12,6 +12,7 @@ use crate::files::Passing;
 use crate::incumbent::{Follower, Incumbent};
 use crate::job::{Job, Passage};
 use crate::past;
+use crate::reasons::Reasons;
 
 /// One strategy with one kind of start: the incumbent at checkpoints over seeds.
 #[derive(Debug, Serialize)]
@@ -52,31 +53,42 @@ impl Plan<'_> {
         done: &(dyn Fn() + Sync),
     ) -> miette::Result<Line> {
         let seeds: Vec<u64> = (self.first_seed..self.first_seed + self.n_seeds).collect();
-        let curves: Vec<Vec<f64>> = seeds
+        let runs: Vec<(Vec<f64>, Reasons)> = seeds
             .into_par_iter()
             .map(|seed| {
-                let curve = self.curve(seed, strategy, knowledge);
+                let run = self.curve(seed, strategy, knowledge);
                 done();
-                curve
+                run
             })
             .collect::<miette::Result<_>>()?;
+        let (curves, reasons): (Vec<_>, Vec<_>) = runs.into_iter().unzip();
+        let mut failures = Reasons::default();
+        reasons.into_iter().for_each(|reasons| failures.merge(reasons));
         let at =
             |checkpoint: usize| -> Vec<f64> { curves.iter().map(|curve| curve[checkpoint - 1]).collect() };
         let (mean, standard_error) =
             self.checkpoints.iter().map(|&checkpoint| mean_and_error(&at(checkpoint))).unzip();
         let start = if knowledge.is_some() { "warm" } else { "cold" };
+        if let Some(reason) = failures.commonest() {
+            tracing::warn!(
+                "{} {start}: {} trials failed, {} of them so: {reason}",
+                strategy.name,
+                failures.n_failed(),
+                reason.n_trials
+            );
+        }
         Ok(Line { strategy: strategy.name.clone(), start, mean, standard_error, curves })
     }
 
     /// The incumbent after each of the run's trials, `[n_trials]`; the last one stands for trials that a strategy
-    /// with nothing left did not make.
+    /// with nothing left did not make. And why trials failed.
     fn curve(
         &self,
         seed: u64,
         strategy: &ComponentConfig,
         knowledge: Option<&Knowledge>,
-    ) -> miette::Result<Vec<f64>> {
-        let (mut follower, mut curve) = (Follower::default(), Vec::new());
+    ) -> miette::Result<(Vec<f64>, Reasons)> {
+        let (mut follower, mut curve, mut reasons) = (Follower::default(), Vec::new(), Reasons::default());
         let files = self.files.folder(&seed.to_string());
         let end = self.job.run(Passage {
             seed,
@@ -89,6 +101,9 @@ impl Plan<'_> {
             elapsed_seconds: 0.0,
             files: files.path().to_owned(),
             observer: Box::new(|event| {
+                if let Event::Finished { result: Err(failure), .. } = event {
+                    reasons.add(failure);
+                }
                 if follower.observe(event).is_some() {
                     curve.push(follower.best().map_or(f64::NAN, |best| self.value(best)));
                 }
@@ -101,7 +116,7 @@ impl Plan<'_> {
         let n_trials = self.checkpoints.last().copied().unwrap_or(0);
         let last = curve.last().copied().unwrap_or(f64::NAN);
         curve.resize(n_trials, last);
-        Ok(curve)
+        Ok((curve, reasons))
     }
 
     /// What is reported of a trial, in the direction in which people read it.

@@ -1,5 +1,6 @@
 //! What every command is given: the global options, and what they lead to.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -39,7 +40,7 @@ pub(crate) struct Context {
 impl Context {
     /// The archive's file: the command line's, else `preferred` (the run file's), else the user's.
     pub(crate) fn archive_path(&self, preferred: Option<&PathBuf>) -> miette::Result<PathBuf> {
-        let from_environment = || std::env::var_os("HEIRLOOM_ARCHIVE").map(PathBuf::from);
+        let from_environment = || set("HEIRLOOM_ARCHIVE").map(PathBuf::from);
         let given = self.archive.clone().or_else(|| preferred.cloned()).or_else(from_environment);
         match given.or_else(|| data_folder().map(|folder| folder.join("archive.heirloom"))) {
             Some(path) => Ok(path),
@@ -88,12 +89,17 @@ pub(crate) fn find_run(archive: &Archive, text: &str) -> miette::Result<RunSumma
     newest.ok_or_else(|| Failure::usage("the archive has no run of this program's yet").into())
 }
 
+/// A variable of the environment; an empty one counts as none.
+pub(crate) fn set(name: &str) -> Option<OsString> {
+    std::env::var_os(name).filter(|value| !value.is_empty())
+}
+
 /// Where this user's data lies: `$HEIRLOOM_HOME`, or by the XDG rule.
 pub(crate) fn data_folder() -> Option<PathBuf> {
-    if let Some(home) = std::env::var_os("HEIRLOOM_HOME").filter(|home| !home.is_empty()) {
+    if let Some(home) = set("HEIRLOOM_HOME") {
         return Some(home.into());
     }
-    let xdg = std::env::var_os("XDG_DATA_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
-    let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".local/share"));
+    let xdg = set("XDG_DATA_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
+    let home = || set("HOME").map(|home| PathBuf::from(home).join(".local/share"));
     xdg.or_else(home).map(|folder| folder.join("heirloom"))
 }

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use heirloom_archive::{Archive, MetaFeatures, Task};
+use heirloom_archive::{Archive, MetaFeatures, RunId, Task};
+use heirloom_config::{DataConfig, TaskConfig};
 use heirloom_dataset::{Dataset, DatasetOptions, Target};
 use heirloom_meta_features::{MetaFeatureSet, describe};
 
@@ -35,9 +36,7 @@ impl Described {
             let features: BTreeMap<_, _> = sets.into_iter().flat_map(|set| set.features).collect();
             return Ok(Self { task, set: None, features: (!features.is_empty()).then_some(features) });
         };
-        let options = DatasetOptions { target: data.target.clone(), ..DatasetOptions::default() };
-        let dataset = Dataset::open(&data.path, &options)
-            .map_err(|error| Failure::new(format!("cannot read the task's data: {error}")))?;
+        let dataset = open(data)?;
         task.fingerprint = dataset.fingerprint();
         task.kind = match dataset.target() {
             Target::Classes { .. } => "classification".into(),
@@ -58,6 +57,31 @@ impl Described {
         }
         Ok(Self { task, set: Some(set), features })
     }
+}
+
+fn open(data: &DataConfig) -> miette::Result<Dataset> {
+    let options = DatasetOptions { target: data.target.clone(), ..DatasetOptions::default() };
+    Dataset::open(&data.path, &options)
+        .map_err(|error| Failure::new(format!("cannot read the task's data: {error}")).into())
+}
+
+/// Refuses to go on with a run whose data is another one than when it began. What was not recorded, or is not there any
+/// more, cannot be compared.
+pub(crate) fn check_again(config: &TaskConfig, run: RunId, recorded: &Task) -> miette::Result<()> {
+    let Some(data) = config.data.as_ref().filter(|_| !recorded.fingerprint.is_empty()) else { return Ok(()) };
+    let path = data.path.display();
+    if !data.path.exists() {
+        tracing::warn!("the task's data `{path}` is not there any more: whether it is the same is not known");
+        return Ok(());
+    }
+    if open(data)?.fingerprint() == recorded.fingerprint {
+        return Ok(());
+    }
+    Err(Failure::new(format!(
+        "the data of run `{run}` is another one now: `{path}` has changed; hint: restore what was there when it began, \
+         or begin a new run"
+    ))
+    .into())
 }
 
 /// A description in the archive's form.

@@ -24,7 +24,7 @@ pub(crate) enum Exit {
 /// The exit codes, for `--help`.
 pub(crate) const EXIT_CODES: &str = "Exit codes:
   0    done
-  1    failed: an archive, plugin, file or network was not as needed
+  1    failed: an archive, plugin, file or network was not as needed, or every trial failed
   2    the command line or the run file is wrong
   3    done, and something wrong was found (archive check, doctor, plugin check)
   130  stopped by Ctrl-C; what was done is kept, and `heirloom resume` goes on";

@@ -1,14 +1,18 @@
-//! Ctrl-C: the first ends the run when what runs has finished, the second ends it now.
+//! Ctrl-C: the first ends the run when what runs has finished, the second ends it now. A terminal that closes, and
+//! SIGTERM, count as Ctrl-C.
 
 use heirloom_engine::StopSignal;
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use crate::failure::OrFail;
 
-/// Lets Ctrl-C and SIGTERM request `stop`.
+/// Lets Ctrl-C, SIGHUP and SIGTERM request `stop`.
 pub(crate) fn watch(stop: &StopSignal) -> miette::Result<()> {
     let mut signals = Signals::new([SIGINT, SIGTERM]).or_fail()?;
+    if !ignores_hangup() {
+        signals.add_signal(SIGHUP).or_fail()?;
+    }
     let stop = stop.clone();
     std::thread::spawn(move || {
         for _ in signals.forever() {
@@ -25,4 +29,12 @@ pub(crate) fn watch(stop: &StopSignal) -> miette::Result<()> {
         }
     });
     Ok(())
+}
+
+/// Whether this process was started to outlive its terminal, as by `nohup`.
+fn ignores_hangup() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let ignored = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    ignored.is_some_and(|mask| mask & 1 << (SIGHUP - 1) != 0)
 }

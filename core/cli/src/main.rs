@@ -18,11 +18,13 @@ mod past;
 mod plot;
 mod progress;
 mod project_lock;
+mod reasons;
 mod run_lock;
 mod seed_data;
 mod summary;
 mod trained;
 
+use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -60,7 +62,7 @@ fn main() -> ExitCode {
     }
 }
 
-#[expect(clippy::print_stderr, reason = "the one place where an error is shown")]
+/// Shows an error, where somebody still listens: the exit code says the rest.
 fn complain(report: &miette::Report) {
-    eprintln!("{report:?}");
+    let _ = writeln!(std::io::stderr(), "{report:?}");
 }

@@ -2,9 +2,10 @@
 
 use std::io::{self, Write};
 
+use miette::Report;
 use serde::Serialize;
 
-use crate::failure::OrFail;
+use crate::failure::{Failure, OrFail};
 
 /// Writes one value as JSON.
 pub(crate) fn json(value: &impl Serialize) -> miette::Result<()> {
@@ -16,8 +17,22 @@ pub(crate) fn json(value: &impl Serialize) -> miette::Result<()> {
 pub(crate) fn line(text: &str) -> miette::Result<()> {
     match writeln!(io::stdout().lock(), "{text}") {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => std::process::exit(0),
-        result => result.or_fail(),
+        result => result.map_err(|error| unwritten(&error)),
     }
+}
+
+/// The error of a result that standard output did not take.
+pub(crate) fn unwritten(error: &io::Error) -> Report {
+    Failure::new(format!("cannot write to standard output: {error}")).into()
+}
+
+/// A word as a shell reads it back: in quotes where it needs them.
+pub(crate) fn shell_word(text: &str) -> String {
+    let is_plain = |letter: char| letter.is_alphanumeric() || "/._-+,:@%=".contains(letter);
+    if !text.is_empty() && text.chars().all(is_plain) {
+        return text.to_owned();
+    }
+    format!("'{}'", text.replace('\'', r"'\''"))
 }
 
 /// A table with a header: numbers to the right, all else to the left.
@@ -101,6 +116,13 @@ pub(crate) fn seconds(value: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_path_with_spaces_or_quotes_is_one_word_of_a_shell() {
+        assert_eq!(shell_word("/home/é/runs.heirloom"), "/home/é/runs.heirloom");
+        assert_eq!(shell_word("my runs"), "'my runs'");
+        assert_eq!(shell_word("it's $HOME"), r"'it'\''s $HOME'");
+    }
 
     #[test]
     fn numbers_stand_right_and_words_left() {

@@ -9,7 +9,7 @@ use heirloom_plugin_package::{Installed, LOCK, Lock, TrustLevel};
 use serde::Deserialize;
 
 use crate::catalogue::Plugins;
-use crate::context::{Context, data_folder};
+use crate::context::{self, Context, data_folder};
 use crate::failure::{Failure, OrFail};
 
 /// A lock whose plugins are installed and were verified.
@@ -110,6 +110,10 @@ pub(crate) fn keep(archive: &Archive, run: RunId, plugins: &Plugins) -> miette::
 pub(crate) fn unsigned_paths(context: &Context) -> miette::Result<Vec<PathBuf>> {
     match trust_level(context)? {
         TrustLevel::UnsignedLocal => {
+            if let Some(folder) = context.plugin_folders.iter().find(|folder| !folder.exists()) {
+                let message = format!("`--plugins {}` is not there; hint: check the path", folder.display());
+                return Err(Failure::usage(message).into());
+            }
             let mut paths = context.plugin_folders.clone();
             paths.extend(PluginHost::default_search_paths());
             paths.extend(data_folder().map(|folder| folder.join("plugins")));
@@ -133,9 +137,7 @@ pub(crate) fn trust_level(context: &Context) -> miette::Result<TrustLevel> {
         Some(_) => context.home()?.trust().or_fail()?.level(),
         None => TrustLevel::default(),
     };
-    let Some(text) = std::env::var_os("HEIRLOOM_TRUST").filter(|text| !text.is_empty()) else {
-        return Ok(set);
-    };
+    let Some(text) = context::set("HEIRLOOM_TRUST") else { return Ok(set) };
     match TrustLevel::parse(&text.to_string_lossy()) {
         Some(level) => Ok(level.max(set)),
         None => Err(Failure::usage(format!(

@@ -10,6 +10,7 @@ use serde_json::Value as Json;
 
 use crate::failure::OrFail;
 use crate::incumbent::Follower;
+use crate::reasons::{Reason, Reasons};
 use crate::{objectives, output};
 
 /// A run in figures.
@@ -21,6 +22,8 @@ pub(crate) struct Summary {
     state: RunState,
     n_trials: u64,
     n_failed: u64,
+    /// Why most of them failed.
+    commonest_failure: Option<Reason>,
     /// Proposals that proxies dropped; they are no trials.
     n_filtered: u64,
     n_transferred: u64,
@@ -92,6 +95,7 @@ impl Trial {
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
     pub(crate) n_failed: u64,
+    pub(crate) reasons: Reasons,
     pub(crate) n_filtered: u64,
     pub(crate) n_transferred: u64,
     pub(crate) cost_seconds: f64,
@@ -120,7 +124,10 @@ impl Tally {
         self.n_transferred += u64::from(matches!(trial.origin, Some(Origin::WarmStart { .. })));
         match &trial.result {
             Some(Ok(outcome)) => self.cost_seconds += outcome.cost_seconds,
-            Some(Err(failure)) => self.cost_seconds += failure.cost_seconds,
+            Some(Err(failure)) => {
+                self.cost_seconds += failure.cost_seconds;
+                self.reasons.add(failure);
+            }
             None => {}
         }
         if is_better(&trial, self.best.as_ref()) {
@@ -163,6 +170,7 @@ impl Summary {
             state: run.state,
             n_trials: run.n_trials - tally.n_filtered,
             n_failed: tally.n_failed,
+            commonest_failure: tally.reasons.commonest().cloned(),
             n_filtered: tally.n_filtered,
             n_transferred: tally.n_transferred,
             cost_seconds: tally.cost_seconds,
@@ -173,6 +181,11 @@ impl Summary {
             archive: place,
             end,
         })
+    }
+
+    /// Whether trials have failed, and none has completed.
+    pub(crate) fn is_failure(&self) -> bool {
+        self.best.is_none() && self.n_failed > 0
     }
 
     /// Prints the figures for people.
@@ -193,6 +206,8 @@ impl Summary {
             for text in best.describe().iter().filter(|text| !text.is_empty()) {
                 output::line(&format!("         {text}"))?;
             }
+        } else if self.is_failure() {
+            output::line("best     none: no trial has completed")?;
         }
         let failed = if self.n_failed > 0 { format!(", {} failed", self.n_failed) } else { String::new() };
         let wall = self.end.as_ref().map(|end| format!(" in {}", output::seconds(end.wall_seconds)));
@@ -202,6 +217,10 @@ impl Summary {
             self.n_trials,
             wall.unwrap_or_default()
         ))?;
+        if let Some(reason) = &self.commonest_failure {
+            let text = reason.to_string().replace('\n', "\n         ");
+            output::line(&format!("failed   {} of {} so: {text}", reason.n_trials, self.n_failed))?;
+        }
         if self.n_filtered > 0 {
             output::line(&format!("filtered {} proposals were dropped by proxies", self.n_filtered))?;
         }

@@ -107,7 +107,7 @@ fn find_trial(archive: &Archive, run: &RunSummary, which: Which) -> miette::Resu
     match which {
         Which::Best => Tally::of(archive, run.id)?.best.ok_or_else(|| {
             let hint = if run.state == RunState::Finished {
-                "`heirloom show` tells why its trials failed"
+                "`heirloom show` tells what became of its trials"
             } else {
                 "`heirloom resume` goes on with it"
             };

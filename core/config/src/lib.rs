@@ -19,7 +19,7 @@ pub mod space;
 pub mod suggest;
 
 mod schema;
-pub use schema::reference;
+pub use schema::{MAX_WORKERS, reference};
 mod tree;
 mod validate;
 

@@ -277,8 +277,9 @@ const RUN: Table = Table {
     ],
 };
 
-/// Each has a thread of this process: more than the largest machines have cores for is a slip of the pen.
-const MAX_WORKERS: i64 = 4096;
+/// The most trials at the same time. Each has a thread of this process: more than the largest machines have cores for
+/// is a slip of the pen.
+pub const MAX_WORKERS: i64 = 4096;
 
 const ISOLATION: Table = Table {
     doc: "What an isolated plugin may use (`run.isolation = \"process\"`); beyond it its worker process is ended, \

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use heirloom_model::architecture::ArchitectureSpec;
 use heirloom_model::space::{ConditionSpec, ParameterSpec};
-use heirloom_model::{Space, SpaceError, SpaceSpec};
+use heirloom_model::{Space, SpaceError, SpaceSpec, Value};
 use miette::NamedSource;
 use serde::de::DeserializeOwned;
 
@@ -125,8 +125,11 @@ fn check_parameter(node: &Node, mistakes: &mut Vec<Mistake>) -> Option<Parameter
                 Mistake::new(entry.key_span.clone(), message).hint(suggest::remedy(key, "it has", own)),
             );
         }
-        if matches!(key, "low" | "high") && own.contains(&key) {
-            check_bound(entry, name, parameter_type, mistakes);
+        match key {
+            "low" | "high" if own.contains(&key) => check_bound(entry, name, parameter_type, mistakes),
+            "choices" | "values" if own.contains(&key) => check_choices(entry, name, mistakes),
+            "value" if own.contains(&key) => check_choice(&entry.node, key, name, mistakes),
+            _ => {}
         }
     }
     for key in own[..n_required].iter().filter(|key| !validate::is_given(node, key)) {
@@ -134,7 +137,9 @@ fn check_parameter(node: &Node, mistakes: &mut Vec<Mistake>) -> Option<Parameter
         mistakes.push(Mistake::new(node.locate("name"), message).hint(format!("add `{key} = …`")));
     }
     let complete = own[..n_required].iter().all(|key| node.get(key).is_some());
-    if mistakes.len() > before || !complete {
+    // Reported where its key was checked.
+    let has_bad_step = node.get("step").and_then(Node::number).is_some_and(|step| step <= 0.0);
+    if mistakes.len() > before || !complete || has_bad_step {
         return None;
     }
     let place = node.get("name").map_or(node.span.clone(), |name| name.span.clone());
@@ -145,9 +150,9 @@ fn check_parameter(node: &Node, mistakes: &mut Vec<Mistake>) -> Option<Parameter
         Err(error) => {
             let culprit = match &error {
                 SpaceError::OutOfBounds { .. } => "default",
-                SpaceError::BadParameter { problem, .. } => ["low", "choices", "values", "prior", "step"]
+                SpaceError::BadParameter { problem, .. } => ["step", "low", "choices", "values", "prior"]
                     .into_iter()
-                    .find(|key| problem.contains(&format!("`{key}")) || problem.contains(key))
+                    .find(|key| node.get(key).is_some() && problem.contains(key))
                     .unwrap_or("name"),
                 _ => "name",
             };
@@ -163,14 +168,41 @@ fn check_bound(entry: &Entry, name: &str, parameter_type: &str, mistakes: &mut V
         "int" => (entry.node.whole().is_some(), "a whole number"),
         _ => (entry.node.number().is_some(), "a number"),
     };
-    if !fits {
-        let found = entry.node.describe();
+    let found = entry.node.describe();
+    if entry.node.number().is_some_and(|number| !number.is_finite()) {
+        let message =
+            format!("parameter `{name}`: `{}` must be a finite number, but here is {found}", entry.key);
+        mistakes.push(Mistake::new(entry.node.span.clone(), message));
+    } else if !fits {
         let message = format!("parameter `{name}`: `{}` must be {wanted}, but here is {found}", entry.key);
         let mut mistake = Mistake::new(entry.node.span.clone(), message);
         if parameter_type == "int" && entry.node.number().is_some() {
             mistake = mistake.hint("write whole numbers, or `type = \"float\"`");
         }
         mistakes.push(mistake);
+    }
+}
+
+fn check_choices(entry: &Entry, name: &str, mistakes: &mut Vec<Mistake>) {
+    let Entry { key, node, .. } = entry;
+    if !matches!(node.value, NodeValue::List(_)) {
+        let message = format!("parameter `{name}`: `{key}` must be a list, but here is {}", node.describe());
+        mistakes.push(Mistake::new(entry.place(), message).hint(format!("write `{key} = [1, 2]`")));
+    }
+    node.items().iter().for_each(|item| check_choice(item, key, name, mistakes));
+}
+
+/// Checks that a node can be one value of a parameter.
+fn check_choice(node: &Node, key: &str, name: &str, mistakes: &mut Vec<Mistake>) {
+    let fits = match node.value {
+        NodeValue::Text(_) | NodeValue::Whole(_) | NodeValue::Bool(_) => true,
+        NodeValue::Number(number) => number.is_finite(),
+        NodeValue::Date(_) | NodeValue::List(_) | NodeValue::Table(_) => false,
+    };
+    if !fits {
+        let message = format!("parameter `{name}`: {} cannot stand in `{key}`", node.describe());
+        let mistake = Mistake::new(node.span.clone(), message);
+        mistakes.push(mistake.hint("a value is a text, a finite number, `true` or `false`"));
     }
 }
 
@@ -224,8 +256,24 @@ fn locate(error: &SpaceError, node: &Node) -> Option<Span> {
         SpaceError::DuplicateParameter { name } | SpaceError::BadParameter { name, .. } => named(name),
         SpaceError::UnknownParameter { name, .. } => node.find_text("parameter", name),
         // Ranges and defaults were checked before: what is left are values in conditions.
-        SpaceError::OutOfBounds { parameter, .. } => node.find_text("parameter", parameter),
+        SpaceError::OutOfBounds { parameter, value, .. } => {
+            find_condition(node, parameter, value).or_else(|| node.find_text("parameter", parameter))
+        }
         SpaceError::BadArchitecture { .. } => Some(node.locate("architecture")),
         _ => None,
     }
+}
+
+/// The place of a value that a condition below `node` holds a parameter against.
+fn find_condition(node: &Node, parameter: &str, value: &str) -> Option<Span> {
+    let is_meant = |node: &&Node| {
+        serde_json::from_value::<Value>(node.to_json()).is_ok_and(|written| written.to_string() == value)
+    };
+    let is_about = node.get("parameter").and_then(Node::text) == Some(parameter);
+    let values = ["is", "one_of"].into_iter().filter_map(|key| node.get(key)).filter(|_| is_about);
+    let here = values.flat_map(|node| std::iter::once(node).chain(node.items())).find(is_meant);
+    here.map(|node| node.span.clone()).or_else(|| {
+        let below = node.entries().iter().map(|entry| &entry.node).chain(node.items());
+        below.filter_map(|node| find_condition(node, parameter, value)).next()
+    })
 }

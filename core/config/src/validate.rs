@@ -92,9 +92,13 @@ fn validate_value(entry: &Entry, name: &str, key: &Key, mistakes: &mut Vec<Mista
         }
         _ => {}
     }
+    if matches!(key.kind, Kind::Text | Kind::Path) && node.text().is_some_and(|text| text.trim().is_empty()) {
+        let mistake = Mistake::new(node.span.clone(), format!("`{name}` is empty"));
+        mistakes.push(mistake.hint(format!("give {}: {}", key.kind.describe(), key.doc)));
+        return;
+    }
     let fits = match key.kind {
-        Kind::Text | Kind::Path => node.text().is_some_and(|text| !text.trim().is_empty()),
-        Kind::OneOf(_) => node.text().is_some(),
+        Kind::Text | Kind::Path | Kind::OneOf(_) => node.text().is_some(),
         Kind::Bool => matches!(node.value, NodeValue::Bool(_)),
         Kind::Whole(_) | Kind::UpTo(_) => node.whole().is_some(),
         Kind::Above(_) | Kind::Share => node.number().is_some(),

@@ -1,5 +1,6 @@
 //! The estimator's table of the run file.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use heirloom_plugin::{ComponentError, Direction, FidelityDimension, Objective, PluginOptions};
@@ -18,8 +19,9 @@ pub struct Options {
     /// The dimensions of an evaluation's size that the program understands.
     #[option(default = [])]
     pub fidelities: Vec<FidelityOptions>,
-    /// The folder the program runs in; the host's by default.
-    pub folder: Option<PathBuf>,
+    /// The folder the program runs in; the run file's by default.
+    #[option(default = ".")]
+    pub folder: PathBuf,
     /// Seconds between asking the program to end and killing it, when it is stopped early or the run is cancelled. A
     /// run that is cancelled waits 2 seconds at most.
     #[option(default = 1.5, low = 0.0)]
@@ -70,9 +72,21 @@ impl Options {
                 "`objectives` is empty; hint: `objectives = [{ name = \"val_acc\", direction = \"maximise\" }]`",
             );
         }
-        if let Some(fidelity) = self.fidelities.iter().find(|fidelity| fidelity.low > fidelity.high) {
-            let FidelityOptions { name, low, high, .. } = fidelity;
-            return wrong(&format!("`{name}`: `low = {low}` is above `high = {high}`; hint: swap them"));
+        let mut names = BTreeSet::new();
+        if let Some(twice) = self.objectives.iter().find(|objective| !names.insert(&objective.name)) {
+            let name = &twice.name;
+            return wrong(&format!("two objectives are called `{name}`; hint: leave one of them out"));
+        }
+        for FidelityOptions { name, low, high, integer } in &self.fidelities {
+            if low > high {
+                return wrong(&format!("`{name}`: `low = {low}` is above `high = {high}`; hint: swap them"));
+            }
+            if *integer && (low.fract() != 0.0 || high.fract() != 0.0) {
+                return wrong(&format!(
+                    "`{name}`: `low = {low}` and `high = {high}` are not both whole numbers; hint: give whole ones, or \
+                     leave `integer` out"
+                ));
+            }
         }
         Ok(())
     }

@@ -224,3 +224,16 @@ fn more_output_and_input_than_a_pipe_holds_is_no_trouble() {
         head -c 300000 /dev/zero | tr '\0' 'x' >&2"#;
     assert_eq!(shell(script).unwrap().curve.len(), 3_000);
 }
+
+#[test]
+fn options_that_no_run_could_keep_are_refused() {
+    let refused = |change: &dyn Fn(&mut Options), words: &str| {
+        let mut options = options(&["true"]);
+        change(&mut options);
+        let message = options.check().unwrap_err().message;
+        assert!(message.contains(words), "{message}");
+    };
+    refused(&|options| options.objectives[1].name = "acc".into(), "two objectives are called `acc`");
+    refused(&|options| options.fidelities[0].low = 1.5, "not both whole numbers");
+    refused(&|options| options.fidelities[0].high = 0.0, "swap them");
+}

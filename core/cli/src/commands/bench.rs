@@ -15,7 +15,7 @@ use crate::catalogue::Plugins;
 use crate::context::Context;
 use crate::described::Described;
 use crate::failure::{Exit, Failure, OrFail};
-use crate::files::Passing;
+use crate::files::{self, Passing};
 use crate::job::Job;
 use crate::output::{self, Table};
 use crate::{beliefs, past, plot};
@@ -68,6 +68,9 @@ impl Bench {
         let plugins = Plugins::open(context, self.file.parent())?;
         let mut config = file.check(&plugins)?;
         config.budget.trials = self.trials.or(config.budget.trials);
+        if let Some(plot) = &self.plot {
+            files::spare(plot, &context.archive_path(config.archive.as_ref())?, Some(&self.file))?;
+        }
         let Some(n_trials) = config.budget.trials else {
             return Err(file
                 .mistake("budget", "`bench` needs a budget in trials; hint: add `trials = …`")

@@ -94,8 +94,12 @@ fn get(name: &str, out: Option<&Path>, context: &Context) -> miette::Result<()> 
     seed_data::unpack(recipes.path())?;
     // Downloads and the converter's private environment serve the next data set too.
     let cache = data_folder().map_or_else(|| recipes.path().join("cache"), |folder| folder.join("cache"));
-    std::fs::create_dir_all(&out).or_fail()?;
-    std::fs::create_dir_all(&cache).or_fail()?;
+    for folder in [&out, &cache] {
+        std::fs::create_dir_all(folder).map_err(|error| {
+            let hint = "`--out FOLDER` names another place; it must be a folder that can be written";
+            Failure::new(format!("cannot make the folder `{}`: {error}; hint: {hint}", folder.display()))
+        })?;
+    }
     let result = Command::new("python3")
         .arg(recipes.path().join("make.py"))
         .arg(name)

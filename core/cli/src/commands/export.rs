@@ -71,6 +71,9 @@ impl From<Format> for ExportFormat {
 
 impl Export {
     pub(crate) fn run(&self, context: &Context) -> miette::Result<Exit> {
+        if let Some(out) = &self.out {
+            files::spare(out, &context.archive_path(None)?, None)?;
+        }
         let archive = context.read_archive()?;
         let run = find_run(&archive, &self.run)?;
         let which = match self.trial {
@@ -107,7 +110,7 @@ impl Export {
             }
             None => match io::stdout().lock().write_all(&bytes).and_then(|()| io::stdout().flush()) {
                 Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-                    return Err(Failure::new(error).into());
+                    return Err(output::unwritten(&error));
                 }
                 _ => {}
             },

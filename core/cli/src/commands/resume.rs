@@ -12,7 +12,7 @@ use crate::failure::{Exit, Failure, OrFail};
 use crate::job::{ArchivedRun, Job};
 use crate::project_lock::{self, ProjectLock, RecordedLock};
 use crate::run_lock::RunLock;
-use crate::{beliefs, past};
+use crate::{beliefs, described, past};
 
 /// Go on with a run that was stopped or whose process died
 #[derive(Debug, Args)]
@@ -22,7 +22,7 @@ use crate::{beliefs, past};
     made again."
 )]
 pub(crate) struct Resume {
-    /// The run: its id, the beginning or end of it, its name, or `latest` [default: the newest that has not finished]
+    /// The run: its id, the beginning or end of it, its name, or `latest` [default: the newest that has not finished and that no other process carries out]
     run: Option<String>,
 
     /// Go on even if `heirloom.lock` is another one than the run began under
@@ -34,18 +34,19 @@ impl Resume {
     pub(crate) fn run(&self, context: &Context) -> miette::Result<Exit> {
         let path = context.archive_path(None)?;
         let archive = heirloom_archive::Archive::open(&path).or_fail()?;
-        let found = match &self.run {
-            Some(text) => find_run(&archive, text)?,
+        let (found, _alone) = match &self.run {
+            Some(text) => {
+                let found = find_run(&archive, text)?;
+                if !is_unfinished(&found) {
+                    let state = found.state.as_str();
+                    let message = format!("run `{}` is {state}: there is nothing to go on with", found.id);
+                    return Err(Failure::usage(message).into());
+                }
+                let alone = RunLock::take(found.id)?;
+                (found, alone)
+            }
             None => newest_unfinished(archive.runs().or_fail()?, &path)?,
         };
-        if matches!(found.state, RunState::Finished | RunState::Imported) {
-            let state = found.state.as_str();
-            return Err(Failure::usage(format!(
-                "run `{}` is {state}: there is nothing to go on with",
-                found.id
-            ))
-            .into());
-        }
         let header = archive.header(found.id).or_fail()?;
         let config: RunConfig =
             serde_json::from_value(header.configuration["checked"].clone()).map_err(|error| {
@@ -67,10 +68,10 @@ impl Resume {
             ))
             .into());
         }
+        described::check_again(&config.task, found.id, &header.task)?;
         let filters = job.filters().map_err(Failure::from)?;
         let vote = job.vote(&beliefs::again(&archive, found.id)?);
         let warm_start = past::again(&archive, found.id)?;
-        let _alone = RunLock::take(found.id)?;
         if self.other_lock {
             project_lock::keep(&archive, found.id, &plugins)?;
         }
@@ -91,12 +92,22 @@ impl Resume {
     }
 }
 
-fn newest_unfinished(runs: Vec<RunSummary>, archive: &Path) -> miette::Result<RunSummary> {
-    let unfinished = |run: &RunSummary| !matches!(run.state, RunState::Finished | RunState::Imported);
-    let newest = runs.into_iter().rfind(unfinished);
-    newest.ok_or_else(|| {
+fn is_unfinished(run: &RunSummary) -> bool {
+    !matches!(run.state, RunState::Finished | RunState::Imported)
+}
+
+/// The newest run that has not finished and that no other process carries out.
+fn newest_unfinished(runs: Vec<RunSummary>, archive: &Path) -> miette::Result<(RunSummary, RunLock)> {
+    let mut refused = None;
+    for run in runs.into_iter().rev().filter(is_unfinished) {
+        match RunLock::take(run.id) {
+            Ok(alone) => return Ok((run, alone)),
+            Err(error) => _ = refused.get_or_insert(error),
+        }
+    }
+    Err(refused.unwrap_or_else(|| {
         let archive = archive.display();
         let hint = "`heirloom runs` lists all; another archive is named by `--archive FILE`";
         Failure::usage(format!("the archive `{archive}` has no unfinished run; hint: {hint}")).into()
-    })
+    }))
 }

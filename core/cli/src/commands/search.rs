@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use heirloom_archive::{Archive, RunState};
-use heirloom_config::{RunConfig, RunFile};
+use heirloom_config::{MAX_WORKERS, RunConfig, RunFile};
 use heirloom_engine::RunEnd;
 use serde_json::json;
 
@@ -39,7 +39,7 @@ pub(crate) struct Search {
     trials: Option<u64>,
 
     /// How many trials at the same time, in place of the file's
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=MAX_WORKERS))]
     workers: Option<u16>,
 
     /// Ignore the archive's past runs
@@ -122,13 +122,19 @@ pub(super) fn finish(archived: ArchivedRun<'_>, job: &Job<'_>, context: &Context
         summary.print()?;
         if matches!(state, RunState::Interrupted | RunState::Failed) {
             let elsewhere = context.archive.is_some() || path != context.archive_path(None)?;
-            let archive = if elsewhere { format!(" --archive {}", path.display()) } else { String::new() };
-            output::line(&format!("go on    `heirloom resume {}{archive}`", short(&found)))?;
+            let archive = elsewhere.then_some(("--archive", &path));
+            let plugins = context.plugin_folders.iter().map(|folder| ("--plugins", folder));
+            let options = archive.into_iter().chain(plugins);
+            let options: String = options
+                .map(|(option, path)| format!(" {option} {}", output::shell_word(&path.to_string_lossy())))
+                .collect();
+            output::line(&format!("go on    `heirloom resume {}{options}`", short(&found)))?;
         }
     }
     Ok(match state {
         RunState::Interrupted => Exit::Interrupted,
         RunState::Failed => Exit::Failed,
+        _ if summary.is_failure() => Exit::Failed,
         _ => Exit::Done,
     })
 }

@@ -1,8 +1,10 @@
 //! `heirloom space`
 
-use std::path::{Path, PathBuf};
+use std::fmt::Display;
+use std::path::Path;
 
 use clap::{Args, Subcommand};
+use heirloom_archive::{Archive, ArchiveError};
 use heirloom_config::space::read_file;
 use heirloom_model::space::{OutOfRange, SpaceMapping};
 use heirloom_model::{Space as Compiled, SpaceSpec};
@@ -53,18 +55,35 @@ impl Space {
 fn find(text: &str, context: &Context) -> miette::Result<Compiled> {
     let spec = match SpaceSpec::preset(text) {
         Some(spec) => spec,
-        None if Path::new(text).extension().is_some() => read_file(&PathBuf::from(text))?,
-        None => {
-            let run = context.read_archive().and_then(|archive| {
-                let found = find_run(&archive, text)?;
-                archive.header(found.id).or_fail()
-            });
-            let presets = SpaceSpec::PRESETS.map(|name| format!("`{name}`")).join(", ");
-            let message = format!("`{text}` is no preset, file or run; hint: the presets are {presets}");
-            run.map_err(|_| Failure::usage(message))?.space
-        }
+        None if is_file(Path::new(text)) => read_file(Path::new(text))?,
+        None => of_run(text, context)?,
     };
     Compiled::compile(spec).or_fail()
+}
+
+/// Whether a text is a file's path: one that is there, or looks as if it should be. A folder may be called like a run.
+fn is_file(path: &Path) -> bool {
+    path.exists() && !path.is_dir() || path.extension().is_some()
+}
+
+/// The space of a run in the archive, the last that a text can mean.
+fn of_run(text: &str, context: &Context) -> miette::Result<SpaceSpec> {
+    let nothing = |error: &dyn Display| {
+        let presets = SpaceSpec::PRESETS.map(|name| format!("`{name}`")).join(", ");
+        let error = error.to_string();
+        let why = error.split("; hint: ").next().unwrap_or_default();
+        Failure::usage(format!("`{text}` is no preset, file or run: {why}; hint: the presets are {presets}"))
+    };
+    let path = context.archive_path(None)?;
+    let archive = match Archive::open_read_only(&path) {
+        Err(error @ ArchiveError::NotFound { .. }) => return Err(nothing(&error).into()),
+        opened => opened.or_fail()?,
+    };
+    let found = match archive.find_run(text) {
+        Err(error @ ArchiveError::NoSuchRun { .. }) if text != "latest" => return Err(nothing(&error).into()),
+        _ => find_run(&archive, text)?,
+    };
+    Ok(archive.header(found.id).or_fail()?.space)
 }
 
 fn show(space: &Compiled, context: &Context) -> miette::Result<()> {

@@ -318,6 +318,10 @@ impl ParameterType {
                         Err(format!("`step = {step}` is not positive"))
                     }
                     Some(_) if *log => Err("`log` and `step` cannot be combined; hint: leave one out".into()),
+                    Some(step) if (high - low) / step >= MAX_WHOLE as f64 => Err(format!(
+                        "`step = {step}` makes more than 2^53 of the range, which cannot be told apart; hint: make it \
+                         larger, or leave it out"
+                    )),
                     _ => Ok(ParameterKind::Float { low: *low, high: *high, log: *log, step: *step }),
                 }
             }
@@ -326,7 +330,7 @@ impl ParameterType {
                 if *step < 1 {
                     return Err(format!("`step = {step}` is not positive"));
                 }
-                if low.unsigned_abs().max(high.unsigned_abs()) > 1 << 53 {
+                if low.unsigned_abs().max(high.unsigned_abs()) > MAX_WHOLE {
                     return Err("whole numbers beyond 2^53 cannot be told apart".into());
                 }
                 Ok(ParameterKind::Int { low: *low, high: *high, log: *log, step: *step })
@@ -344,6 +348,9 @@ impl ParameterType {
     }
 }
 
+/// Whole numbers up to this one are all `f64`s.
+const MAX_WHOLE: u64 = 1 << 53;
+
 fn check_range(low: f64, high: f64, log: bool) -> Result<(), String> {
     if !(low.is_finite() && high.is_finite()) {
         return Err(format!("the range {low} to {high} is not finite"));
@@ -353,6 +360,12 @@ fn check_range(low: f64, high: f64, log: bool) -> Result<(), String> {
     }
     if log && low <= 0.0 {
         return Err(format!("`log = true` needs `low` above 0, not {low}"));
+    }
+    let width = if log { high / low } else { high - low };
+    if !width.is_finite() {
+        return Err(format!(
+            "`low = {low:e}` and `high = {high:e}` are too far apart to be computed with; hint: narrow the range"
+        ));
     }
     Ok(())
 }

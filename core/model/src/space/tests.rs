@@ -120,6 +120,9 @@ fn descriptions_with_mistakes_are_refused_with_a_remedy() {
     check(r#"{"name": "x", "type": "constant", "value": 1}"#, "stands twice");
     check(r#"{"name": "y", "type": "float", "low": 2, "high": 1}"#, "hint: swap them");
     check(r#"{"name": "y", "type": "float", "low": 0, "high": 1, "log": true}"#, "above 0");
+    check(r#"{"name": "y", "type": "float", "low": -1e308, "high": 1e308}"#, "too far apart");
+    check(r#"{"name": "y", "type": "float", "low": 1e-200, "high": 1e200, "log": true}"#, "too far apart");
+    check(r#"{"name": "y", "type": "float", "low": 0, "high": 1e20, "step": 1}"#, "more than 2^53");
     check(r#"{"name": "y", "type": "categorical", "choices": []}"#, "is empty");
     check(r#"{"name": "y", "type": "ordinal", "values": [1, 1.0]}"#, "stands twice");
     check(r#"{"name": "y", "type": "int", "low": 0, "high": 4, "step": 0}"#, "not positive");

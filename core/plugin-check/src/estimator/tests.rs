@@ -1,4 +1,4 @@
-use heirloom_model::{Direction, Fidelity, FidelityDimension, Limits, Objective, Seed};
+use heirloom_model::{Direction, EstimatorInfo, Fidelity, FidelityDimension, Limits, Objective, Seed};
 
 use super::*;
 use crate::Status;

@@ -2,8 +2,8 @@
 //!
 //! A worker that dies costs one call. A plugin whose workers die three times in a row, or whose strategy has ended
 //! three runs, goes into quarantine: nobody is served by a run in which every trial fails for the same reason, nor by
-//! the same crash on every day. The quarantine is of one build: another version, or a library that was built anew, is
-//! free of it.
+//! the same crash on every day. A worker that was ended for a limit is not held against its plugin: another run file
+//! may allow more. The quarantine is of one build: another version, or a library that was built anew, is free of it.
 
 mod build;
 
@@ -58,6 +58,8 @@ pub(crate) struct Crash<'a> {
     pub(crate) replay: Vec<&'a [u8]>,
     /// Whether it ends the run: a strategy that dies of the same call again.
     pub(crate) ends_run: bool,
+    /// Whether the worker was ended because it was beyond a limit.
+    pub(crate) is_excess: bool,
 }
 
 impl Health {
@@ -106,7 +108,6 @@ impl Health {
     /// A worker has died. Writes the report; returns what to add to the message.
     pub(crate) fn crashed(&self, crash: &Crash<'_>) -> String {
         let Some(folder) = self.folder.as_deref() else { return String::new() };
-        let in_a_row = self.in_a_row.fetch_add(1, Ordering::Relaxed) + 1;
         // Held while the report is written: two workers that die at once shall not choose one name.
         let mut record = self.record();
         let report = match write_report(folder, crash) {
@@ -116,6 +117,12 @@ impl Health {
                 None
             }
         };
+        let words = report.as_ref().map(|path| format!("; the report is `{}`", path.display()));
+        let words = words.unwrap_or_default();
+        if crash.is_excess {
+            return words;
+        }
+        let in_a_row = self.in_a_row.fetch_add(1, Ordering::Relaxed) + 1;
         record.ended_runs += u32::from(crash.ends_run);
         let reason = if in_a_row >= MAX_IN_A_ROW {
             Some(format!("its workers died {in_a_row} times in a row"))
@@ -127,14 +134,13 @@ impl Health {
         if let Some(reason) = reason.filter(|_| record.quarantined.is_none()) {
             let reason = format!("{reason}, at last because {}", crash.report.message);
             tracing::warn!("plugin `{}` {} goes into quarantine: {reason}", self.plugin, self.version);
-            record.quarantined =
-                Some(QuarantineState { since: now(), reason: reason.clone(), report: report.clone() });
+            record.quarantined = Some(QuarantineState { since: now(), reason: reason.clone(), report });
             let _ = self.quarantined.set(reason);
         }
         if let Err(error) = record.write(folder) {
             tracing::warn!("what is known of plugin `{}` is not kept: {error}", self.plugin);
         }
-        report.map(|path| format!("; the report is `{}`", path.display())).unwrap_or_default()
+        words
     }
 
     /// What this host knows, for lists.

@@ -186,6 +186,7 @@ impl Launcher {
     ) -> String {
         // One that panicked lives on.
         worker.kill();
+        let is_excess = worker.is_excess();
         let report = CrashReport {
             method: format!("{:?}", call.verb).to_lowercase(),
             trials: call.trials.clone(),
@@ -197,7 +198,7 @@ impl Launcher {
         let mut create = new_frame();
         let sealed = write(&self.create, &mut create).is_ok() && seal(Verb::Create, &mut create).is_ok();
         let replay = if sealed { [&[create.as_slice()], call.seen].concat() } else { Vec::new() };
-        message + &self.health.crashed(&Crash { report, replay, ends_run })
+        message + &self.health.crashed(&Crash { report, replay, ends_run, is_excess })
     }
 
     fn has(&self, capability: Capability) -> bool {
@@ -355,7 +356,11 @@ fn named_paths(host: &HostState, schema: &Json, value: &Json, paths: &mut Vec<Pa
     match value {
         Json::String(text) if schema["format"] == "path" => {
             let path = Path::new(text);
-            let is_default = schema["default"].as_str().is_some_and(|default| path.ends_with(default));
+            // By its text: as paths, `/run` ends in no `.`.
+            let is_default = schema["default"].as_str().is_some_and(|default| {
+                let folder = text.strip_suffix(default);
+                folder.is_some_and(|folder| folder.is_empty() || folder.ends_with('/'))
+            });
             if path.is_absolute() && !is_default {
                 paths.extend(of_named(path));
             }

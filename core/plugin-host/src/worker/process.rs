@@ -59,6 +59,8 @@ pub(super) struct Worker {
     cpu_seconds: Option<f64>,
     /// The space whose configurations the worker may ask about.
     space: Option<Arc<Space>>,
+    /// Whether its last call has no answer because it was beyond a limit.
+    is_excess: bool,
 }
 
 impl Worker {
@@ -71,12 +73,24 @@ impl Worker {
     ) -> io::Result<Self> {
         socket.set_read_timeout(Some(TICK))?;
         socket.set_write_timeout(Some(TICK))?;
-        Ok(Self { process, frames: FrameReader::impatient(socket), output, cpu_seconds, space })
+        Ok(Self {
+            process,
+            frames: FrameReader::impatient(socket),
+            output,
+            cpu_seconds,
+            space,
+            is_excess: false,
+        })
     }
 
     /// The last that it printed.
     pub(super) fn printed(&self) -> String {
         self.output.tail()
+    }
+
+    /// Whether it was ended because it was beyond a limit of the run file.
+    pub(super) fn is_excess(&self) -> bool {
+        self.is_excess
     }
 
     /// A call in which the worker asks nothing.
@@ -222,6 +236,7 @@ impl Worker {
     /// What became of a worker that does not talk any more.
     fn bury(&mut self, error: &io::Error) -> Fault {
         if let Some(fault) = self.process.excess() {
+            self.is_excess = true;
             self.kill();
             return fault;
         }
@@ -238,7 +253,10 @@ impl Worker {
         }
         // A plugin may have closed the socket and live on.
         match self.process.ended_within(DEATH_LIMIT) {
-            Some(status) => describe(status, &self.output.tail()),
+            Some(status) => {
+                self.is_excess = status.signal() == Some(libc::SIGXFSZ);
+                describe(status, &self.output.tail())
+            }
             None => {
                 self.kill();
                 let message =

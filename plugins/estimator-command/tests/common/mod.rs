@@ -18,7 +18,7 @@ pub(crate) fn options(command: &[&str]) -> Options {
             objective("loss", ObjectiveDirection::Minimise),
         ],
         fidelities: vec![FidelityOptions { name: "epochs".into(), low: 1.0, high: 3.0, integer: true }],
-        folder: None,
+        folder: ".".into(),
         grace_seconds: 0.3,
     }
 }

@@ -80,6 +80,10 @@ impl Recorder for Kept {
 
 impl Dev {
     pub(super) fn run(&self, context: &Context) -> miette::Result<Exit> {
+        if !self.folder.is_dir() {
+            let message = format!("there is no folder `{}`; hint: check the path", self.folder.display());
+            return Err(Failure::usage(message).into());
+        }
         let stop = StopSignal::default();
         crate::interrupt::watch(&stop)?;
         let mut history = Vec::new();

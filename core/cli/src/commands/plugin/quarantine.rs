@@ -12,7 +12,7 @@ use crate::output::{self, Table};
 #[derive(Debug, Args)]
 #[command(
     after_help = "A plugin goes into quarantine when its worker processes die three times in a row, or when its \
-    strategy has ended three runs. Another version or a new build is free of it.\n\n\
+    strategy has ended three runs. Limits of a run file that end a worker do not count. Another version or a new build is free of it.\n\n\
     Examples:\n  heirloom plugin quarantine\n  heirloom plugin quarantine --release my-plugin-0.1.0"
 )]
 pub(super) struct Quarantine {
@@ -28,8 +28,12 @@ impl Quarantine {
         let known = remembered(&folder);
         if let Some(plugin) = &self.release {
             let names: Vec<_> = known.iter().map(|known| known.plugin.as_str()).collect();
-            if !names.contains(&plugin.as_str()) || !release(&folder, plugin).or_fail()? {
-                let remedy = heirloom_config::suggest::remedy(plugin, "there are", &names);
+            let is_known = names.contains(&plugin.as_str());
+            if !is_known || !release(&folder, plugin).or_fail()? {
+                let remedy = match is_known {
+                    true => "it has reports only, and is used; `heirloom plugin quarantine` lists all".into(),
+                    false => heirloom_config::suggest::remedy(plugin, "there are", &names),
+                };
                 let message = format!("nothing is held against a plugin `{plugin}`; hint: {remedy}");
                 return Err(Failure::usage(message).into());
             }
