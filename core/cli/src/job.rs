@@ -250,6 +250,22 @@ pub(crate) struct Passage<'a> {
     pub(crate) stop: StopSignal,
 }
 
+/// What to set where a target is taken for numbers and an objective of classes is wanted, or the other way round.
+fn kind_hint(wanted: &str, measured: &[&str]) -> String {
+    let is_one_of = |name: &str, measures: &[&str]| measures.iter().any(|measure| name.ends_with(measure));
+    let of_classes = |name: &str| is_one_of(name, &["accuracy", "_auc", "_miou"]);
+    let of_numbers = |name: &str| is_one_of(name, &["_rmse", "_r2"]);
+    let any = |is: &dyn Fn(&str) -> bool| measured.iter().any(|name| is(name));
+    let kind = if of_classes(wanted) && any(&of_numbers) && !any(&of_classes) {
+        "classification"
+    } else if of_numbers(wanted) && any(&of_classes) && !any(&of_numbers) {
+        "regression"
+    } else {
+        return String::new();
+    };
+    format!("; or set `kind = \"{kind}\"` in `[estimator]`")
+}
+
 /// Which of the estimator's objectives the run file wants first.
 fn chosen_objective(config: &RunConfig, info: &EstimatorInfo) -> Result<usize, Blame> {
     let Some(chosen) = &config.objective else {
@@ -262,7 +278,9 @@ fn chosen_objective(config: &RunConfig, info: &EstimatorInfo) -> Result<usize, B
     let Some(index) = names.iter().position(|name| *name == chosen.name) else {
         let remedy = heirloom_config::suggest::remedy(&chosen.name, "it measures", &names);
         let estimator = &config.estimator.name;
-        let message = format!("estimator `{estimator}` does not measure `{}`; hint: {remedy}", chosen.name);
+        let kind = kind_hint(&chosen.name, &names);
+        let message =
+            format!("estimator `{estimator}` does not measure `{}`; hint: {remedy}{kind}", chosen.name);
         return Err(Blame::file("objective.name", message));
     };
     let own = info.objectives[index].direction;
@@ -428,5 +446,20 @@ mod tests {
         ];
         assert_eq!(seconds_at_work(attempts), 16.0);
         assert_eq!(seconds_at_work(Vec::new()), 0.0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_objective_of_the_other_kind_of_target_names_the_kind_to_set() {
+        let (numbers, classes) =
+            (["val_rmse", "val_r2", "val_loss"], ["val_accuracy", "val_auc", "val_loss"]);
+        assert!(kind_hint("val_accuracy", &numbers).contains("`kind = \"classification\"`"));
+        assert!(kind_hint("val_rmse", &classes).contains("`kind = \"regression\"`"));
+        assert_eq!(kind_hint("val_balanced_accuracy", &classes), "");
+        assert_eq!(kind_hint("seconds", &numbers), "");
     }
 }

@@ -178,10 +178,12 @@ impl Dataset {
     /// A data set of an array of rows, `x: [n, …]`, and one of targets, `y: [n]` or `[n, 1]`; or, where rows are images,
     /// of targets of their pixels, `[n, height, width]`, `[n, channels, height, width]` or `[n, height, width, channels]`.
     ///
-    /// Rows of two or three dimensions are images, others columns. Labels of pixels are the classes 0 to 254; 255 and -1
+    /// Rows of two or three dimensions are images, others columns; of three, the channels are the smaller one of the first
+    /// and the last. Labels of pixels are the classes 0 to 254; 255 and -1
     /// say that a pixel has none, and so does NaN where pixels have values.
     ///
-    /// Errors with [`Error::ShapeMismatch`] when the two do not go together, with [`Error::BadPixel`] for a label out of
+    /// Errors with [`Error::ShapeMismatch`] when the two do not go together and where the first and the last dimension of
+    /// images are equal and neither 1 nor 3, with [`Error::BadPixel`] for a label out of
     /// range and for a value that is not finite.
     pub fn from_arrays(name: impl Into<String>, x: Array, y: Array, kind: TargetKind) -> Result<Dataset> {
         let name = name.into();
@@ -197,6 +199,7 @@ impl Dataset {
                 hint,
             });
         }
+        images::check_layout(&x)?;
         let shape = x.shape[1..].to_vec();
         let target = match y.values.len() == n_rows {
             true => target(&Column::new(y.name, y.values.column_values(0..n_rows)), kind)?,

@@ -31,13 +31,26 @@ impl Pixels<'_> {
     }
 }
 
-/// Three dimensions have their channels last where the last one is small.
+/// Of three dimensions the channels are the smaller one of the first and the last.
 pub(crate) fn layout(shape: &[usize]) -> Option<([usize; 3], bool)> {
     match *shape {
         [height, width] => Some(([1, height, width], false)),
-        [height, width, channels] if channels <= 4 && height > 4 => Some(([channels, height, width], true)),
+        [height, width, channels] if channels < height => Some(([channels, height, width], true)),
         [channels, height, width] => Some(([channels, height, width], false)),
         _ => None,
+    }
+}
+
+/// Refuses images of which it cannot be told where their channels stand.
+pub(crate) fn check_layout(x: &Array) -> Result<()> {
+    match x.shape[1..] {
+        [first, _, last] if first == last && ![1, 3].contains(&first) => {
+            let hint = "the channels of an image are the smaller of its first and last dimension, and these are equal; \
+                        add or cut pixels so that height and width differ from the number of channels";
+            let what = format!("images `{}`", x.name);
+            Err(Error::ShapeMismatch { what, found: x.shape.clone(), hint })
+        }
+        _ => Ok(()),
     }
 }
 

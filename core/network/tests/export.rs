@@ -130,6 +130,57 @@ fn the_python_module_prepares_rows_as_training_did_and_names_the_class() {
 }
 
 #[test]
+fn the_python_module_takes_symbols_as_training_did_and_files_packed_or_marked() {
+    let Some(python) = python("torch") else { return };
+    let columns = [
+        ("text", vec!["", "?", "NA", "nan", "none"]),
+        ("digits", vec!["007", "7", "a"]),
+        ("code", vec!["1", "2", "30"]),
+    ]
+    .map(|(name, symbols)| {
+        let symbols = symbols.into_iter().map(String::from).collect();
+        Column { name: name.into(), values: ColumnValues::Categorical { symbols } }
+    });
+    let input = InputPreparation::Table { columns: columns.to_vec() };
+    let target = TargetPreparation::Classes { names: vec!["no".into(), "yes".into()] };
+    let mut builder = NetworkBuilder::new(input.shape());
+    let head = builder.add("head", Operation::Linear { outputs: 2, bias: true }, &[0]).unwrap();
+    let network = builder.finish(head, None);
+    let folder = tempfile::tempdir().unwrap();
+    let preparation = Preparation { input, target };
+    let tensors = cases::tensors(&network);
+    write_folder(folder.path(), &network, &tensors, &preparation, &BTreeMap::new()).unwrap();
+    let places = |rows: &[[&str; 3]], path: &Path| {
+        let model = folder.path().join("model.py");
+        let found = output_of(&python, &script("rows.py"), &[&model, path]);
+        let found: Json = serde_json::from_str(&found).unwrap();
+        let inputs = found["inputs"].as_array().unwrap();
+        assert_eq!(inputs.len(), rows.len());
+        let place = |part: &[f64]| part.iter().position(|&number| number == 1.0).unwrap();
+        let of_row = |row: &Json| {
+            let row = numbers(row);
+            [place(&row[..6]), place(&row[6..10]), place(&row[10..])]
+        };
+        inputs.iter().map(of_row).collect::<Vec<_>>()
+    };
+    let rows =
+        [["NA", "7", "1.0"], ["?", "007", "02"], ["nan", "7.0", "30"], ["", "", "x"], ["None", "07", "?"]];
+    let expected = vec![[2, 1, 0], [1, 0, 1], [3, 3, 2], [0, 3, 3], [5, 3, 3]];
+    let text: String =
+        std::iter::once(["text", "digits", "code"]).chain(rows).map(|row| row.join(",") + "\r\n").collect();
+    let plain = folder.path().join("rows.csv");
+    std::fs::write(&plain, format!("\u{feff}{text}")).unwrap();
+    assert_eq!(places(&rows, &plain), expected);
+    let packed = folder.path().join("rows.tsv.gz");
+    let code = "import gzip, sys; gzip.open(sys.argv[1], 'wt', newline='').write(open(sys.argv[2], \
+                encoding='utf-8-sig', newline='').read().replace(',', '\\t'))";
+    let pack = folder.path().join("pack.py");
+    std::fs::write(&pack, code).unwrap();
+    output_of(&python, &pack, &[&packed, &plain]);
+    assert_eq!(places(&rows, &packed), expected);
+}
+
+#[test]
 fn the_python_module_takes_images_of_bytes_and_answers_with_values() {
     let Some(python) = python("torch") else { return };
     let input = InputPreparation::Image {
@@ -212,6 +263,24 @@ fn the_same_network_gives_the_same_bytes_with_tensors_at_multiples_of_64() {
     let first: Vec<u8> = weights.values[..4].iter().flat_map(|value| value.to_le_bytes()).collect();
     let place = bytes.windows(first.len()).position(|window| window == first).unwrap();
     assert_eq!(place % 64, 0);
+}
+
+#[test]
+fn a_network_of_smaller_images_is_refused_with_the_reason_and_what_to_export() {
+    let preparation = Preparation {
+        input: InputPreparation::Image {
+            shape: [1, 4, 4],
+            channels_last: false,
+            mean: vec![0.0],
+            std: vec![1.0],
+        },
+        target: TargetPreparation::Values { mean: 0.0, std: 1.0 },
+    };
+    let mut builder = NetworkBuilder::new(Shape(vec![1, 2, 2]));
+    let pooled = builder.add("pooled", Operation::GlobalAveragePool, &[0]).unwrap();
+    let network = builder.finish(pooled, None);
+    let message = pytorch_module(&network, Some(&preparation)).unwrap_err().to_string();
+    assert!(message.contains("lower `resolution`") && message.contains("hint: export a trial"), "{message}");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use heirloom_dataset::{Dataset, DatasetOptions, TargetKind};
+use heirloom_dataset::{DatasetOptions, TargetKind};
 use heirloom_plugin::{
     ComponentError, Estimator, EstimatorInfo, EvaluationRequest, Failure, FidelityDimension, Outcome,
     Reporter, Space,
@@ -40,16 +40,16 @@ impl TorchEstimator {
         }
         options.check_space(&space)?;
         let device = device(options.device)?;
-        let dataset = dataset(&options)?;
         let splits = DataOptions {
             valid_fraction: options.valid_fraction,
             test_fraction: options.test_fraction,
             split_seed: options.split_seed,
             max_categories: options.max_categories,
         };
-        let data = Data::new(&dataset, &splits, device).map_err(|error| match error {
+        let data = Data::open(&options.data, &reading(&options), &splits, device);
+        let data = data.map_err(|error| match error {
             DataError::Torch(error) => ComponentError::failed(error.to_string()),
-            wrong => ComponentError::configuration(wrong.to_string()),
+            wrong => ComponentError::configuration(format!("`data`: {wrong}")),
         })?;
         if data.is_dense() {
             options.check_dense(&space)?;
@@ -108,18 +108,16 @@ fn device(choice: DeviceChoice) -> Result<Device, ComponentError> {
     }
 }
 
-fn dataset(options: &Options) -> Result<Dataset, ComponentError> {
+fn reading(options: &Options) -> DatasetOptions {
     let kind = match options.kind {
         TargetChoice::Auto => TargetKind::Auto,
         TargetChoice::Classification => TargetKind::Classification,
         TargetChoice::Regression => TargetKind::Regression,
     };
-    let how = DatasetOptions {
+    DatasetOptions {
         target: options.target.clone(),
         kind,
         categorical: options.categorical.clone(),
         ignore: options.ignore.clone(),
-    };
-    Dataset::open(&options.data, &how)
-        .map_err(|error| ComponentError::configuration(format!("`data`: {error}")))
+    }
 }

@@ -2,11 +2,12 @@
 
 use heirloom_network::Shape;
 use heirloom_plugin::{ComponentError, Fidelity, FidelityDimension};
+use serde::{Deserialize, Serialize};
 
 use crate::options::{FidelityChoice, Options};
 
 /// The size of one training.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Size {
     pub(crate) epochs: usize,
     pub(crate) data_fraction: f64,
@@ -14,7 +15,7 @@ pub(crate) struct Size {
     pub(crate) resolution: Option<usize>,
     /// Multiple of the settings' width.
     pub(crate) width: f64,
-    /// The number of cells, where it is not the settings'.
+    /// The most cells, where it is not as many as the settings say.
     pub(crate) cells: Option<usize>,
 }
 
@@ -74,10 +75,14 @@ impl Size {
                 "data_fraction" => size.data_fraction = value.min(1.0),
                 "resolution" => size.resolution = (value < dimension.high).then_some(whole),
                 "width" => size.width = value,
-                "cells" => size.cells = Some(whole),
+                "cells" => size.cells = (value < dimension.high).then_some(whole),
                 _ => unreachable!("there are no other dimensions"),
             }
         }
         Ok(size)
+    }
+    /// Whether a training of the size `other` is the beginning of one of this size: all but the epochs is the same.
+    pub(crate) fn goes_on_from(&self, other: &Self) -> bool {
+        *self == Self { epochs: self.epochs, ..*other }
     }
 }

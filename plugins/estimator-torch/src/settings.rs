@@ -58,15 +58,24 @@ impl Options {
 
     /// Checks that no setting asks for what targets of pixels cannot have.
     pub(crate) fn check_dense(&self, space: &Space) -> Result<(), ComponentError> {
-        let searched = space.parameters().iter().filter(|parameter| parameter.name == "mixup");
-        let values = searched.flat_map(extremes).filter_map(|value| value.as_f64());
-        match values.chain([self.mixup]).find(|alpha| *alpha > 0.0) {
-            None => Ok(()),
-            Some(alpha) => Err(ComponentError::configuration(format!(
+        let above_zero = |name: &str, own: f64| {
+            let searched = space.parameters().iter().filter(|parameter| parameter.name == name);
+            let values = searched.flat_map(extremes).filter_map(|value| value.as_f64());
+            values.chain([own]).find(|value| *value > 0.0)
+        };
+        if let Some(alpha) = above_zero("mixup", self.mixup) {
+            return Err(ComponentError::configuration(format!(
                 "`mixup = {alpha}` mixes rows with one target each, and the data has a target for each pixel; hint: leave \
                  it out, `crop`, `flip` and `cutout` change images and targets together"
-            ))),
+            )));
         }
+        if let Some(weight) = above_zero("auxiliary_weight", self.auxiliary_weight) {
+            return Err(ComponentError::configuration(format!(
+                "`auxiliary_weight = {weight}`: an auxiliary head has one answer for a whole image, and the data has a \
+                 target for each pixel; hint: leave it out"
+            )));
+        }
+        Ok(())
     }
 
     /// The options with the settings of `configuration`, which is a point of `space`.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::time::Instant;
 
+use heirloom_network::Operation;
 use heirloom_plugin::tracing::warn;
 use heirloom_plugin::{
     CurvePoint, EvaluationRequest, Failure, FailureKind, Outcome, Reporter, Verdict, json,
@@ -22,6 +23,7 @@ use crate::memory::resident_bytes;
 use crate::options::Keep;
 
 mod begin;
+use begin::Start;
 
 mod watch;
 use watch::Watch;
@@ -45,15 +47,18 @@ pub(crate) struct Trial<'a> {
 struct Note {
     /// What is trained, so that the files of another trial are not taken for this one's.
     identity: String,
+    /// The size that it is trained at.
+    #[serde(default)]
+    size: Option<Size>,
     /// The learning curve so far.
     curve: Vec<CurvePoint>,
     /// Seconds spent so far.
     seconds: f64,
     /// The last whole epoch's scores on what was trained on.
     trained: Option<Scores>,
-    /// The share of weights that came from the parent.
+    /// The share of weights that came from the parent, or from the same trial at another size.
     inherited: f64,
-    /// Whether the network began as the function that its parent was.
+    /// Whether the network began as the function that the other one was.
     inherited_exactly: bool,
 }
 
@@ -92,20 +97,45 @@ impl<'a> Trial<'a> {
             request.seed.derive("weights", 0),
             data.device(),
         );
-        let mut note = Note { identity: self.identity(), ..Note::default() };
-        let weights = fresh.and_then(|fresh| self.inherited(&network, fresh, &mut note)).map_err(failed)?;
+        let mut note = Note { identity: self.identity(), size: Some(size), ..Note::default() };
+        let start = self.start(&size, &mut note)?;
+        let weights = fresh.and_then(|fresh| self.first_weights(&start, &network, fresh, &mut note));
+        let weights = weights.map_err(failed)?;
         let mut training = Training::new(&network, &data, recipe, weights, request.seed).map_err(failed)?;
+        self.check_normalised(&training)?;
         // LibTorch keeps the number for each thread that computes; trials beside this one have theirs.
-        tch::set_num_threads(self.threads(&training, settings.batch_size) as i32);
-        self.take_up(&mut training, &mut note)?;
+        tch::set_num_threads(self.threads(&training) as i32);
+        if let Start::Middle(tensors, saved) = start {
+            self.restore(&mut training, &tensors, &saved)?;
+        }
         self.train(&mut training, &mut note, size.epochs)
     }
 
+    /// Refuses steps of one row where a batch normalisation needs several: it sees one number of each unit.
+    fn check_normalised(&self, training: &Training<'_>) -> Result<(), Failure> {
+        let network = training.network();
+        let mut layers = network.layers().iter().zip(network.shapes());
+        let single = layers.find(|(layer, shape)| {
+            matches!(layer.operation, Operation::BatchNorm { .. })
+                && shape.0[1..].iter().all(|side| *side == 1)
+        });
+        match single {
+            Some((layer, _)) if training.batch_rows() == 1 => {
+                let message = format!(
+                    "`{}` is a batch normalisation, which needs two rows a step, and a step has one; hint: a larger \
+                     `batch_size`, more training rows, or a network without batch normalisation",
+                    layer.name
+                );
+                Err(Failure::new(FailureKind::Rejected, message))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// How many threads compute: one for steps so short that threads would spend them waiting for one another.
-    fn threads(&self, training: &Training<'_>, batch_size: usize) -> usize {
-        let rows = batch_size.min(training.data().train().len());
+    fn threads(&self, training: &Training<'_>) -> usize {
         // Backward computes the gradients of inputs and of weights: twice the forward pass.
-        let n_multiply_adds = 3 * training.network().n_multiply_adds().saturating_mul(rows);
+        let n_multiply_adds = 3 * training.network().n_multiply_adds().saturating_mul(training.batch_rows());
         if n_multiply_adds < SHORT_STEP { 1 } else { self.request.threads.max(1) }
     }
 

@@ -168,6 +168,8 @@ fn every_change_of_images_takes_the_labels_along() {
         assert!(outcome.metrics["test_miou"] > 0.6, "{more}: {outcome:?}");
     }
     let refused = |space: &Arc<Space>, more| estimator(space, &data, more).err().unwrap().to_string();
+    let message = refused(&encoder_decoder(), json!({"auxiliary_weight": 0.4}));
+    assert!(message.contains("`auxiliary_weight = 0.4`"), "{message}");
     let message = refused(&encoder_decoder(), json!({"mixup": 0.2}));
     assert!(message.contains("`mixup = 0.2`") && message.contains("hint: leave it out"), "{message}");
     let spec: SpaceSpec = serde_json::from_value(json!({

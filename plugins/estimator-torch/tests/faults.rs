@@ -71,6 +71,38 @@ fn constant_empty_infinite_and_huge_columns_are_learned_around() {
 }
 
 #[test]
+fn a_value_beyond_all_others_is_named_where_it_cannot_be_a_number_of_the_input() {
+    let files = Files::new();
+    let mut text = String::from("steady,x,y\n");
+    for row in 0..200 {
+        let steady = if row == 7 { "1e300".into() } else { (row % 3).to_string() };
+        writeln!(text, "{steady},{},{}", row % 2, row % 2).unwrap();
+    }
+    let data = files.write("spike.csv", &text);
+    // Among the training rows it is what the others are measured by, elsewhere not.
+    let messages: Vec<String> = (0..10)
+        .filter_map(|seed| estimator(options(&data, json!({"split_seed": seed}))).err())
+        .map(|error| error.to_string())
+        .collect();
+    assert!(!messages.is_empty() && messages.len() < 10, "{messages:?}");
+    for message in messages {
+        assert!(message.contains("column `steady` of `spike`") && message.contains("hint"), "{message}");
+    }
+}
+
+#[test]
+fn huge_targets_are_measured_in_their_own_unit() {
+    let files = Files::new();
+    let mut text = String::from("x,y\n");
+    for row in 0..200 {
+        writeln!(text, "{row},{row}.5e200").unwrap();
+    }
+    let estimator = estimator(options(&files.write("huge.csv", &text), json!({}))).unwrap();
+    let outcome = evaluate(estimator.as_ref(), &request(&space(), 0, 4.0), &Listener::patient()).unwrap();
+    assert!((1e200..1e204).contains(&outcome.objectives[0]), "{outcome:?}");
+}
+
+#[test]
 fn a_symbol_that_training_never_saw_is_unknown_and_no_error() {
     let files = Files::new();
     let mut text = String::from("kind,x,y\n");

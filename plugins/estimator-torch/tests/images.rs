@@ -12,7 +12,7 @@ use heirloom_dataset::shared_data;
 use heirloom_estimator_torch::torch;
 use heirloom_plugin::{
     Context, Estimator, EvaluationRequest, FailureKind, Fidelity, Json, Outcome, Seed, Space, SpaceSpec,
-    Value, json,
+    TrialId, Value, json,
 };
 
 /// `n` images of 12 × 12: stripes of four directions, which are the classes, anywhere, with noise.
@@ -132,6 +132,67 @@ fn each_size_makes_a_training_smaller() {
     let failure = evaluate(estimator.as_ref(), &wrong, &Listener::patient()).unwrap_err();
     assert_eq!(failure.kind, FailureKind::Rejected);
     assert!(failure.message.contains("a fidelity of 1 sizes"), "{failure}");
+}
+
+fn cells_of_edges(more: Json) -> Arc<Space> {
+    let spec: SpaceSpec = serde_json::from_value(json!({
+        "parameter": more,
+        "architecture": {"kind": "edge-cell", "n_nodes": 4, "operations": ["none", "skip_connect", "nor_conv_3x3"]},
+    }))
+    .unwrap();
+    Arc::new(Space::compile(spec).unwrap())
+}
+
+#[test]
+fn a_trial_goes_on_at_a_finer_resolution_and_with_more_cells() {
+    let files = Files::new();
+    let space = cells_of_edges(json!([]));
+    let table = json!({"epochs": 2, "batch_size": 32, "stem_channels": 4, "cells_per_stage": 2, "n_stages": 1,
+                       "min_resolution": 6, "fidelities": ["resolution", "cells"]});
+    let estimator = torch(options(&stripes(&files, 60), table), Some(&space), &Context::detached()).unwrap();
+    let cell = "|nor_conv_3x3~0|+|skip_connect~0|nor_conv_3x3~1|+|skip_connect~0|none~1|nor_conv_3x3~2|";
+    let train = |trial: u64, fidelity: [f64; 3]| {
+        let request = EvaluationRequest {
+            trial: TrialId(trial),
+            configuration: space.parse_architecture(cell).unwrap().unwrap(),
+            fidelity: Fidelity(fidelity.to_vec()),
+            folder: Some(files.path().join("run")),
+            continues: trial.checked_sub(1).map(TrialId),
+            ..request(&common::space(), 0, 1.0)
+        };
+        evaluate(estimator.as_ref(), &request, &Listener::patient()).unwrap()
+    };
+    train(0, [2.0, 6.0, 1.0]);
+    let finer = train(1, [2.0, 12.0, 1.0]);
+    assert_eq!((finer.curve.len(), finer.metrics["inherited"]), (2, 1.0), "{finer:?}");
+    let deeper = train(2, [2.0, 12.0, 2.0]);
+    assert_eq!(deeper.curve.len(), 2);
+    assert!(deeper.metrics["n_parameters"] > finer.metrics["n_parameters"], "{deeper:?}");
+    assert!((0.1..1.0).contains(&deeper.metrics["inherited"]), "{deeper:?}");
+}
+
+#[test]
+fn fewer_cells_limit_a_searched_number_and_the_full_size_leaves_it() {
+    let files = Files::new();
+    let space = cells_of_edges(json!([{"name": "cells_per_stage", "type": "int", "low": 1, "high": 4}]));
+    let table = json!({"epochs": 1, "stem_channels": 4, "cells_per_stage": 3, "n_stages": 1, "fidelities": ["cells"]});
+    let estimator = torch(options(&stripes(&files, 60), table), Some(&space), &Context::detached()).unwrap();
+    let n_parameters = |searched: i64, size: f64| {
+        let mut values: BTreeMap<String, Value> = space.to_named(&space.default_configuration());
+        for (name, value) in values.iter_mut() {
+            *value = if name == "cells_per_stage" { Value::Int(searched) } else { "nor_conv_3x3".into() };
+        }
+        let request = EvaluationRequest {
+            configuration: space.from_named(&values).unwrap(),
+            fidelity: Fidelity(vec![1.0, size]),
+            ..request(&common::space(), 0, 1.0)
+        };
+        evaluate(estimator.as_ref(), &request, &Listener::patient()).unwrap().metrics["n_parameters"]
+    };
+    assert!(n_parameters(1, 3.0) < n_parameters(2, 3.0));
+    assert!(n_parameters(3, 3.0) < n_parameters(4, 3.0));
+    assert_eq!(n_parameters(4, 2.0), n_parameters(2, 3.0));
+    assert_eq!(n_parameters(1, 2.0), n_parameters(1, 3.0));
 }
 
 #[test]

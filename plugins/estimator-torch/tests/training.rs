@@ -9,7 +9,7 @@ use common::{Files, Listener, estimator, evaluate, named, options, request, spac
 use heirloom_dataset::shared_data;
 use heirloom_estimator_torch::torch;
 use heirloom_plugin::{
-    Context, EvaluationRequest, FailureKind, Limits, Outcome, TrialId, Value, Verdict, json,
+    Context, EvaluationRequest, FailureKind, Fidelity, Limits, Outcome, TrialId, Value, Verdict, json,
 };
 
 fn weights(run: &Path, trial: u64) -> Vec<u8> {
@@ -160,6 +160,58 @@ fn a_short_training_that_is_continued_is_the_long_one() {
         EvaluationRequest { continues: Some(TrialId(9)), ..in_folder(request(&space(), 2, 4.0), &parts) };
     let failure = evaluate(estimator.as_ref(), &missing, &Listener::patient()).unwrap_err();
     assert!(failure.message.starts_with("trial 9 cannot be trained further: `"), "{failure}");
+}
+
+#[test]
+fn a_trial_that_is_continued_at_another_size_is_trained_there_from_its_weights() {
+    let files = Files::new();
+    let table = json!({"fidelities": ["data_fraction", "width"]});
+    let estimator = estimator(options(&files.clouds(300), table)).unwrap();
+    let run = files.path().join("run");
+    let train = |trial: u64, continues: Option<u64>, fidelity: [f64; 3]| {
+        let request = EvaluationRequest {
+            continues: continues.map(TrialId),
+            fidelity: Fidelity(fidelity.to_vec()),
+            ..in_folder(request(&space(), trial, 4.0), &run)
+        };
+        evaluate(estimator.as_ref(), &request, &Listener::patient()).unwrap()
+    };
+    let epochs = |outcome: &Outcome| outcome.curve.iter().map(|point| point.step).collect::<Vec<_>>();
+    train(0, None, [2.0, 0.25, 0.5]);
+    let before = weights(&run, 0);
+    let longer = train(1, Some(0), [4.0, 0.25, 0.5]);
+    assert_eq!((epochs(&longer), longer.metrics["epochs_taken_over"]), (vec![3.0, 4.0], 2.0));
+    let of_more_rows = train(2, Some(0), [2.0, 1.0, 0.5]);
+    assert_eq!(epochs(&of_more_rows), [1.0, 2.0]);
+    assert_eq!(of_more_rows.metrics["inherited_exactly"], 1.0, "{of_more_rows:?}");
+    assert_ne!(weights(&run, 2), before);
+    let wider = train(3, Some(2), [4.0, 1.0, 1.0]);
+    assert_eq!((epochs(&wider), wider.metrics["epochs_taken_over"]), (vec![1.0, 2.0, 3.0, 4.0], 0.0));
+    assert!(wider.metrics["inherited"] > 0.5, "{wider:?}");
+    assert!(wider.metrics["n_parameters"] > of_more_rows.metrics["n_parameters"]);
+    // The larger size is gone on from in its turn.
+    assert_eq!(epochs(&train(4, Some(3), [5.0, 1.0, 1.0])), [5.0]);
+}
+
+#[test]
+fn a_batch_normalisation_of_single_rows_is_refused_by_its_reason() {
+    let files = Files::new();
+    let space = space_of(json!([{"name": "batch_size", "type": "int", "low": 1, "high": 64}]));
+    let estimator = torch(options(&files.clouds(60), json!({})), Some(&space), &Context::detached()).unwrap();
+    let train = |batch_norm: bool| {
+        let values = [("batch_size", Value::Int(1)), ("batch_norm", Value::Bool(batch_norm))];
+        let request = EvaluationRequest { configuration: named(&space, &values), ..request_of(2.0) };
+        evaluate(estimator.as_ref(), &request, &Listener::patient())
+    };
+    let failure = train(true).unwrap_err();
+    assert_eq!(failure.kind, FailureKind::Rejected);
+    assert!(failure.message.contains("batch normalisation"), "{failure}");
+    assert!(failure.message.contains("`batch_size`"), "{failure}");
+    train(false).unwrap();
+}
+
+fn request_of(epochs: f64) -> EvaluationRequest {
+    request(&space(), 0, epochs)
 }
 
 #[test]

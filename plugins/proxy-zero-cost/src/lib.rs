@@ -11,7 +11,7 @@ mod score;
 pub use score::Score;
 
 mod options;
-pub use options::{DeviceChoice, Draw, Options};
+pub use options::{DeviceChoice, Draw, Options, TargetChoice};
 
 mod shown;
 

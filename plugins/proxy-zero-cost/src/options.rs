@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use heirloom_dataset::TargetKind;
 use heirloom_plugin::PluginOptions;
 use heirloom_torch_nets::Initialisation;
 
@@ -13,6 +14,24 @@ pub struct Options {
     pub data: Option<PathBuf>,
     /// The target's column in a table; by default the last.
     pub target: Option<String>,
+    /// What the target is: `auto` takes text, truth values and few different whole numbers as classes.
+    #[option(default = "auto")]
+    pub kind: TargetChoice,
+    /// Numeric columns that hold categories.
+    #[option(default = [])]
+    pub categorical: Vec<String>,
+    /// Columns that are no features, such as row numbers.
+    #[option(default = [])]
+    pub ignore: Vec<String>,
+    /// The share of rows that an estimator holds out to choose configurations by: they are not shown.
+    #[option(default = 0.2, above = 0.0, high = 0.9)]
+    pub valid_fraction: f64,
+    /// The share of rows that an estimator holds out to report on: they are not shown.
+    #[option(default = 0.2, low = 0.0, high = 0.9)]
+    pub test_fraction: f64,
+    /// Most different values that a column of text or categories may have.
+    #[option(default = 256, low = 1)]
+    pub max_categories: usize,
     /// How many inputs are shown at a time.
     #[option(default = 64, low = 2, high = 65536)]
     pub batch_size: u32,
@@ -54,6 +73,27 @@ pub struct Options {
     /// Cells: how many stages, each with twice the channels and half the side of the one before.
     #[option(low = 1, high = 16)]
     pub n_stages: Option<u32>,
+}
+
+/// What the target is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PluginOptions)]
+pub enum TargetChoice {
+    /// As the column looks.
+    Auto,
+    /// One of several classes.
+    Classification,
+    /// A number.
+    Regression,
+}
+
+impl From<TargetChoice> for TargetKind {
+    fn from(choice: TargetChoice) -> Self {
+        match choice {
+            TargetChoice::Auto => Self::Auto,
+            TargetChoice::Classification => Self::Classification,
+            TargetChoice::Regression => Self::Regression,
+        }
+    }
 }
 
 /// How weights are drawn.

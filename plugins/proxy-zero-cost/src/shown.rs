@@ -1,6 +1,6 @@
 //! What networks are shown: the task's own rows, or noise.
 
-use heirloom_dataset::{Dataset, DatasetOptions};
+use heirloom_dataset::DatasetOptions;
 use heirloom_network::Shape;
 use heirloom_network::preparation::TargetPreparation;
 use heirloom_plugin::{ComponentError, Seed};
@@ -48,11 +48,21 @@ impl Rows {
             let n_outputs = options.n_classes.unwrap_or(N_CLASSES) as usize;
             return Ok(Self { shape, inputs: Vec::new(), targets: RowTargets::Noise, n_outputs, seed });
         };
-        let reading = DatasetOptions { target: options.target.clone(), ..DatasetOptions::default() };
+        let reading = DatasetOptions {
+            target: options.target.clone(),
+            kind: options.kind.into(),
+            categorical: options.categorical.clone(),
+            ignore: options.ignore.clone(),
+        };
+        let splits = DataOptions {
+            valid_fraction: options.valid_fraction,
+            test_fraction: options.test_fraction,
+            split_seed: options.seed,
+            max_categories: options.max_categories,
+        };
         let refused = |error: String| ComponentError::configuration(format!("`data`: {error}"));
-        let dataset = Dataset::open(path, &reading).map_err(|error| refused(error.to_string()))?;
-        let data = DataOptions { split_seed: options.seed, ..DataOptions::default() };
-        let data = Data::new(&dataset, &data, Device::Cpu).map_err(|error| refused(error.to_string()))?;
+        let data = Data::open(path, &reading, &splits, Device::Cpu);
+        let data = data.map_err(|error| refused(error.to_string()))?;
         if data.is_dense() {
             let problem = "a score is shown rows with one target each, and this has one for each pixel; hint: leave it \
                            out, and set `image_size` and `image_channels`";

@@ -1,6 +1,8 @@
 //! A data set as tensors: split, prepared, on its device.
 
-use heirloom_dataset::{Dataset, NO_CLASS, Split, Target};
+use std::path::Path;
+
+use heirloom_dataset::{Dataset, DatasetOptions, NO_CLASS, Split, Target};
 use heirloom_model::Seed;
 use heirloom_network::preparation::{Preparation, TargetPreparation};
 use heirloom_network::{Head, Shape};
@@ -37,7 +39,7 @@ impl Default for DataOptions {
 /// Why a data set cannot be trained on.
 #[derive(Debug, Error)]
 pub enum DataError {
-    /// It could not be split.
+    /// It could not be read or split.
     #[error(transparent)]
     Dataset(#[from] heirloom_dataset::Error),
     /// A column of text that is no category.
@@ -120,6 +122,16 @@ impl Part {
 }
 
 impl Data {
+    /// Opens the data set at `path`, read by `reading`, and does as [`new`](Self::new).
+    pub fn open(
+        path: &Path,
+        reading: &DatasetOptions,
+        options: &DataOptions,
+        device: Device,
+    ) -> Result<Self, DataError> {
+        Self::new(&Dataset::open(path, reading)?, options, device)
+    }
+
     /// Splits and prepares `dataset` and moves it to `device`.
     ///
     /// The training rows are kept in an order of which every beginning is stratified, so that a share of the data is
@@ -168,10 +180,17 @@ impl Data {
                 let tensor = tensor.and_then(|tensor| tensor.f_to_device(device));
                 tensor.map_err(TorchError::at("moving the data to its device"))
             };
-            Ok(Part {
-                input: moved(tensors::input(dataset, &preparation.input, rows))?,
-                target: moved(tensors::target(dataset, &preparation.target, rows))?,
-            })
+            let input = moved(tensors::input(dataset, &preparation.input, rows))?;
+            let target = moved(tensors::target(dataset, &preparation.target, rows))?;
+            let infinite = tensors::infinite(&preparation.input, &input, &target);
+            match infinite.map_err(TorchError::at("looking for infinite values"))? {
+                None => Ok(Part { input, target }),
+                Some(what) => Err(unusable(format!(
+                    "{what} of `{}` holds a value too far from the training rows' for 32-bit numbers; hint: correct the \
+                     value, or take its logarithm, or leave it out",
+                    dataset.name()
+                ))),
+            }
         };
         let (train, valid, test) = (part(&split.train)?, part(&split.valid)?, part(&split.test)?);
         let class_counts = fit::class_counts(dataset, &split.train);

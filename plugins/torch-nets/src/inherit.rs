@@ -44,6 +44,8 @@ pub struct Inherited {
 /// | smaller kernel | its centre | no |
 /// | new layer in a chain | the identity, where shapes allow | yes |
 /// | new branch into a sum | fresh, its last scale or weight zero | yes |
+/// | new branch that a rectifier ends | fresh and small: zeros in front of a rectifier never learn | no |
+/// | new branch beside what is the same for every input | fresh: silent branches in a row never learn | no |
 /// | new branch into a concatenation | fresh, the columns that read it zero | yes |
 /// | another operation in an old place | fresh, all around it copied | no |
 ///

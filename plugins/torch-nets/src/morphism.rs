@@ -125,7 +125,7 @@ impl Morphism {
 ///
 /// What is random (which units are replicated, fresh weights of a branch) follows from `seed`.
 /// Errors as [`Morphism::edit`] does; and where a morphism that should keep the function cannot here, it says at
-/// which layer.
+/// which layer: a new part beside zeros, for instance, could never learn if it began silent.
 pub fn apply(
     network: &Network,
     weights: &Weights,

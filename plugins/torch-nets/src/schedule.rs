@@ -39,7 +39,8 @@ impl Schedule {
                     between(1.0, LAST, (progress - RISE) / (1.0 - RISE))
                 }
             }
-            Self::Step { share, factor } => factor.powf((progress / share).floor()),
+            // 0.3 / 0.1 is below 3.
+            Self::Step { share, factor } => factor.powf((progress / share + 1e-9).floor()),
         }
     }
 }

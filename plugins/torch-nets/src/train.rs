@@ -163,6 +163,11 @@ impl<'a> Training<'a> {
         ((n as f64 * self.recipe.data_fraction).round() as usize).clamp(1, n)
     }
 
+    /// How many rows a step has, but for an epoch's last.
+    pub fn batch_rows(&self) -> usize {
+        self.recipe.batch_size.clamp(1, self.n_rows())
+    }
+
     /// How many steps an epoch has. A last batch of one row is left out: batch normalisation cannot use it.
     pub fn n_batches(&self) -> usize {
         let (n_rows, size) = (self.n_rows(), self.recipe.batch_size.max(1));

@@ -127,3 +127,12 @@ fn schedules_are_pytorchs() {
         }
     }
 }
+
+#[test]
+fn the_rate_steps_down_where_a_share_ends_whatever_the_rounding() {
+    let schedule = Schedule::Step { share: 0.1, factor: 0.5 };
+    for step in 0..10 {
+        assert_eq!(schedule.factor(f64::from(step) / 10.0), 0.5_f64.powi(step), "{step}");
+        assert_eq!(schedule.factor(f64::from(step) / 10.0 + 0.09), 0.5_f64.powi(step), "{step}");
+    }
+}

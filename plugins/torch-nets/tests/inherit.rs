@@ -9,9 +9,9 @@ use std::collections::BTreeMap;
 use heirloom_model::architecture::ArchitectureGraph;
 use heirloom_model::{Seed, Space, SpaceSpec};
 use heirloom_network::{Activation, Frame, Head, Network, NetworkBuilder, Operation, Shape};
-use heirloom_torch_nets::{Inherited, Initialisation, Weights, inherit, inherit_noisy};
+use heirloom_torch_nets::{Inherited, Initialisation, Mode, Weights, forward, inherit, inherit_noisy};
 use inherit_networks::{batch, difference, evaluate, network, weights};
-use tch::{Device, Tensor};
+use tch::{Device, Kind, Tensor};
 
 struct Heir {
     inherited: Inherited,
@@ -84,6 +84,7 @@ fn mutated_cells_of_nas_bench_201_inherit_all_but_the_mutated_edge() {
         let mut mutated = operations;
         mutated[edge] = (mutated[edge] + 1 + rng.below(4)) % 5;
         let (parent, child) = (cell(&operations, &frame), cell(&mutated, &frame));
+        learns(&parent, &child, Seed::from_number(case));
         let heir = heir(&parent, &child, Seed::from_number(case));
         // A convolution where nothing was begins at zero, if something else leads to its node.
         let alive = |node: usize, operations: &[usize; 6]| {
@@ -219,6 +220,111 @@ fn networks_of_every_family_are_widened_exactly_and_inherit_from_their_siblings(
             share += heir(&parent, &lower(&sibling, 1.0), seed).inherited.share;
         }
         assert!(share > 0.0, "{name}");
+    }
+}
+
+/// The largest gradient of each parameter over a few steps of training, by name.
+fn gradients(network: &Network, weights: &Weights, seed: Seed) -> BTreeMap<String, f64> {
+    let n_outputs = network.output_shape().0[0] as i64;
+    let mut largest: BTreeMap<String, f64> = BTreeMap::new();
+    for step in 0..5 {
+        let input = batch(network, 8, seed.derive("input", step));
+        let target = batch(network, 8, seed.derive("target", step)).flatten(1, -1).narrow(1, 0, n_outputs);
+        let mode = Mode::Training { seed: seed.derive("step", step), drop_path: 0.0 };
+        let output = forward(network, weights.tensors(), &input, mode).unwrap().main;
+        let loss = (output - target).square().mean(Kind::Float);
+        let parameters: Vec<&Tensor> = weights.parameters().collect();
+        let found = Tensor::run_backward(&[loss], &parameters, false, false);
+        let names = weights.specs().iter().filter(|spec| spec.role.is_parameter()).map(|spec| &spec.name);
+        tch::no_grad(|| {
+            for ((parameter, gradient), name) in parameters.iter().zip(found).zip(names) {
+                let own = largest.entry(name.clone()).or_default();
+                if gradient.defined() {
+                    *own = own.max(f64::try_from(gradient.abs().max()).unwrap());
+                    let _ = parameter.shallow_clone().g_sub_(&(gradient * 0.01));
+                }
+            }
+        });
+    }
+    largest
+}
+
+/// Asserts that whatever learns in `child` from fresh weights learns from inherited ones too.
+fn learns(parent: &Network, child: &Network, seed: Seed) -> Inherited {
+    let heir = heir(parent, child, seed);
+    let fresh = Weights::new(child, Initialisation::He, seed.derive("other", 0), Device::Cpu).unwrap();
+    let mut wanted = gradients(child, &fresh, seed);
+    // A shift before a normalisation has rounding errors for gradients.
+    wanted.retain(|_, gradient| *gradient > 1e-5);
+    let found = gradients(child, &heir.weights, seed);
+    let dead: Vec<&String> = wanted.keys().filter(|name| found[*name] == 0.0).collect();
+    assert!(dead.is_empty(), "{dead:?} never learn: {:?}", heir.inherited);
+    heir.inherited
+}
+
+#[test]
+fn every_parameter_of_a_child_learns_in_every_family() {
+    // Rectifiers end the branches of the first.
+    let node_cell = r#"{"architecture": {"kind": "node-cell", "max_nodes": 5, "max_edges": 7,
+        "operations": ["conv3x3-bn-relu", "conv1x1-bn-relu"]}}"#;
+    let residual =
+        r#"{"architecture": {"kind": "shaped-mlp", "residual": [true], "narrowest": [0.25, 1.0]}}"#;
+    let chain = r#"{"architecture": {"kind": "chain", "min_layers": 2, "max_layers": 4, "joins": ["sum"],
+        "operation": [{"name": "conv", "parameter": [{"name": "channels", "type": "ordinal", "values": [4]}]}]}}"#;
+    let written = [node_cell, residual, chain].map(|text| serde_json::from_str::<SpaceSpec>(text).unwrap());
+    let presets = ["nas-bench-201", "darts", "hierarchical", "auto-deeplab"];
+    let specs = written.into_iter().chain(presets.map(|name| SpaceSpec::preset(name).unwrap()));
+    for (number, spec) in specs.enumerate() {
+        let space = Space::compile(spec).unwrap();
+        let spec = space.architecture_spec().unwrap();
+        let mut rng = Seed::from_number(37).rng();
+        let n_cases = if number < 4 { 16 } else { 3 };
+        for case in 0..n_cases {
+            let mut sampled = || {
+                let configuration = space.sample(&mut rng).unwrap();
+                let graph = space.architecture(&configuration).unwrap().unwrap();
+                small(Shape(vec![3, 16, 16]), 1.0).network(spec, &graph).unwrap()
+            };
+            let (parent, child) = (sampled(), sampled());
+            learns(&parent, &child, Seed::from_number(case).derive("family", number as u64));
+        }
+    }
+}
+
+#[test]
+fn a_branch_that_a_rectifier_ends_begins_small_and_says_that_it_changes_the_function() {
+    let network = |has_branch: bool, last: Option<Activation>| {
+        let mut builder = NetworkBuilder::new(Shape(vec![2, 6, 6]));
+        let mut add = |name: &str, operation, inputs: &[usize]| builder.add(name, operation, inputs).unwrap();
+        let stem = add("stem", Operation::conv(4, 3, 1), &[0]);
+        let old = add("old", Operation::conv(4, 3, 1), &[stem]);
+        let mut terms = vec![stem, old];
+        if has_branch {
+            let mut end = add("new.conv", Operation::conv(4, 3, 1), &[stem]);
+            end = add("new.norm", Operation::BatchNorm { affine: true }, &[end]);
+            if let Some(function) = last {
+                end = add("new.activation", Operation::activation(function), &[end]);
+            }
+            terms.push(end);
+        }
+        let sum = add("sum", Operation::Sum, &terms);
+        let pool = add("pool", Operation::GlobalAveragePool, &[sum]);
+        let head = add("head", Operation::Linear { outputs: 3, bias: true }, &[pool]);
+        builder.finish(head, None)
+    };
+    let parent = network(false, None);
+    for (function, is_exact) in [
+        (None, true),
+        (Some(Activation::Gelu), true),
+        (Some(Activation::Tanh), true),
+        (Some(Activation::Relu), false),
+        (Some(Activation::Relu6), false),
+    ] {
+        let child = network(true, function);
+        let seed = Seed::from_number(4);
+        assert_eq!(learns(&parent, &child, seed).exact, is_exact, "{function:?}");
+        let distance = heir(&parent, &child, seed).distance;
+        assert!(distance < 0.3, "{function:?}: {distance}");
     }
 }
 

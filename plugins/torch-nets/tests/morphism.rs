@@ -47,6 +47,24 @@ fn random(network: &Network, kind: &str, rng: &mut Rng) -> Morphism {
     }
 }
 
+/// Whether what the changed layer gives depends on the network's input.
+fn varies(network: &Network, morphism: &Morphism) -> bool {
+    let (Morphism::AddSkip { into: name, .. }
+    | Morphism::AddBranch { into: name, .. }
+    | Morphism::Deepen { after: name, .. }
+    | Morphism::Widen { layer: name, .. }
+    | Morphism::WidenKernel { layer: name, .. }
+    | Morphism::DropLayer { layer: name }
+    | Morphism::DropUnits { layer: name, .. }) = morphism;
+    let mut varies = Vec::new();
+    for layer in network.layers() {
+        let is_fed = layer.inputs.iter().any(|&input| varies[input]);
+        let is_zero = matches!(layer.operation, Operation::Zero { .. });
+        varies.push(layer.operation == Operation::Input || (is_fed && !is_zero));
+    }
+    varies[network.find(name).unwrap()]
+}
+
 #[test]
 fn sequences_of_morphisms_keep_the_function_of_random_networks() {
     let mut applied: BTreeMap<&str, usize> = BTreeMap::new();
@@ -66,12 +84,14 @@ fn sequences_of_morphisms_keep_the_function_of_random_networks() {
             }
             let kind = KINDS[rng.below(KINDS.len())];
             let morphism = random(&network, kind, &mut rng);
-            // Whatever can be done to the layers can be done to the weights.
+            // Whatever can be done to the layers can be done to the weights, but beside what is the same for every input:
+            // a part that begins silent there might never learn.
             if morphism.edit(&network).is_err() {
                 continue;
             }
             match apply(&network, &weights, &morphism, seed.derive("step", attempt)) {
                 Ok(changed) => (network, weights) = changed,
+                Err(_) if !varies(&network, &morphism) => continue,
                 Err(error) => {
                     failures.push(format!("case {case}, after {done:?}: {morphism:?}: {error}"));
                     break;

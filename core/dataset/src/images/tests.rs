@@ -114,3 +114,21 @@ fn arrays_of_numbers_are_images_where_rows_have_a_height_and_a_width() {
     assert!(open(&[2, 12]).pixels().is_none());
     assert_eq!(open(&[2, 3, 4]).fingerprint(), open(&[2, 12]).fingerprint(), "the numbers are the same");
 }
+
+#[test]
+fn the_channels_are_the_smaller_of_the_first_and_the_last_dimension() {
+    let y = || array("y", &[2], ArrayValues::Int(vec![0, 1]));
+    let open = |shape: &[usize]| Dataset::from_arrays("t", images(shape), y(), TargetKind::Auto);
+    let layout = |shape: &[usize]| open(shape).unwrap().pixels().unwrap().layout().unwrap();
+    assert_eq!(layout(&[16, 16, 6]), ([6, 16, 16], true));
+    assert_eq!(layout(&[6, 16, 16]), ([6, 16, 16], false));
+    assert_eq!(layout(&[4, 4, 3]), ([3, 4, 4], true));
+    assert_eq!(layout(&[4, 4, 1]), ([1, 4, 4], true));
+    assert_eq!(layout(&[3, 8, 3]), ([3, 8, 3], false));
+    assert_eq!(layout(&[1, 8, 1]), ([1, 8, 1], false));
+    let message = open(&[8, 8, 8]).unwrap_err().to_string();
+    assert!(
+        message.starts_with("images `X`: shape `[2, 8, 8, 8]` does not fit; hint: the channels"),
+        "{message}"
+    );
+}

@@ -2,7 +2,7 @@
 
 use heirloom_network::{Frame, Network};
 use heirloom_plugin::tracing::{debug, warn};
-use heirloom_plugin::{EvaluationRequest, Failure, FailureKind};
+use heirloom_plugin::{EvaluationRequest, Failure, FailureKind, TrialId};
 use heirloom_torch_nets::checkpoint::{SavedTraining, TensorsByName, read_training};
 use heirloom_torch_nets::{Data, TorchError, Training, Weights, inherit};
 
@@ -10,6 +10,14 @@ use super::{Note, Trial};
 use crate::fidelity::Size;
 use crate::folder::TrialFolder;
 use crate::options::Options;
+
+/// Where a training begins.
+pub(super) enum Start {
+    /// At its first epoch, with weights of this trial where there is one.
+    Beginning(Option<TrialId>),
+    /// Where another training was.
+    Middle(TensorsByName, SavedTraining),
+}
 
 impl Trial<'_> {
     /// The network that the configuration stands for, at this size.
@@ -33,7 +41,8 @@ impl Trial<'_> {
         set(&mut frame.stem_channels, settings.stem_channels);
         frame.n_stages = settings.n_stages.unwrap_or(frame.n_stages);
         set(&mut frame.head_channels, settings.head_channels);
-        let cells = |setting: Option<usize>| setting.map(|setting| size.cells.unwrap_or(setting));
+        let cells =
+            |setting: Option<usize>| setting.map(|setting| size.cells.unwrap_or(setting).min(setting));
         set(&mut frame.cells_per_stage, cells(settings.cells_per_stage));
         set(&mut frame.cells, cells(settings.cells));
         frame.network(spec, &graph).map_err(|error| rejected(format!("no network can be made: {error}")))
@@ -45,91 +54,73 @@ impl Trial<'_> {
         format!("{:?} {:?} {parent:?} {continues:?} {:?}", configuration.values(), fidelity.0, seed.0)
     }
 
-    /// Puts the training where it goes on: where an earlier attempt was, where the trial that it continues ended, at
-    /// its parent's weights, or nowhere.
-    pub(super) fn take_up(&self, training: &mut Training<'_>, note: &mut Note) -> Result<(), Failure> {
-        if let Some(folder) = &self.folder
-            && self.resume(folder, training, note)?
-        {
-            return Ok(());
+    /// Where the training begins: where an earlier attempt was, where the trial that it continues ended, or at its first
+    /// epoch. What an earlier training noted is taken over into `note`.
+    pub(super) fn start(&self, size: &Size, note: &mut Note) -> Result<Start, Failure> {
+        if let Some(start) = self.earlier_attempt(note) {
+            return Ok(start);
         }
-        let Some(run) = self.request.folder.as_deref() else {
-            return match self.request.continues {
-                Some(trial) => Err(Failure::new(
-                    FailureKind::Rejected,
-                    format!("trial {trial} cannot be trained further: the run keeps no files of its trials"),
-                )),
-                None => Ok(()),
-            };
+        let EvaluationRequest { folder, parent, continues, .. } = self.request;
+        let Some(trial) = *continues else { return Ok(Start::Beginning(*parent)) };
+        let Some(run) = folder.as_deref() else {
+            return Err(Failure::new(
+                FailureKind::Rejected,
+                format!("trial {trial} cannot be trained further: the run keeps no files of its trials"),
+            ));
         };
-        if let Some(trial) = self.request.continues {
-            let cannot = |problem: String| {
-                let message = format!(
-                    "trial {trial} cannot be trained further: {problem}; hint: was it trained with `keep = \"state\"`?"
-                );
-                Failure::new(FailureKind::Crashed, message)
-            };
-            let path = TrialFolder::new(run, trial).state();
-            let (tensors, saved) = read_training(&path).map_err(|error| cannot(error.to_string()))?;
-            restore(training, &tensors, &saved).map_err(|error| cannot(error.to_string()))?;
-            note.trained = serde_json::from_value(saved.note).ok().and_then(|kept: Note| kept.trained);
+        let (tensors, saved) = read_training(&TrialFolder::new(run, trial).state()).map_err(|error| {
+            let message = format!(
+                "trial {trial} cannot be trained further: {error}; hint: was it trained with `keep = \"state\"`?"
+            );
+            Failure::new(FailureKind::Crashed, message)
+        })?;
+        let kept: Note = serde_json::from_value(saved.note.clone()).unwrap_or_default();
+        // Where no size was noted, it differs if it can.
+        let goes_on = match &kept.size {
+            Some(kept) => size.goes_on_from(kept),
+            None => self.estimator.fidelities.len() == 1,
+        };
+        if !goes_on {
+            return Ok(Start::Beginning(Some(trial)));
         }
-        Ok(())
+        note.trained = kept.trained;
+        (note.inherited, note.inherited_exactly) = (kept.inherited, kept.inherited_exactly);
+        Ok(Start::Middle(tensors, saved))
     }
 
-    /// Takes up an earlier attempt at this trial; whether there was one.
-    fn resume(
-        &self,
-        folder: &TrialFolder,
-        training: &mut Training<'_>,
-        note: &mut Note,
-    ) -> Result<bool, Failure> {
+    /// An earlier attempt at this trial, if there was one.
+    fn earlier_attempt(&self, note: &mut Note) -> Option<Start> {
         let trial = self.request.trial;
-        if !folder.state().exists() {
-            return Ok(false);
+        let state = self.folder.as_ref()?.state();
+        if !state.exists() {
+            return None;
         }
-        let (tensors, saved) = match read_training(&folder.state()) {
-            Ok(read) => read,
-            Err(error) => {
-                warn!("trial {trial} begins anew: {error}");
-                return Ok(false);
-            }
-        };
-        let kept: Note = match serde_json::from_value(saved.note.clone()) {
-            Ok(kept) => kept,
-            Err(error) => {
-                warn!("trial {trial} begins anew: its note cannot be read: {error}");
-                return Ok(false);
-            }
-        };
+        let (tensors, saved) =
+            read_training(&state).inspect_err(|error| warn!("trial {trial} begins anew: {error}")).ok()?;
+        let kept: Note = serde_json::from_value(saved.note.clone())
+            .inspect_err(|error| warn!("trial {trial} begins anew: its note cannot be read: {error}"))
+            .ok()?;
         if kept.identity != note.identity {
             debug!("trial {trial} begins anew: the files in its folder are of another training");
-            return Ok(false);
+            return None;
         }
-        match restore(training, &tensors, &saved) {
-            Ok(()) => {
-                *note = kept;
-                Ok(true)
-            }
-            // Part of the state may have been taken over already.
-            Err(error) => Err(Failure::new(FailureKind::Crashed, format!("{error}"))),
-        }
+        *note = kept;
+        Some(Start::Middle(tensors, saved))
     }
 
-    /// The weights of the parent as far as they fit, and fresh ones elsewhere; a parent that cannot be read leaves all
-    /// of them fresh.
-    pub(super) fn inherited(
+    /// The weights of the trial from which `start` inherits as far as they fit, and fresh ones elsewhere; a trial that
+    /// cannot be read leaves all of them fresh.
+    pub(super) fn first_weights(
         &self,
+        start: &Start,
         network: &Network,
         fresh: Weights,
         note: &mut Note,
     ) -> Result<Weights, TorchError> {
-        let EvaluationRequest { trial, seed, folder: Some(run), parent: Some(parent), .. } = self.request
-        else {
-            return Ok(fresh);
-        };
+        let EvaluationRequest { trial, seed, folder, .. } = self.request;
+        let (Start::Beginning(Some(from)), Some(run)) = (start, folder) else { return Ok(fresh) };
         let device = fresh.flat().device();
-        let (old, weights) = match TrialFolder::new(run, *parent).trained(device) {
+        let (old, weights) = match TrialFolder::new(run, *from).trained(device) {
             Ok(trained) => trained,
             Err(error) => {
                 warn!("trial {trial} inherits nothing: {error}");
@@ -142,12 +133,20 @@ impl Trial<'_> {
         note.inherited_exactly = inherited.exact;
         Ok(weights)
     }
-}
 
-fn restore(
-    training: &mut Training<'_>,
-    tensors: &TensorsByName,
-    saved: &SavedTraining,
-) -> Result<(), TorchError> {
-    training.restore(saved.progress, saved.n_steps, |name| tensors.get(name))
+    /// Puts the training where another one was.
+    pub(super) fn restore(
+        &self,
+        training: &mut Training<'_>,
+        tensors: &TensorsByName,
+        saved: &SavedTraining,
+    ) -> Result<(), Failure> {
+        training.restore(saved.progress, saved.n_steps, |name| tensors.get(name)).map_err(|error| {
+            let problem = match self.request.continues {
+                Some(trial) => format!("trial {trial} cannot be trained further: {error}"),
+                None => error.to_string(),
+            };
+            Failure::new(FailureKind::Crashed, problem)
+        })
+    }
 }

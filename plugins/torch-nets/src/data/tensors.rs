@@ -105,6 +105,31 @@ pub(super) fn target(
     }
 }
 
+/// What holds a number that is infinite once prepared, if anything does.
+pub(super) fn infinite(
+    preparation: &InputPreparation,
+    input: &Tensor,
+    target: &Tensor,
+) -> Result<Option<String>, TchError> {
+    let has_any = |tensor: &Tensor| tensor.f_isinf()?.f_any()?.f_int64_value(&[]).map(|any| any != 0);
+    if has_any(target)? {
+        return Ok(Some("the target".into()));
+    }
+    if !has_any(input)? {
+        return Ok(None);
+    }
+    let InputPreparation::Table { columns } = preparation else { return Ok(Some("an image".into())) };
+    let mut start = 0;
+    for column in columns {
+        let width = column.values.width() as i64;
+        if has_any(&input.f_narrow(1, start, width)?)? {
+            return Ok(Some(format!("column `{}`", column.name)));
+        }
+        start += width;
+    }
+    Ok(None)
+}
+
 fn of_rows<T, U>(values: &[T], rows: &[usize], width: usize, value: impl Fn(&T) -> U) -> Vec<U> {
     rows.iter().flat_map(|&row| &values[row * width..(row + 1) * width]).map(value).collect()
 }

@@ -16,6 +16,8 @@ pub(crate) struct Values {
     pub(crate) canonical: Vec<Option<usize>>,
     /// What each layer can give.
     pub(crate) ranges: Vec<Range>,
+    /// Whether what each layer gives depends on the network's input.
+    pub(crate) varies: Vec<bool>,
     table: HashMap<String, usize>,
 }
 
@@ -23,6 +25,7 @@ impl Values {
     pub(crate) fn new(network: &Network) -> Self {
         let mut canonical: Vec<Option<usize>> = Vec::new();
         let mut ranges: Vec<Range> = Vec::new();
+        let mut varies: Vec<bool> = Vec::new();
         let mut table = HashMap::new();
         for (place, layer) in network.layers().iter().enumerate() {
             let operation = &layer.operation;
@@ -50,8 +53,10 @@ impl Values {
             };
             canonical.push(value);
             ranges.push(range(operation, &seen));
+            let is_fed = *operation == Operation::Input || layer.inputs.iter().any(|&input| varies[input]);
+            varies.push(is_fed && value.is_some());
         }
-        Self { canonical, ranges, table }
+        Self { canonical, ranges, varies, table }
     }
 
     /// The layer that applies this operation, which has no weights, to these values.

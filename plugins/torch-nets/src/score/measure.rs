@@ -84,12 +84,15 @@ pub(super) fn pixel_classes(
 /// * `std`: what the targets were divided by, for each of their channels.
 pub(super) fn values(answers: impl Iterator<Item = Answers>, std: &[f64]) -> Result<Vec<f64>, TorchError> {
     let (mut n, mut errors, mut own_errors, mut sum, mut squares) = (0.0, 0.0, 0.0, 0.0, 0.0);
+    // Squares in the largest unit would be infinite: it comes in after the root.
+    let largest = std.iter().copied().fold(f64::MIN_POSITIVE, f64::max);
+    let std: Vec<f64> = std.iter().map(|std| std / largest).collect();
     for piece in answers {
         let (output, target) = piece?;
         let read = || -> Result<[f64; 5], TchError> {
             let mut unit = vec![1; target.dim()];
             unit[1] = std.len() as i64;
-            let unit = Tensor::f_from_slice(std)?.f_reshape(unit)?.f_to_device(target.device())?;
+            let unit = Tensor::f_from_slice(&std)?.f_reshape(unit)?.f_to_device(target.device())?;
             let target = target.f_to_kind(Kind::Double)?;
             let is_none = target.f_isnan()?;
             let error = output.f_to_kind(Kind::Double)?.f_sub(&target)?.f_masked_fill(&is_none, 0.0)?;
@@ -114,7 +117,7 @@ pub(super) fn values(answers: impl Iterator<Item = Answers>, std: &[f64]) -> Res
     let variance = squares / n - (sum / n).powi(2);
     let loss = errors / n;
     let r2 = if variance > 1e-12 { 1.0 - loss / variance } else { loss * 0.0 };
-    Ok(vec![(own_errors / n).sqrt(), r2, loss])
+    Ok(vec![largest * (own_errors / n).sqrt(), r2, loss])
 }
 
 /// The sum of it over the rows, or over the labelled pixels.

@@ -56,7 +56,14 @@ pub fn pytorch_module(network: &Network, preparation: Option<&Preparation>) -> R
 pub(super) fn check(network: &Network, preparation: &Preparation) -> Result<(), ExportError> {
     let (prepared, wanted) = (preparation.input.shape(), network.input_shape());
     if prepared != *wanted {
-        let problem = format!("the network takes {wanted} and the preparation of its input gives {prepared}");
+        let mut problem =
+            format!("the network takes {wanted} and the preparation of its input gives {prepared}");
+        if let ([_, height, width], [_, h, w]) = (&prepared.0[..], &wanted.0[..])
+            && (h < height || w < width)
+        {
+            problem += ": it was trained on smaller images, at a lower `resolution`; hint: export a trial of the full \
+                        resolution";
+        }
         return Err(ExportError::Preparation { problem });
     }
     let output = network.output_shape();
@@ -92,11 +99,13 @@ fn head(network: &Network, preparation: Option<&Preparation>) -> String {
         None => "    import model\n    network = model.load()",
     };
     let is_table = matches!(preparation, Some(Preparation { input: InputPreparation::Table { .. }, .. }));
-    let (csv, math, sys) =
-        if is_table { ("import csv\n", "import math\n", "import sys\n") } else { ("", "", "") };
+    let (csv, math, re, sys) = match is_table {
+        true => ("import csv\nimport gzip\n", "import math\n", "import re\n", "import sys\n"),
+        false => ("", "", "", ""),
+    };
     format!(
         "\"\"\"{about}\n\n{usage}\n\nThe weights are read from `weights.safetensors` beside this file.\n\"\"\"\n\n\
-         {csv}import json\n{math}import struct\n{sys}from pathlib import Path\n\n\
+         {csv}import json\n{math}{re}import struct\n{sys}from pathlib import Path\n\n\
          import torch\nfrom torch import nn\nfrom torch.nn import functional as F\n"
     )
 }

@@ -1,9 +1,14 @@
 
 
 def read_rows(path):
-    """The rows of a file with a header line: comma-separated, or tab-separated where its name ends in `.tsv`."""
-    delimiter = "\t" if str(path).endswith(".tsv") else ","
-    with open(path, newline="", encoding="utf-8") as file:
+    """The rows of a file with a header line: comma-separated, or tab-separated where its name ends in `.tsv`.
+
+    A file whose name has `.gz` behind that is unpacked.
+    """
+    name = str(path).lower()
+    opened = gzip.open if name.endswith(".gz") else open
+    delimiter = "\t" if name.removesuffix(".gz").endswith(".tsv") else ","
+    with opened(path, "rt", newline="", encoding="utf-8-sig") as file:
         return [
             {name.strip(): (value or "").strip() for name, value in row.items() if name is not None}
             for row in csv.DictReader(file, delimiter=delimiter)
@@ -16,19 +21,28 @@ def is_missing(value):
     return isinstance(value, str) and value.lower() in ("", "?", "na", "nan")
 
 
+def is_number(symbol):
+    """Whether a symbol is written as numbers are: `007` and `1_000` are text."""
+    return re.fullmatch(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?", symbol) is not None
+
+
 def symbol_of(value, symbols):
-    """The place of `value` among a column's symbols; the last place stands for every other one."""
+    """The place of `value` among a column's symbols; the last place stands for a missing value and every other one."""
     text = str(value).lower() if isinstance(value, bool) else str(value)
-    if text in symbols:
+    # Only text can be a symbol that reads like a missing value.
+    if text in symbols and (isinstance(value, str) or not is_missing(value)):
         return symbols.index(text)
+    if is_missing(value):
+        return len(symbols)
     if text.lower() in ("true", "false") and text.lower() in symbols:
         return symbols.index(text.lower())
-    for place, symbol in enumerate(symbols):
-        try:
-            if float(symbol) == float(text):
-                return place
-        except ValueError:
-            pass
+    if all(map(is_number, symbols)):
+        for place, symbol in enumerate(symbols):
+            try:
+                if float(symbol) == float(text):
+                    return place
+            except ValueError:
+                pass
     return len(symbols)
 
 
@@ -36,7 +50,7 @@ def column_inputs(column, value):
     """What the network gets for one value of a column."""
     if column["kind"] == "categorical":
         symbols = column["symbols"]
-        place = len(symbols) if is_missing(value) else symbol_of(value, symbols)
+        place = symbol_of(value, symbols)
         return [float(place == other) for other in range(len(symbols) + 1)]
     try:
         number = math.nan if is_missing(value) else float(value)

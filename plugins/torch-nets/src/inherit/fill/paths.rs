@@ -1,11 +1,25 @@
 //! Layers without tensors: what the parent computes along the same path, and new branches that must add nothing.
 
-use heirloom_network::{Operation, TensorRole};
+use heirloom_network::{Activation, Operation, TensorRole};
 use tch::TchError;
 
 use super::super::gather::{Map, identity, stretched};
 use super::super::values::{is_identity, is_maker, keeps_zero};
 use super::{Filler, Like, Value};
+
+/// What a new branch into a sum of old values begins as, the better the later.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Branch {
+    /// What it gives is not its own to choose.
+    Fixed,
+    /// Small numbers: zeros would not learn.
+    Small,
+    /// Zeros, which learn.
+    Silent,
+}
+
+/// By what the last weights of a small branch are multiplied.
+const SMALL: f64 = 0.1;
 
 impl Filler<'_> {
     /// A layer of one input.
@@ -100,33 +114,21 @@ impl Filler<'_> {
         };
         // With nothing old to add to, or with an old term missing, a new branch has work to do.
         let wanted = self.namesake(place).and_then(|theirs| self.parent_values.canonical[theirs]);
-        let is_wanted =
-            known.is_some() && (wanted == known || self.demands[place].iter().any(|&d| Some(d) == known));
-        let mut silent = Vec::new();
-        let can_be_silenced = new.iter().all(|&input| self.silencers(input, &mut silent));
-        if let (Some(parent), true) = (known, new.is_empty() || (is_wanted && can_be_silenced)) {
-            for &layer in &silent {
-                self.silence(layer)?;
+        // Beside what is the same for every input a branch has all the work to do: silent ones in a row never learn.
+        let is_wanted = known.is_some_and(|known| self.parent_values.varies[known])
+            && (wanted == known || self.demands[place].iter().any(|&d| Some(d) == known));
+        let mut ends = Vec::new();
+        let branches = new.iter().map(|&input| self.branch(input, &mut ends)).min().unwrap_or(Branch::Silent);
+        if let Some(parent) = known
+            && (new.is_empty() || (is_wanted && branches > Branch::Fixed))
+        {
+            for layer in ends {
+                self.quieten(layer, branches)?;
             }
             let map = terms[0].map.clone();
-            let is_exact = terms.iter().all(|term| term.is_exact && term.map == map);
+            let is_exact =
+                branches == Branch::Silent && terms.iter().all(|term| term.is_exact && term.map == map);
             return Ok(Value::Like(Like { parent, map, is_exact }));
-        }
-        // Zeros of the parent stay zeros where nobody waits for something else.
-        let is_old_zero = |&input: &usize| {
-            let namesake = self.namesake(input);
-            matches!(self.values[input], Value::Zero)
-                && namesake.is_some_and(|theirs| self.parent_values.canonical[theirs].is_none())
-        };
-        if terms.is_empty()
-            && can_be_silenced
-            && self.demands[place].is_empty()
-            && inputs.iter().any(is_old_zero)
-        {
-            for layer in silent {
-                self.silence(layer)?;
-            }
-            return Ok(Value::Zero);
         }
         match (terms.first(), new.is_empty()) {
             (None, true) => Ok(Value::Zero),
@@ -147,38 +149,49 @@ impl Filler<'_> {
         }
     }
 
-    /// The new layers whose weights must be zero for `place` to give zeros. False where there are none.
-    fn silencers(&self, place: usize, found: &mut Vec<usize>) -> bool {
-        if matches!(self.values[place], Value::Zero) || found.contains(&place) {
-            return true;
+    /// What can be made of the new branch that ends at `place`; its last layers with weights are added to `ends`.
+    fn branch(&self, place: usize, ends: &mut Vec<usize>) -> Branch {
+        if matches!(self.values[place], Value::Zero) || ends.contains(&place) {
+            return Branch::Silent;
         }
         if matches!(self.values[place], Value::Like(_)) {
-            return false;
+            return Branch::Fixed;
         }
         let layer = self.layer(place);
+        let is_new = self.partners[place].is_none();
         match layer.operation {
-            Operation::Linear { .. } | Operation::Conv { .. } | Operation::BatchNorm { affine: true } => {
-                found.push(place);
-                self.partners[place].is_none()
+            Operation::Linear { .. } | Operation::Conv { .. } | Operation::BatchNorm { affine: true }
+                if is_new =>
+            {
+                ends.push(place);
+                Branch::Silent
             }
-            Operation::BatchNorm { affine: false } => {
-                self.partners[place].is_none() && self.silencers(layer.inputs[0], found)
+            Operation::BatchNorm { affine: false } if is_new => self.branch(layer.inputs[0], ends),
+            // A rectifier has no gradient at zero: what is silent in front of it stays so.
+            Operation::Activation { function: Activation::Relu | Activation::Relu6 } => {
+                self.branch(layer.inputs[0], ends).min(Branch::Small)
             }
             Operation::Sum | Operation::Concat => {
-                layer.inputs.iter().all(|&input| self.silencers(input, found))
+                layer.inputs.iter().map(|&input| self.branch(input, ends)).min().unwrap_or(Branch::Fixed)
             }
-            _ => keeps_zero(&layer.operation) && self.silencers(layer.inputs[0], found),
+            _ if keeps_zero(&layer.operation) => self.branch(layer.inputs[0], ends),
+            _ => Branch::Fixed,
         }
     }
 
-    fn silence(&mut self, place: usize) -> Result<(), TchError> {
+    /// Makes the last layer of a new branch as quiet as the branch can be.
+    fn quieten(&mut self, place: usize, branch: Branch) -> Result<(), TchError> {
+        let (factor, how) = match branch {
+            Branch::Silent => (0.0, "at zero"),
+            Branch::Small | Branch::Fixed => (SMALL, "small"),
+        };
         for role in [TensorRole::Weight, TensorRole::Bias, TensorRole::Scale, TensorRole::Shift] {
             if self.has(place, role) {
-                let zeros = self.tensor(place, role).f_zeros_like()?;
-                self.put(place, role, zeros);
+                let quiet = self.tensor(place, role).f_mul_scalar(factor)?;
+                self.put(place, role, quiet);
             }
         }
-        self.steps.push(format!("new branch by `{}` begins at zero", self.layer(place).name));
+        self.steps.push(format!("new branch by `{}` begins {how}", self.layer(place).name));
         Ok(())
     }
 
