@@ -447,11 +447,6 @@ mod tests {
         assert_eq!(seconds_at_work(attempts), 16.0);
         assert_eq!(seconds_at_work(Vec::new()), 0.0);
     }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
 
     #[test]
     fn an_objective_of_the_other_kind_of_target_names_the_kind_to_set() {
