@@ -125,6 +125,8 @@ impl Own {
             &medians,
         );
         to_cold.value = median(medians.clone());
+        let cold = measured.iter().map(|target| median(target.cold_trials.clone())).collect();
+        let to_cold = to_cold.beside(median(cold));
         let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
         let gain = |(place, n): (usize, &usize)| {
             let gains: Vec<f64> = measured.iter().map(|target| mean(&target.gains[place])).collect();
@@ -141,8 +143,10 @@ impl Own {
 
 /// What was measured on one task, a value a seed.
 struct Target {
-    /// Trials after which the warm search reached the cold one's incumbent at the last checkpoint.
+    /// Trials after which the warm search reached the cold one's incumbent at the last checkpoint, and after which the
+    /// cold one itself did: the last of them rarely was the best.
     trials: Vec<f64>,
+    cold_trials: Vec<f64>,
     gains: [Vec<f64>; 2],
 }
 
@@ -168,14 +172,18 @@ impl Target {
             Knowledge::new(problem, recorded[target].meta_features.clone(), past.collect(), options)
                 .map_err(|error| error.to_string())?;
         let started = knowledge.warm_start().map_err(|error| error.to_string())?;
-        let mut measured = Self { trials: Vec::new(), gains: [Vec::new(), Vec::new()] };
+        let mut measured = Self { trials: Vec::new(), cold_trials: Vec::new(), gains: [Vec::new(), Vec::new()] };
         for seed in 0..N_SEEDS {
             let seed = Seed::from_number(seed);
             let values = &recorded[target].values;
             let cold = play(problem, configurations, values, None, seed)?;
             let warm = play(problem, configurations, values, Some(&mut started.clone()), seed)?;
-            let reached = warm.iter().position(|&best| best >= cold[checkpoints[1] - 1]);
-            measured.trials.push(reached.map_or(warm.len() + 1, |place| place + 1) as f64);
+            let n_trials = |curve: &[f64]| {
+                let reached = curve.iter().position(|&best| best >= cold[checkpoints[1] - 1]);
+                reached.map_or(curve.len() + 1, |place| place + 1) as f64
+            };
+            measured.trials.push(n_trials(&warm));
+            measured.cold_trials.push(n_trials(&cold));
             for (gains, n) in measured.gains.iter_mut().zip(checkpoints) {
                 gains.push(warm[n - 1] - cold[n - 1]);
             }
