@@ -296,7 +296,8 @@ fn a_run_whose_data_has_changed_is_not_gone_on_with() {
     let file = bench.held_file("held", "random", 4, 2);
     let text = std::fs::read_to_string(&file).unwrap();
     let with_data = "name = \"held\"\ndata = \"data.csv\"\n";
-    std::fs::write(&file, text.replace("[task]\nname = \"held\"\n", &format!("[task]\n{with_data}"))).unwrap();
+    std::fs::write(&file, text.replace("[task]\nname = \"held\"\n", &format!("[task]\n{with_data}")))
+        .unwrap();
     let mut search = Search::start(&bench, "held", 2);
     search.child.kill().unwrap();
     search.child.wait().unwrap();

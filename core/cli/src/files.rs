@@ -34,7 +34,8 @@ pub(crate) fn spare(target: &Path, archive: &Path, run_file: Option<&Path>) -> m
     } else {
         return Ok(());
     };
-    let message = format!("`{}` belongs to {what}, and would be lost; hint: name another file", target.display());
+    let message =
+        format!("`{}` belongs to {what}, and would be lost; hint: name another file", target.display());
     Err(Failure::usage(message).into())
 }
 

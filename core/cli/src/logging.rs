@@ -16,10 +16,8 @@ pub(crate) fn start(context: &Context) -> miette::Result<()> {
     let filter = EnvFilter::try_new(&filter)
         .map_err(|error| Failure::usage(format!("`{filter}` is no log filter: {error}; hint: try `info`")))?;
     // A line that cannot be written is lost: to complain of it on standard error, which may be gone, would panic.
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_target(false)
-        .log_internal_errors(false);
+    let builder =
+        tracing_subscriber::fmt().with_env_filter(filter).with_target(false).log_internal_errors(false);
     match &context.log_file {
         None => {
             let coloured = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();

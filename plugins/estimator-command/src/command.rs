@@ -126,10 +126,7 @@ impl Command {
             file = Some(written);
         }
         let mut command = std::process::Command::new(&arguments[0]);
-        command
-            .args(&arguments[1..])
-            .envs(self.environment(request))
-            .current_dir(&self.options.folder);
+        command.args(&arguments[1..]).envs(self.environment(request)).current_dir(&self.options.folder);
         if let Some(files) = &request.folder {
             command.env("HEIRLOOM_FILES", files);
         }

@@ -134,8 +134,7 @@ impl Health {
         if let Some(reason) = reason.filter(|_| record.quarantined.is_none()) {
             let reason = format!("{reason}, at last because {}", crash.report.message);
             tracing::warn!("plugin `{}` {} goes into quarantine: {reason}", self.plugin, self.version);
-            record.quarantined =
-                Some(QuarantineState { since: now(), reason: reason.clone(), report });
+            record.quarantined = Some(QuarantineState { since: now(), reason: reason.clone(), report });
             let _ = self.quarantined.set(reason);
         }
         if let Err(error) = record.write(folder) {

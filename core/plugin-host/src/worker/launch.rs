@@ -341,16 +341,18 @@ fn of_libtorch(folder: &Path) -> Vec<PathBuf> {
     folders
 }
 
+/// Whether a path is a default, taken from some folder. Its text is compared: as paths, `/run/.` does not end in `.`.
+fn is_default(text: &str, default: &str) -> bool {
+    let folder = text.strip_suffix(default);
+    folder.is_some_and(|folder| folder.is_empty() || folder.ends_with('/'))
+}
+
 /// The files and folders that a user's options name. What a plugin put there itself, as a default, does not count.
 fn named_paths(host: &HostState, schema: &Json, value: &Json, paths: &mut Vec<PathBuf>) {
     match value {
         Json::String(text) if schema["format"] == "path" => {
             let path = Path::new(text);
-            // By its text: as paths, `/run` ends in no `.`.
-            let is_default = schema["default"].as_str().is_some_and(|default| {
-                let folder = text.strip_suffix(default);
-                folder.is_some_and(|folder| folder.is_empty() || folder.ends_with('/'))
-            });
+            let is_default = schema["default"].as_str().is_some_and(|default| is_default(text, default));
             if path.is_absolute() && !is_default {
                 paths.push(path.to_owned());
             }
@@ -366,5 +368,20 @@ fn named_paths(host: &HostState, schema: &Json, value: &Json, paths: &mut Vec<Pa
             }
         }
         _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_default;
+
+    #[test]
+    fn a_default_is_known_again_in_whatever_folder_it_was_taken_from() {
+        for (text, default) in [("/run/.", "."), ("/run/data.csv", "data.csv"), ("/etc/x", "/etc/x")] {
+            assert!(is_default(text, default), "{text}");
+        }
+        for (text, default) in [("/run/x", "."), ("/run/my-data.csv", "data.csv"), ("/run/etc/x", "/etc/x")] {
+            assert!(!is_default(text, default), "{text}");
+        }
     }
 }

@@ -73,7 +73,14 @@ impl Worker {
     ) -> io::Result<Self> {
         socket.set_read_timeout(Some(TICK))?;
         socket.set_write_timeout(Some(TICK))?;
-        Ok(Self { process, frames: FrameReader::impatient(socket), output, cpu_seconds, space, is_excess: false })
+        Ok(Self {
+            process,
+            frames: FrameReader::impatient(socket),
+            output,
+            cpu_seconds,
+            space,
+            is_excess: false,
+        })
     }
 
     /// The last that it printed.
