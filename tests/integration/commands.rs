@@ -13,6 +13,7 @@ fn every_command_that_prints_data_prints_json() {
     let expected = [
         "archive",
         "best",
+        "commonest_failure",
         "configuration_hash",
         "cost_seconds",
         "end",

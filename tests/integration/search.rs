@@ -288,9 +288,9 @@ fn a_search_whose_trials_all_failed_says_why_and_is_no_success() {
     let reason = &summary["commonest_failure"];
     assert_eq!((&reason["n_trials"], &reason["kind"]), (&Json::from(4), &Json::from("crashed")));
     assert!(reason["message"].as_str().unwrap().contains("absent.sh"), "{reason}");
-    assert_eq!(&bench.json(&["show", "mine"])["summary"]["commonest_failure"]["n_trials"], 4);
+    assert_eq!(&bench.json(&["show", "latest"])["summary"]["commonest_failure"]["n_trials"], 4);
 
-    let export = bench.run(&["export", "mine", "--best"]);
+    let export = bench.run(&["export", "latest", "--best"]);
     assert!(complaint(&export).contains("`heirloom show` tells"), "{}", complaint(&export));
 
     let output = bench.run(&["bench", "mine.toml", "--seeds", "2"]);

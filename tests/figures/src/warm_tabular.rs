@@ -172,7 +172,8 @@ impl Target {
             Knowledge::new(problem, recorded[target].meta_features.clone(), past.collect(), options)
                 .map_err(|error| error.to_string())?;
         let started = knowledge.warm_start().map_err(|error| error.to_string())?;
-        let mut measured = Self { trials: Vec::new(), cold_trials: Vec::new(), gains: [Vec::new(), Vec::new()] };
+        let mut measured =
+            Self { trials: Vec::new(), cold_trials: Vec::new(), gains: [Vec::new(), Vec::new()] };
         for seed in 0..N_SEEDS {
             let seed = Seed::from_number(seed);
             let values = &recorded[target].values;

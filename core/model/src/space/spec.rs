@@ -319,8 +319,8 @@ impl ParameterType {
                     }
                     Some(_) if *log => Err("`log` and `step` cannot be combined; hint: leave one out".into()),
                     Some(step) if (high - low) / step >= MAX_WHOLE as f64 => Err(format!(
-                        "`step = {step}` makes more than 2^53 of the range, which cannot be told apart; hint: make it \
-                         larger, or leave it out"
+                        "`step = {step}` gives more than 2^53 values, which cannot be told apart; hint: make it larger, \
+                         or leave it out"
                     )),
                     _ => Ok(ParameterKind::Float { low: *low, high: *high, log: *log, step: *step }),
                 }

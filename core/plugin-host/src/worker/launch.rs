@@ -345,10 +345,17 @@ fn of_libtorch(folder: &Path) -> Vec<PathBuf> {
     folders
 }
 
-/// What an option names: a folder; or a file with its folder, for a file may name others beside it, as the descriptor of a
-/// recorded table does. What is not there yet opens nothing else.
+/// What an option names; of a descriptor in TOML its folder too, for it names others beside it, as that of a recorded
+/// table does. What is not there yet opens nothing else.
 fn of_named(path: &Path) -> Vec<PathBuf> {
-    if path.is_file() { of_library(path.to_owned()) } else { vec![path.to_owned()] }
+    let is_descriptor = path.extension().is_some_and(|extension| extension == "toml") && path.is_file();
+    if is_descriptor { of_library(path.to_owned()) } else { vec![path.to_owned()] }
+}
+
+/// Whether a path is a default, taken from some folder. Its text is compared: as paths, `/run/.` does not end in `.`.
+fn is_default(text: &str, default: &str) -> bool {
+    let folder = text.strip_suffix(default);
+    folder.is_some_and(|folder| folder.is_empty() || folder.ends_with('/'))
 }
 
 /// The files and folders that a user's options name. What a plugin put there itself, as a default, does not count.
@@ -356,11 +363,7 @@ fn named_paths(host: &HostState, schema: &Json, value: &Json, paths: &mut Vec<Pa
     match value {
         Json::String(text) if schema["format"] == "path" => {
             let path = Path::new(text);
-            // By its text: as paths, `/run` ends in no `.`.
-            let is_default = schema["default"].as_str().is_some_and(|default| {
-                let folder = text.strip_suffix(default);
-                folder.is_some_and(|folder| folder.is_empty() || folder.ends_with('/'))
-            });
+            let is_default = schema["default"].as_str().is_some_and(|default| is_default(text, default));
             if path.is_absolute() && !is_default {
                 paths.extend(of_named(path));
             }
@@ -384,13 +387,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_that_an_option_names_opens_its_folder_and_nothing_above() {
+    fn a_descriptor_that_an_option_names_opens_its_folder_and_any_other_file_itself_alone() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("table.toml");
         assert_eq!(of_named(&file), std::slice::from_ref(&file), "it is not there");
         std::fs::write(&file, "").unwrap();
         assert_eq!(of_named(&file), [folder.path()]);
         assert_eq!(of_named(folder.path()), [folder.path()]);
+        let data = folder.path().join("data.csv");
+        std::fs::write(&data, "").unwrap();
+        assert_eq!(of_named(&data), [data.clone()]);
     }
 
     #[test]
@@ -399,6 +405,16 @@ mod tests {
         for folder in home.ancestors() {
             let file = folder.join("table.toml");
             assert_eq!(of_library(file.clone()), [file]);
+        }
+    }
+
+    #[test]
+    fn a_default_is_known_again_in_whatever_folder_it_was_taken_from() {
+        for (text, default) in [("/run/.", "."), ("/run/data.csv", "data.csv"), ("/etc/x", "/etc/x")] {
+            assert!(is_default(text, default), "{text}");
+        }
+        for (text, default) in [("/run/x", "."), ("/run/my-data.csv", "data.csv"), ("/run/etc/x", "/etc/x")] {
+            assert!(!is_default(text, default), "{text}");
         }
     }
 }
