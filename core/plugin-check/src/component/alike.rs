@@ -79,7 +79,8 @@ pub(super) fn beside_another_plugin(loaded: &Loaded<'_>) -> Result<(), Trouble> 
     let path = loaded.plugin.path();
     let copy = folder.path().join(path.file_name().unwrap_or_default());
     std::fs::copy(path, &copy).map_err(no_copy)?;
-    let options = HostOptions { folder: loaded.host.folder().to_owned(), ..HostOptions::default() };
+    let folder_of_options = loaded.host.folder().to_owned();
+    let options = HostOptions { folder: folder_of_options, unchecked: true, ..HostOptions::default() };
     let mut paths = vec![copy];
     paths.extend(loaded.host.search_paths().iter().skip(1).cloned());
     let host = PluginHost::open(&paths, options);
