@@ -278,7 +278,9 @@ fn chosen_objective(config: &RunConfig, info: &EstimatorInfo) -> Result<usize, B
     let Some(index) = names.iter().position(|name| *name == chosen.name) else {
         let remedy = heirloom_config::suggest::remedy(&chosen.name, "it measures", &names);
         let estimator = &config.estimator.name;
-        let kind = kind_hint(&chosen.name, &names);
+        // An estimator that finds out by itself which kind of target it has.
+        let guesses = config.estimator.options["kind"] == "auto";
+        let kind = if guesses { kind_hint(&chosen.name, &names) } else { String::new() };
         let message =
             format!("estimator `{estimator}` does not measure `{}`; hint: {remedy}{kind}", chosen.name);
         return Err(Blame::file("objective.name", message));

@@ -215,11 +215,16 @@ fn errors(
     for ((&id, &configuration), &value) in ids.iter().zip(configurations).zip(values) {
         by_id.entry(id).or_default().insert(configuration, value);
     }
+    // Friedman's function, drawn with so many rows and columns.
+    let is_friedman = |id: i64| {
+        let n_columns = features.get(&id).and_then(|features| features.get("NumberOfFeatures"));
+        [100, 250, 500, 1000].contains(&n_rows(id))
+            && n_columns.is_some_and(|n| [5.0, 10.0, 25.0, 50.0, 100.0].contains(n))
+    };
     let family = |&id: &i64| match id {
         12 | 14 | 16 | 18 | 20 | 22 | 962 | 971 | 978 | 995 | 1020 | 1022 => "mfeat".to_owned(),
         1127..=1168 => "OVA".to_owned(),
-        // Friedman's function, drawn with these numbers of rows; others of the size are left out with them.
-        583..=960 if [100, 250, 500, 1000].contains(&n_rows(id)) => "fri_c".to_owned(),
+        583..=960 if is_friedman(id) => "fri_c".to_owned(),
         _ => n_rows(id).to_string(),
     };
     Ok(Errors {
