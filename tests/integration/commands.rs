@@ -86,6 +86,10 @@ fn an_imported_table_serves_as_the_past_of_a_search() {
     let again = bench.json(&["archive", "import", table.to_str().unwrap()]);
     assert_eq!((&again["n_added"], &again["n_known"]), (&Json::from(0), &Json::from(3)));
     assert_eq!(bench.json(&["archive", "check"]).as_array().unwrap().len(), 0);
+    // The two other tasks: its own is what the search is to be judged by.
+    bench.search_file("cifar10", "random", 3);
+    let benched = bench.json(&["bench", "cifar10.toml", "--seeds", "1"]);
+    assert_eq!(benched["n_past_tasks"], 2, "{benched}");
 }
 
 #[test]

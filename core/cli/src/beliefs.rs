@@ -43,7 +43,7 @@ pub(crate) fn of_job(
 fn scored_runs(archive: &Archive, job: &Job<'_>) -> miette::Result<Vec<ScoredRun>> {
     let mut runs = Vec::new();
     for run in archive.runs().or_fail()? {
-        if names_task(&job.config.warm_start.exclude_tasks, &run.task)
+        if job.config.warm_start.exclude_tasks.iter().any(|name| names_task(name, &run.task))
             || run.space != *job.problem.space.hash()
             || run.objectives.first() != Some(job.objective())
         {
@@ -71,15 +71,13 @@ pub(crate) fn scored_run(archive: &Archive, run: RunId, header: &RunHeader) -> m
         scores: BTreeMap::new(),
         objectives: Vec::new(),
     };
-    let value = |trial: &TrialRecord| {
-        let mut sizes = trial.proposal.fidelity.0.iter().zip(&header.fidelities);
-        let is_full = sizes.all(|(size, dimension)| *size >= dimension.high);
-        match &trial.result {
-            Some(Ok(outcome)) if is_full && trial.state == TrialState::Completed => {
-                outcome.objectives.first().copied()
-            }
-            _ => None,
+    let value = |trial: &TrialRecord| match &trial.result {
+        Some(Ok(outcome))
+            if header.is_full(&trial.proposal.fidelity) && trial.state == TrialState::Completed =>
+        {
+            outcome.objectives.first().copied()
         }
+        _ => None,
     };
     archive
         .trials(run, &mut |trial| {

@@ -26,15 +26,6 @@ pub(crate) fn unwritten(error: &io::Error) -> Report {
     Failure::new(format!("cannot write to standard output: {error}")).into()
 }
 
-/// A word as a shell reads it back: in quotes where it needs them.
-pub(crate) fn shell_word(text: &str) -> String {
-    let is_plain = |letter: char| letter.is_alphanumeric() || "/._-+,:@%=".contains(letter);
-    if !text.is_empty() && text.chars().all(is_plain) {
-        return text.to_owned();
-    }
-    format!("'{}'", text.replace('\'', r"'\''"))
-}
-
 /// A table with a header: numbers to the right, all else to the left.
 #[derive(Debug)]
 pub(crate) struct Table {
@@ -116,13 +107,6 @@ pub(crate) fn seconds(value: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_path_with_spaces_or_quotes_is_one_word_of_a_shell() {
-        assert_eq!(shell_word("/home/é/runs.heirloom"), "/home/é/runs.heirloom");
-        assert_eq!(shell_word("my runs"), "'my runs'");
-        assert_eq!(shell_word("it's $HOME"), r"'it'\''s $HOME'");
-    }
 
     #[test]
     fn numbers_stand_right_and_words_left() {

@@ -49,7 +49,7 @@ fn past_tasks(archive: &Archive, job: &Job<'_>) -> miette::Result<Vec<PastTask>>
         PastFilter { without_tasks: job.config.warm_start.exclude_tasks.clone(), ..PastFilter::default() };
     let (known, own) = (archive.tasks().or_fail()?, own_names(job.config));
     for name in filter.without_tasks.iter().filter(|name| !own.contains(name)) {
-        if !known.iter().any(|task| names_task(std::slice::from_ref(name), &task.key)) {
+        if !known.iter().any(|task| names_task(name, &task.key)) {
             tracing::warn!("`warm_start.exclude_tasks`: the archive has no task `{name}`");
         }
     }

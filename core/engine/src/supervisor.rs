@@ -2,7 +2,8 @@
 //!
 //! A call into a plugin may never return. The supervisor has it made by a thread of the strategy's own, waits for an
 //! answer up to a limit, or until the run is asked a second time to end, and then reports that the strategy hangs, so
-//! that the run can finish what it has and end in order. A strategy that returns in time by itself is called directly: two threads less have to wake up.
+//! that the run can finish what it has and end in order. A strategy that returns in time by itself is called directly:
+//! two threads less have to wake up.
 
 use std::cell::RefCell;
 use std::time::{Duration, Instant};

@@ -1,7 +1,8 @@
 //! Components as the host hands them out: every error says who, and what comes back is looked at.
 //!
 //! An objective that is not finite is a failed trial, and what cannot be attributed to one trial, such as too many
-//! answers, is an error. So is a point of a curve that cannot be kept: its trial is stopped there, and fails. Whether a proposal is a point of the space is for the engine to see, and not looked at twice.
+//! answers, is an error. A trial with a point of a curve that cannot be kept is stopped there, and fails. Whether a
+//! proposal is a point of the space is for the engine to see, and not looked at twice.
 
 use std::collections::HashMap;
 use std::fmt::Display;

@@ -219,7 +219,10 @@ impl PluginHost {
 
     fn hint(&self, kind: Kind, name: &str) -> String {
         let hint = self.hint_among(&self.names(kind), name);
-        self.left_out(name).map_or(hint.clone(), |left_out| format!("{hint}; and {left_out}"))
+        match self.left_out(name) {
+            Some(left_out) => format!("{hint}; and {left_out}"),
+            None => hint,
+        }
     }
 
     /// What a person who asks in vain for `name` must know of files that cannot be used: how many, and what is wrong

@@ -13,7 +13,7 @@ use heirloom_model::{
 
 use crate::{
     Archive, ArchiveError, Evaluations, MetaFeatures, PastFilter, RunContents, RunHeader, RunId, RunState,
-    Store, Task, TrialState,
+    Store, Task, TrialState, names_task,
 };
 
 /// Panics where a store does not do what [`Store`] promises. `make` gives a new, empty store at each call.
@@ -30,6 +30,7 @@ pub fn storage_conformance(make: impl Fn() -> Box<dyn Store>) {
     a_merge_that_was_ended_brings_the_rest_when_it_is_repeated(&archive(), &archive());
     a_run_that_was_resumed_is_newer_than_a_copy_from_before(&archive(), &archive());
     other_data_under_a_tasks_name_is_another_task(&archive(), &archive());
+    a_run_of_a_smaller_largest_size_has_no_full_evaluations_beside_another(&archive());
     past_tasks_come_with_configurations_and_meta_features(&archive());
     the_past_holds_no_stopped_trials_and_keeps_directions_apart(&archive());
     recorded_evaluations_are_kept_in_batches(&archive());
@@ -402,10 +403,29 @@ fn other_data_under_a_tasks_name_is_another_task(ours: &Archive, theirs: &Archiv
     assert_eq!(ours.past_tasks(&without).unwrap().len(), 0, "both have the name");
     assert_eq!(ours.known_as(task.clone()).unwrap(), task, "its own key stays");
     assert_eq!(ours.known_as(header("").task).unwrap().key, "churn", "without data it is the key's");
+    assert!(names_task("cifar10", "nas-bench-201/cifar10") && names_task("t/x", "t/x@0123abcd"));
+    assert!(!names_task("cifar10", "cifar100") && !names_task("t", "t/x"));
     theirs.set_run_state(run, RunState::Finished).unwrap();
     assert_eq!(ours.merge(theirs).unwrap().updated, 1);
     assert_eq!(ours.merge(theirs).unwrap().unchanged, 1);
     sound(ours);
+}
+
+fn a_run_of_a_smaller_largest_size_has_no_full_evaluations_beside_another(archive: &Archive) {
+    let n_past = || archive.past_tasks(&PastFilter::default()).unwrap()[0].configurations.len();
+    let mut quick = sample_header("t");
+    quick.fidelities[0].high = 3.0;
+    let (_, mut recorder) = archive.begin_run(&quick).unwrap();
+    let mut events = sample_events(0);
+    if let Event::Proposed { proposal, .. } = &mut events[0] {
+        proposal.fidelity = heirloom_model::Fidelity(vec![3.0]);
+    }
+    recorder.record(&events).unwrap();
+    assert_eq!(n_past(), 1, "alone it is the largest that there is");
+    let (_, mut recorder) = archive.begin_run(&sample_header("t")).unwrap();
+    (1..4).for_each(|trial| recorder.record(&sample_events(trial)).unwrap());
+    assert_eq!(n_past(), 3);
+    sound(archive);
 }
 
 fn the_past_holds_no_stopped_trials_and_keeps_directions_apart(archive: &Archive) {

@@ -30,13 +30,13 @@ impl Default for PastFilter {
     }
 }
 
-/// Whether one of the `names` is a task's: its key, or the part of it after the table that it was imported from and
+/// Whether `name` is a task's: its key, or the part of it after the table that it was imported from and
 /// before the beginning of its data's fingerprint: `cifar10` names `nas-bench-201/cifar10` and `cifar10@1a2b3c4d`
 /// (see [`Archive::known_as`]).
-pub fn names_task(names: &[String], key: &str) -> bool {
+pub fn names_task(name: &str, key: &str) -> bool {
     let plain = key.rsplit_once('@').map_or(key, |(plain, _)| plain);
     let last = plain.rsplit_once('/').map_or(plain, |(_, last)| last);
-    names.iter().any(|name| [key, plain, last].contains(&name.as_str()))
+    [key, plain, last].contains(&name)
 }
 
 /// What was evaluated on one task in one space. The lists stand in parallel, `[n]` each.
@@ -76,7 +76,7 @@ impl Archive {
         let mut groups: BTreeMap<(String, SpaceHash, String, bool), Vec<RunSummary>> = BTreeMap::new();
         for run in self.runs()? {
             let wanted = filter.space.as_ref().is_none_or(|space| *space == run.space)
-                && !names_task(&filter.without_tasks, &run.task);
+                && !filter.without_tasks.iter().any(|name| names_task(name, &run.task));
             if let (true, Some(objective)) = (wanted, run.objectives.first()) {
                 let maximised = objective.direction == Direction::Maximise;
                 let group = (run.task.clone(), run.space.clone(), objective.name.clone(), maximised);

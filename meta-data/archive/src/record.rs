@@ -6,8 +6,8 @@ use std::str::FromStr;
 use std::time::{Duration, SystemTime};
 
 use heirloom_model::{
-    CurvePoint, Failure, FidelityDimension, Objective, Origin, Outcome, Proposal, SpaceHash, SpaceSpec,
-    TrialId,
+    CurvePoint, Failure, Fidelity, FidelityDimension, Objective, Origin, Outcome, Proposal, SpaceHash,
+    SpaceSpec, TrialId,
 };
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -109,6 +109,11 @@ pub struct RunHeader {
 }
 
 impl RunHeader {
+    /// Whether an evaluation of this size is a full one.
+    pub fn is_full(&self, size: &Fidelity) -> bool {
+        size.0.iter().zip(&self.fidelities).all(|(size, dimension)| *size >= dimension.high)
+    }
+
     /// A run of our own, with nothing said that can be left out.
     pub fn new(task: Task, space: SpaceSpec, objectives: Vec<Objective>) -> Self {
         Self {

@@ -111,9 +111,10 @@ pub(crate) struct Record {
     /// Objectives, minimised, a failure as infinity.
     pub(crate) transferred: Vec<f64>,
     pub(crate) own: Vec<f64>,
-    /// Pairs of one of each that were compared, and those that the transferred one won; an even one counts half.
-    n_pairs: f64,
+    /// Pairs of one of each that the transferred one won; an even one counts half.
     n_won: f64,
+    /// Pairs with an own trial at less than full size that the transferred one lost.
+    n_lost_to_small: usize,
 }
 
 impl Record {
@@ -125,11 +126,9 @@ impl Record {
         };
         if is_transferred {
             self.n_won += self.own.iter().map(|&own| won(objective, own)).sum::<f64>();
-            self.n_pairs += self.own.len() as f64;
             self.transferred.push(objective);
         } else {
             self.n_won += self.transferred.iter().map(|&warm| won(warm, objective)).sum::<f64>();
-            self.n_pairs += self.transferred.len() as f64;
             self.own.push(objective);
         }
     }
@@ -137,12 +136,13 @@ impl Record {
     /// Tells of an own trial at less than full size. Where it beats a transferred one, which had the full size, that is
     /// a pair lost; where it does not, that may be its size.
     pub(crate) fn tell_small(&mut self, objective: f64) {
-        self.n_pairs += self.transferred.iter().filter(|&&warm| objective < warm).count() as f64;
+        self.n_lost_to_small += self.transferred.iter().filter(|&&warm| objective < warm).count();
     }
 
     /// The share of pairs that the transferred trial wins.
     fn chance_to_win(&self) -> f64 {
-        (PRIOR_PAIRS / 2.0 + self.n_won) / (PRIOR_PAIRS + self.n_pairs)
+        let n_pairs = self.transferred.len() * self.own.len() + self.n_lost_to_small;
+        (PRIOR_PAIRS / 2.0 + self.n_won) / (PRIOR_PAIRS + n_pairs as f64)
     }
 }
 
@@ -327,4 +327,18 @@ fn correlation(a: &[f64], b: &[f64]) -> f64 {
     };
     let spread = (dot(a, mean_a, a, mean_a) * dot(b, mean_b, b, mean_b)).sqrt();
     if spread > 0.0 { dot(a, mean_a, b, mean_b) / spread } else { 0.0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whatever the share, the archive's word is heard at once and checked early.
+    #[test]
+    fn the_first_trial_is_transferred_with_half_of_them_and_one_of_five_own_with_nearly_all() {
+        let [half, nearly_all] = SHARES;
+        assert!(is_due(0, half));
+        assert_eq!((0..10).filter(|&trial| is_due(trial, half)).count(), 6);
+        assert!((0..5).any(|trial| !is_due(trial, nearly_all)));
+    }
 }

@@ -272,6 +272,17 @@ mod tests {
     }
 
     #[test]
+    fn a_strategy_is_told_nothing_where_the_guard_follows_nobody() {
+        let mut transfer = torn();
+        transfer.options.mode = Mode::Inform;
+        assert!(transfer.guard.as_ref().unwrap().policy.is_none(), "each would mislead the other");
+        assert!(transfer.knowledge().unwrap().is_none());
+        let policy = Policy { n_draws: None, share: 1.0, n_from_portfolio: 0, n_initial: 10 };
+        transfer.guard.as_mut().unwrap().policy = Some(policy);
+        assert!(transfer.knowledge().unwrap().is_some());
+    }
+
+    #[test]
     fn the_first_transferred_trials_are_the_portfolios_where_the_policy_says_so() {
         let proposed = |n_from_portfolio| {
             let mut transfer = torn();

@@ -81,6 +81,7 @@ impl Size {
         }
         Ok(size)
     }
+
     /// Whether a training of the size `other` is the beginning of one of this size: all but the epochs is the same.
     pub(crate) fn goes_on_from(&self, other: &Self) -> bool {
         *self == Self { epochs: self.epochs, ..*other }

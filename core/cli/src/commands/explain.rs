@@ -85,10 +85,10 @@ fn shares(
     ended.sort_by_key(|trial| trial.told.unwrap_or(u64::MAX));
     for trial in ended {
         // Smaller trainings are no measure of a configuration beside full ones.
-        let mut sizes = trial.proposal.fidelity.0.iter().zip(&header.fidelities);
-        let is_full = sizes.all(|(size, dimension)| *size >= dimension.high);
         let value = match &trial.result {
-            Some(Ok(outcome)) if is_full => outcome.objectives.first().copied(),
+            Some(Ok(outcome)) if header.is_full(&trial.proposal.fidelity) => {
+                outcome.objectives.first().copied()
+            }
             _ => None,
         };
         let failed = matches!(trial.result, Some(Err(_)));

@@ -27,9 +27,7 @@ impl Runs {
     pub(crate) fn run(&self, context: &Context) -> miette::Result<Exit> {
         let archive = context.read_archive()?;
         let mut runs = archive.runs().or_fail()?;
-        runs.retain(|run| {
-            self.task.as_ref().is_none_or(|task| names_task(std::slice::from_ref(task), &run.task))
-        });
+        runs.retain(|run| self.task.as_ref().is_none_or(|task| names_task(task, &run.task)));
         let dropped = self.last.map_or(0, |last| runs.len().saturating_sub(last));
         runs.drain(..dropped);
         if context.json {

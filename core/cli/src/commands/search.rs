@@ -125,10 +125,12 @@ pub(super) fn finish(archived: ArchivedRun<'_>, job: &Job<'_>, context: &Context
             let archive = elsewhere.then_some(("--archive", &path));
             let plugins = context.plugin_folders.iter().map(|folder| ("--plugins", folder));
             let options = archive.into_iter().chain(plugins);
-            let options: String = options
-                .map(|(option, path)| format!(" {option} {}", output::shell_word(&path.to_string_lossy())))
-                .collect();
-            output::line(&format!("go on    `heirloom resume {}{options}`", short(&found)))?;
+            let options =
+                options.flat_map(|(option, path)| [option.into(), path.to_string_lossy().into_owned()]);
+            let words = ["heirloom".into(), "resume".into(), short(&found)].into_iter().chain(options);
+            let words: Vec<String> = words.collect();
+            let command = shlex::try_join(words.iter().map(String::as_str)).or_fail()?;
+            output::line(&format!("go on    `{command}`"))?;
         }
     }
     Ok(match state {
