@@ -1,8 +1,10 @@
 //! The no-harm guard: how boldly to follow the archive, and when to stop.
 //!
 //! Before the first trial, policies are played: each past task is taken for the new one and searched from its own
-//! records, cold and by each policy, and the policy that gains most, cautiously, is chosen. During the run its trials
-//! are compared with the strategy's own: where they win less than half of the pairs, the share falls.
+//! records, cold and by each policy, and the policy that gains most, cautiously, is chosen. Where no policy that begins
+//! with the archive surely gains, those are played that hear the strategy's own trials first, and follow as far as these
+//! bear the archive out. During the run transferred trials are compared with own ones: where they win less than half of
+//! the pairs, the share falls.
 
 use std::cmp::Ordering;
 
@@ -70,16 +72,34 @@ pub(crate) struct Policy {
     pub(crate) share: f64,
     /// The transferred ones among so many first trials are the portfolio's.
     pub(crate) n_from_portfolio: u64,
-    /// After so many trials the archive has been asked, and the share fades.
+    /// So many first trials are the strategy's own, and past tasks are then followed as far as they bear them out; 0:
+    /// from the first trial on, whatever they say.
+    pub(crate) n_own: usize,
+    /// After so many trials more the archive has been asked, and the share fades.
     pub(crate) n_initial: usize,
 }
 
 impl Policy {
-    /// The share of trials to transfer from trial number `trial` on, after those in `record`: less than the policy's
-    /// beyond the initial design, and where transferred trials beat own ones in less than half of the pairs.
-    pub(crate) fn share(&self, trial: u64, record: &Record) -> f64 {
-        let fade = (self.n_initial as f64 / (trial + 1) as f64).min(1.0);
-        fade * self.share * (2.0 * record.chance_to_win()).min(1.0)
+    /// The share of trials to transfer from trial number `trial` on, after those in `record` and `weights`: less than
+    /// the policy's beyond the initial design, and where transferred trials beat own ones in less than half of the
+    /// pairs.
+    pub(crate) fn share(&self, trial: u64, record: &Record, weights: &TaskWeights) -> f64 {
+        if trial < self.n_own as u64 {
+            return 0.0;
+        }
+        let fade = ((self.n_own + self.n_initial) as f64 / (trial + 1) as f64).min(1.0);
+        let heard = if self.listens() { weights.borne_out().1 } else { 1.0 };
+        fade * heard * self.share * (2.0 * record.chance_to_win()).min(1.0)
+    }
+
+    /// Whether own trials come first.
+    pub(crate) fn listens(&self) -> bool {
+        self.n_own > 0
+    }
+
+    /// The weights of the past tasks, `[t]`.
+    pub(crate) fn weights(&self, weights: &TaskWeights) -> Vec<f64> {
+        if self.listens() { weights.borne_out().0 } else { weights.now() }
     }
 
     /// Whether trial number `trial` is the portfolio's.
@@ -165,47 +185,67 @@ pub(crate) struct Guard {
 }
 
 impl Guard {
-    /// Plays all policies on the past tasks and chooses the one of the best cautious gain: what the mean over
-    /// tasks is at least, with a confidence of 99.5 %. A cold search gains nothing and never varies: where past tasks
-    /// mislead about one another, it wins.
+    /// Plays policies on the past tasks and chooses.
+    ///
+    /// First those that begin with the archive: the one of the best mean gain over tasks, each with what its mean is at
+    /// least, with a confidence of 99.5 %. A cold search gains nothing and never varies: where past tasks mislead about
+    /// one another, it wins. Then those that hear own trials first: they may help some tasks only, if they harm none.
     pub(crate) fn new(landscape: &Landscape, tasks: &[PastTask], weights: &[f64], n_initial: usize) -> Self {
         let mut checked: Vec<usize> = (0..landscape.n_tasks()).collect();
         checked.sort_by(|&a, &b| weights[b].total_cmp(&weights[a]));
         checked.truncate(MAX_CHECKED);
+        let bold = Policy { n_draws: None, share: 1.0, n_from_portfolio: 0, n_own: 0, n_initial };
         if checked.len() < 2 {
             // One task cannot be checked against another: the mildest preference.
-            let policy = Some(Policy { n_draws: Some(3), share: 1.0 / 3.0, n_from_portfolio: 0, n_initial });
+            let policy = Some(Policy { n_draws: Some(3), share: 1.0 / 3.0, ..bold });
             return Self { policy, worth: 1.0, n_checked: 0, correlation: 0.3 };
         }
-        let policies: Vec<Policy> = DRAWS
-            .into_iter()
-            .flat_map(|n_draws| SHARES.map(|share| (n_draws, share)))
-            .flat_map(|(n_draws, share)| {
-                FROM_PORTFOLIO.map(|n_from_portfolio| Policy { n_draws, share, n_from_portfolio, n_initial })
-            })
-            .collect();
         let rehearsals: Vec<Rehearsal> =
             checked.par_iter().map(|&task| Rehearsal::new(landscape, tasks, &checked, task)).collect();
         let n_plays = (N_PLAYS_IN_ALL / checked.len() as u64).clamp(*N_PLAYS.start(), *N_PLAYS.end());
-        let gains: Vec<Vec<f64>> = rehearsals.par_iter().map(|past| past.gains(&policies, n_plays)).collect();
-        let of = |choice: usize| gains.iter().map(move |gains| gains[choice]);
-        let best = (0..policies.len())
-            .map(|choice| (cautious(of(choice)), choice))
-            .filter(|(gain, _)| *gain > 0.0)
-            .max_by(|a, b| a.0.total_cmp(&b.0));
-        let mean = |choice: usize| of(choice).sum::<f64>() / gains.len() as f64;
+        let degrees =
+            || DRAWS.into_iter().flat_map(|n_draws| SHARES.map(|share| Policy { n_draws, share, ..bold }));
+        let at_once: Vec<Policy> = degrees()
+            .flat_map(|policy| FROM_PORTFOLIO.map(|n_from_portfolio| Policy { n_from_portfolio, ..policy }))
+            .collect();
+        let n_own = (n_initial / 2).max(1);
+        let listening = || degrees().map(|policy| Policy { n_own, ..policy }).collect::<Vec<_>>();
+        let best = best_of(&rehearsals, n_plays, &at_once, |gains| mean(gains) - error(gains))
+            .or_else(|| best_of(&rehearsals, n_plays, &listening(), |gains| mean(gains) - harm(gains)));
+        let correlations: Vec<f64> = rehearsals.iter().map(Rehearsal::correlation).collect();
         Self {
-            policy: best.map(|(_, choice)| policies[choice]),
-            worth: best.map_or(1.0, |(_, choice)| mean(choice).exp()),
+            policy: best.map(|(policy, _)| policy),
+            worth: best.map_or(1.0, |(_, gain)| gain.exp()),
             n_checked: checked.len(),
-            correlation: cautious(rehearsals.iter().map(Rehearsal::correlation)),
+            correlation: mean(&correlations) - error(&correlations),
         }
+    }
+
+    /// Whether the archive is believed before the first trial.
+    pub(crate) fn follows_at_once(&self) -> bool {
+        self.policy.is_some_and(|policy| !policy.listens())
     }
 
     /// What an expected score is worth in trials: the part of the variance it explains. A trial explains all.
     pub(crate) fn trust(&self) -> f64 {
         self.correlation.max(0.0).powi(2)
     }
+}
+
+/// The policy of the best `value` of its gains `[tasks]`, if that is above 0, and their mean.
+fn best_of(
+    rehearsals: &[Rehearsal],
+    n_plays: u64,
+    policies: &[Policy],
+    value: impl Fn(&[f64]) -> f64,
+) -> Option<(Policy, f64)> {
+    let by_task: Vec<Vec<f64>> = rehearsals.par_iter().map(|past| past.gains(policies, n_plays)).collect();
+    let judged = policies.iter().enumerate().map(|(place, &policy)| {
+        let gains: Vec<f64> = by_task.iter().map(|gains| gains[place]).collect();
+        (value(&gains), policy, mean(&gains))
+    });
+    let best = judged.filter(|(value, ..)| *value > 0.0).max_by(|a, b| a.0.total_cmp(&b.0));
+    best.map(|(_, policy, gain)| (policy, gain))
 }
 
 /// One past task taken for the new one.
@@ -273,11 +313,11 @@ impl Rehearsal {
         let (mut incumbent, mut incumbents) = (f64::NEG_INFINITY, Vec::new());
         for trial in 0..N_PLAYED {
             let trial = trial as u64;
-            let following = policy.filter(|policy| is_due(trial, policy.share(trial, &record)));
+            let following = policy.filter(|policy| is_due(trial, policy.share(trial, &record, &weights)));
             let place = match following {
                 Some(policy) if policy.begins(trial) => covered.next(&self.regrets, &weights.now(), &free),
                 Some(policy) => {
-                    let now = weights.now();
+                    let now = policy.weights(&weights);
                     policy.choose(
                         &free,
                         |place| consensus(self.expected[place].iter().copied(), &now),
@@ -307,20 +347,31 @@ impl Rehearsal {
     }
 }
 
-/// What the mean of a population of which these are `values` is at least, with a confidence of 99.5 %: how sure the
-/// archive can be of it grows with its tasks.
-fn cautious(values: impl Iterator<Item = f64>) -> f64 {
-    let values: Vec<f64> = values.collect();
-    let n = values.len() as f64;
-    let mean = values.iter().sum::<f64>() / n;
+fn mean(values: &[f64]) -> f64 {
+    values.iter().sum::<f64>() / values.len() as f64
+}
+
+/// By how much the mean of a population of which these are `values` may be below theirs, with a confidence of 99.5 %:
+/// how sure the archive can be of it grows with its tasks.
+fn error(values: &[f64]) -> f64 {
+    let (n, mean) = (values.len() as f64, mean(values));
     let deviation = (values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / (n - 1.0)).sqrt();
-    let freedom = values.len().saturating_sub(1).max(MIN_FREEDOM);
-    mean - STUDENT[freedom - MIN_FREEDOM] * deviation / n.sqrt()
+    student(values.len()) * deviation / n.sqrt()
+}
+
+/// So much a single task may lose: as many deviations, of the losses alone (Sortino and van der Meer 1991, "Downside
+/// risk"). That gains differ is no risk.
+fn harm(gains: &[f64]) -> f64 {
+    let losses: Vec<f64> = gains.iter().map(|gain| gain.min(0.0).powi(2)).collect();
+    student(gains.len()) * mean(&losses).sqrt()
+}
+
+fn student(n: usize) -> f64 {
+    STUDENT[n.saturating_sub(1).max(MIN_FREEDOM) - MIN_FREEDOM]
 }
 
 /// Pearson's correlation; 0 where one side is constant.
 fn correlation(a: &[f64], b: &[f64]) -> f64 {
-    let mean = |x: &[f64]| x.iter().sum::<f64>() / x.len() as f64;
     let (mean_a, mean_b) = (mean(a), mean(b));
     let dot = |x: &[f64], mean_x: f64, y: &[f64], mean_y: f64| -> f64 {
         x.iter().zip(y).map(|(x, y)| (x - mean_x) * (y - mean_y)).sum()

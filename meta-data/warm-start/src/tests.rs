@@ -34,6 +34,11 @@ fn features(kind: usize) -> MetaFeatures {
     [("Kind".to_owned(), kind as f64)].into()
 }
 
+/// A rank by one parameter that has nothing to do with [`loss`].
+fn wave(configuration: &Configuration, place: usize) -> f64 {
+    (100.0 * configuration.values()[place]).sin()
+}
+
 /// Sixty random runs on a task.
 fn past(
     key: &str,
@@ -149,6 +154,43 @@ fn past_tasks_that_contradict_one_another_leave_the_search_cold() {
     let mut warm = transfer(tasks, Mode::Seed);
     assert_eq!(warm.report().transfer_share, 0.0);
     assert_eq!(search(&mut warm, 10, 0, loss), search(&mut transfer(Vec::new(), Mode::Seed), 10, 0, loss));
+}
+
+/// Past tasks of which half mislead, and nothing that tells them apart but the run's own trials.
+#[test]
+fn where_past_tasks_mislead_one_another_own_trials_tell_whom_to_follow() {
+    type Ranking = fn(&[f64; 4], &Configuration) -> f64;
+    let against: Ranking = |centre, configuration| -loss(centre, configuration);
+    let waves: [Ranking; 3] = [|_, c| wave(c, 0), |_, c| wave(c, 1), |_, c| wave(c, 2)];
+    let rankings = [loss, loss, loss, loss, against, waves[0], waves[1], waves[2]];
+    let archive = |seed: u64| {
+        let mut rng = Seed::from_number(seed).derive("mixed", 0).rng();
+        let mut past = |(task, ranking): (usize, Ranking)| PastTask {
+            meta_features: None,
+            ..past(&task.to_string(), 0, &mut rng, ranking)
+        };
+        rankings.into_iter().enumerate().map(&mut past).collect::<Vec<_>>()
+    };
+    let warm_starts: Vec<Transfer> =
+        (0..N_SEEDS / 2).map(|seed| transfer(archive(seed), Mode::Seed)).collect();
+    // Best loss warm and cold, and trials transferred, in the mean over the archives.
+    let searched = |objective: Ranking| {
+        let mut sums = [0.0; 3];
+        for (seed, warm) in (0..).zip(&warm_starts) {
+            assert_eq!(search(&mut warm.clone(), 5, seed, objective).1, 0, "own trials first");
+            let (best, n_transferred) = search(&mut warm.clone(), 30, seed, objective);
+            let (cold, _) = search(&mut transfer(Vec::new(), Mode::Seed), 30, seed, objective);
+            sums.iter_mut().zip([best, cold, n_transferred as f64]).for_each(|(sum, value)| *sum += value);
+        }
+        sums.map(|sum| sum / warm_starts.len() as f64)
+    };
+    let [warm, cold, n_right] = searched(loss);
+    assert!(warm < 0.5 * cold, "warm {warm}, cold {cold}");
+    let [.., n_wrong] = searched(|_, configuration| wave(configuration, 3));
+    assert!(
+        n_wrong < 0.3 * n_right,
+        "{n_wrong} transferred where nobody ranks alike, {n_right} where half do"
+    );
 }
 
 #[test]
