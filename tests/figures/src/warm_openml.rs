@@ -75,12 +75,27 @@ fn measure_on(name: &str, table: &Errors) -> Result<Vec<Row>, String> {
         let peer = |peer: usize| mean(all.iter().map(|(_, peers)| peers[peer][place]).collect());
         let means: Vec<f64> = (0..=Peer::ALL.len()).map(peer).collect();
         let names = std::iter::once("random").chain(Peer::ALL.iter().map(|peer| peer.name()));
-        let listed: Vec<String> = names.zip(&means).map(|(name, mean)| format!("{name} {mean:.4}")).collect();
-        eprintln!("{}: {}", id(name, n), listed.join(", "));
+        let listed = names.zip(&means).enumerate().map(|(peer, (name, mean))| {
+            let gaps: Vec<f64> = all.iter().map(|(ours, peers)| ours[place] - peers[peer][place]).collect();
+            let (gap, half_width) = mean_over_families(&gaps, &table.family);
+            format!("{name} {mean:.4} (ours {gap:+.4} ± {half_width:.4})")
+        });
+        eprintln!("{}: {}", id(name, n), listed.collect::<Vec<_>>().join(", "));
         Row::from_samples(id(name, n), "normalised regret", &ours)
             .beside(means[..N_COMPARED].iter().copied().fold(f64::INFINITY, f64::min))
     };
     Ok(CHECKPOINTS.iter().enumerate().map(row).collect())
+}
+
+/// The mean, and half its 95 % interval where a family of data sets is one observation (cluster-robust).
+fn mean_over_families(values: &[f64], family: &[String]) -> (f64, f64) {
+    let n = values.len() as f64;
+    let mean = values.iter().sum::<f64>() / n;
+    let mut sums: BTreeMap<&String, f64> = BTreeMap::new();
+    for (value, family) in values.iter().zip(family) {
+        *sums.entry(family).or_default() += value - mean;
+    }
+    (mean, 1.96 * sums.values().map(|sum| sum.powi(2)).sum::<f64>().sqrt() / n)
 }
 
 /// Our warm start's regret at the checkpoints.
