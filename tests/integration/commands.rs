@@ -77,6 +77,23 @@ fn compared_runs_stand_side_by_side_and_never_get_worse() {
     }
 }
 
+/// Whoever knew the answer is no example of what the archive is worth on a new task.
+#[test]
+fn a_comparison_says_which_run_knew_its_own_task() {
+    let bench = Bench::new();
+    bench.search_file("cifar10", "random", 10);
+    let searched = |seed: &str| {
+        bench.ok(&["search", "cifar10.toml", "--seed", seed]);
+        bench.json(&["show", "latest"])["summary"]["run"].as_str().unwrap().to_owned()
+    };
+    let (first, second) = (searched("1"), searched("2"));
+    let compared = bench.json(&["compare", &first, &second]);
+    let known = |run: usize| compared["runs"][run]["n_known_on_own_task"].as_u64();
+    assert_eq!((known(0), known(1)), (Some(0), Some(10)), "{compared}");
+    let said = bench.ok(&["compare", &first, &second]);
+    assert!(said.contains("cifar10 began with 10 earlier evaluations on its own task"), "{said}");
+}
+
 #[test]
 fn an_imported_table_serves_as_the_past_of_a_search() {
     let bench = Bench::new();
@@ -124,6 +141,16 @@ fn a_bench_draws_its_curves_and_keeps_nothing() {
     ]);
     assert_eq!(result["lines"].as_array().unwrap().len(), 2, "an empty archive gives cold starts only");
     assert_eq!(result["trials"], Json::from(vec![1, 2, 5, 10, 20]));
+    let equal_cost = &result["equal_cost"];
+    let seconds: Vec<f64> = serde_json::from_value(equal_cost["seconds"].clone()).unwrap();
+    assert!(seconds[0] > 0.0 && (seconds[3] / seconds[0] - 8.0).abs() < 1e-9, "{seconds:?}");
+    for (line, after) in
+        equal_cost["lines"].as_array().unwrap().iter().zip(result["lines"].as_array().unwrap())
+    {
+        let [at_cost, after] =
+            [line, after].map(|line| line["mean"].as_array().unwrap().last().unwrap().as_f64());
+        assert!(at_cost.unwrap() <= after.unwrap() && at_cost.unwrap() > 80.0, "{result}");
+    }
     let svg = std::fs::read_to_string(bench.path("curves.svg")).unwrap();
     assert!(svg.starts_with("<svg") && svg.contains("evolution cold"), "{}", &svg[..200.min(svg.len())]);
     assert!(!bench.path("archive.heirloom").exists());

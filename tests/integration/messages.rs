@@ -108,6 +108,24 @@ fn an_option_that_cannot_be_is_refused_before_anything_is_done() {
     assert!(!bench.path("archive.heirloom").exists());
 }
 
+/// Who looks for a strategy that is there and broken must not be told that there is none.
+#[test]
+fn a_search_for_a_strategy_of_a_broken_plugin_says_what_is_wrong_with_it() {
+    let bench = Bench::new();
+    let file = bench.search_file("cifar10", "random", 5);
+    let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, text.replace("name = \"random\"", "name = \"seeker\"")).unwrap();
+    std::fs::create_dir(bench.path("mine")).unwrap();
+    bench.write("mine/plugin.toml", "id = \"seeker\"\nlanguage = \"python\"\n");
+    let built = heirloom_tests::built().to_str().unwrap();
+    let output = bench.run(&["search", "cifar10.toml", "--plugins", "mine", "--plugins", built]);
+    complains(
+        &output,
+        2,
+        &["there is no strategy `seeker`", "one plugin was left out: `mine`", "missing field `description`"],
+    );
+}
+
 #[test]
 fn a_result_is_not_written_over_what_it_comes_from() {
     let bench = Bench::new();

@@ -16,17 +16,69 @@ use crate::reasons::Reasons;
 
 /// One strategy with one kind of start: the incumbent at checkpoints over seeds.
 #[derive(Debug, Serialize)]
-pub(crate) struct Line {
+pub(crate) struct Incumbents {
     pub(crate) strategy: String,
     /// `cold` or `warm`.
     pub(crate) start: &'static str,
-    /// `[n_checkpoints]`, in the direction in which people read the objective.
+    /// `[n_checkpoints]`, in the direction in which people read the objective; NaN where a seed had none yet.
     pub(crate) mean: Vec<f64>,
     /// Standard error of `mean`, `[n_checkpoints]`.
     pub(crate) standard_error: Vec<f64>,
+}
+
+/// The same after so many trials, and all that is known of its runs.
+#[derive(Debug, Serialize)]
+pub(crate) struct Line {
+    #[serde(flatten)]
+    pub(crate) incumbents: Incumbents,
     /// The incumbent after each trial, `[n_seeds, n_trials]`, as above.
     #[serde(skip)]
     pub(crate) curves: Vec<Vec<f64>>,
+    /// What the trials had cost by then, in seconds, `[n_seeds, n_trials]`.
+    #[serde(skip)]
+    pub(crate) spent: Vec<Vec<f64>>,
+}
+
+/// The lines at the same cost: a trial may be a small evaluation in one and a full one in another.
+#[derive(Debug, Serialize)]
+pub(crate) struct EqualCost {
+    /// Seconds of evaluation, ascending, `[4]`: up to what all lines came to.
+    pub(crate) seconds: Vec<f64>,
+    pub(crate) lines: Vec<Incumbents>,
+}
+
+impl EqualCost {
+    /// `None` where trials cost nothing.
+    pub(crate) fn of(lines: &[Line]) -> Option<Self> {
+        let total = |spent: &Vec<f64>| spent.last().copied().unwrap_or(0.0);
+        let mean_total = |line: &Line| line.spent.iter().map(total).sum::<f64>() / line.spent.len() as f64;
+        let all = lines.iter().map(mean_total).fold(f64::INFINITY, f64::min);
+        if !(all.is_finite() && all > 0.0) {
+            return None;
+        }
+        let seconds: Vec<f64> = [8.0, 4.0, 2.0, 1.0].map(|part| all / part).to_vec();
+        let lines = lines.iter().map(|line| line.at_cost(&seconds)).collect();
+        Some(Self { seconds, lines })
+    }
+}
+
+impl Line {
+    fn at_cost(&self, seconds: &[f64]) -> Incumbents {
+        let at = |&budget: &f64| {
+            let incumbent = |(curve, spent): (&Vec<f64>, &Vec<f64>)| {
+                let n_ended = spent.partition_point(|&spent| spent <= budget);
+                n_ended.checked_sub(1).map_or(f64::NAN, |last| curve[last])
+            };
+            mean_and_error(&self.curves.iter().zip(&self.spent).map(incumbent).collect::<Vec<_>>())
+        };
+        let (mean, standard_error) = seconds.iter().map(at).unzip();
+        Incumbents {
+            strategy: self.incumbents.strategy.clone(),
+            start: self.incumbents.start,
+            mean,
+            standard_error,
+        }
+    }
 }
 
 /// What is repeated.
@@ -53,7 +105,7 @@ impl Plan<'_> {
         done: &(dyn Fn() + Sync),
     ) -> miette::Result<Line> {
         let seeds: Vec<u64> = (self.first_seed..self.first_seed + self.n_seeds).collect();
-        let runs: Vec<(Vec<f64>, Reasons)> = seeds
+        let runs: Vec<Run> = seeds
             .into_par_iter()
             .map(|seed| {
                 let run = self.curve(seed, strategy, knowledge);
@@ -61,9 +113,12 @@ impl Plan<'_> {
                 run
             })
             .collect::<miette::Result<_>>()?;
-        let (curves, reasons): (Vec<_>, Vec<_>) = runs.into_iter().unzip();
-        let mut failures = Reasons::default();
-        reasons.into_iter().for_each(|reasons| failures.merge(reasons));
+        let (mut curves, mut spent, mut failures) = (Vec::new(), Vec::new(), Reasons::default());
+        for run in runs {
+            curves.push(run.curve);
+            spent.push(run.spent);
+            failures.merge(run.reasons);
+        }
         let at =
             |checkpoint: usize| -> Vec<f64> { curves.iter().map(|curve| curve[checkpoint - 1]).collect() };
         let (mean, standard_error) =
@@ -77,18 +132,18 @@ impl Plan<'_> {
                 reason.n_trials
             );
         }
-        Ok(Line { strategy: strategy.name.clone(), start, mean, standard_error, curves })
+        let incumbents = Incumbents { strategy: strategy.name.clone(), start, mean, standard_error };
+        Ok(Line { incumbents, curves, spent })
     }
 
-    /// The incumbent after each of the run's trials, `[n_trials]`; the last one stands for trials that a strategy
-    /// with nothing left did not make. And why trials failed.
     fn curve(
         &self,
         seed: u64,
         strategy: &ComponentConfig,
         knowledge: Option<&Knowledge>,
-    ) -> miette::Result<(Vec<f64>, Reasons)> {
+    ) -> miette::Result<Run> {
         let (mut follower, mut curve, mut reasons) = (Follower::default(), Vec::new(), Reasons::default());
+        let (mut spent, mut spent_so_far) = (Vec::new(), 0.0);
         let files = self.files.folder(&seed.to_string());
         let end = self.job.run(Passage {
             seed,
@@ -104,7 +159,9 @@ impl Plan<'_> {
                 if let Event::Finished { result: Err(failure), .. } = event {
                     reasons.add(failure);
                 }
-                if follower.observe(event).is_some() {
+                if let Some(cost_seconds) = follower.observe(event) {
+                    spent_so_far += cost_seconds;
+                    spent.push(spent_so_far);
                     curve.push(follower.best().map_or(f64::NAN, |best| self.value(best)));
                 }
             }),
@@ -116,7 +173,7 @@ impl Plan<'_> {
         let n_trials = self.checkpoints.last().copied().unwrap_or(0);
         let last = curve.last().copied().unwrap_or(f64::NAN);
         curve.resize(n_trials, last);
-        Ok((curve, reasons))
+        Ok(Run { curve, spent, reasons })
     }
 
     /// What is reported of a trial, in the direction in which people read it.
@@ -126,6 +183,17 @@ impl Plan<'_> {
             None => self.job.objective().direction.turn(incumbent.objective),
         }
     }
+}
+
+/// One search.
+struct Run {
+    /// The incumbent after each of its trials, `[n_trials]`; the last one stands for trials that a strategy with nothing
+    /// left did not make.
+    curve: Vec<f64>,
+    /// What the trials that were made had cost by then, in seconds.
+    spent: Vec<f64>,
+    /// Why trials failed.
+    reasons: Reasons,
 }
 
 /// Keeps nothing.
@@ -148,6 +216,21 @@ pub(crate) fn mean_and_error(values: &[f64]) -> (f64, f64) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn at_equal_cost_a_dear_trial_counts_from_its_end() {
+        let line = |start, spent: [f64; 3]| Line {
+            incumbents: Incumbents { strategy: "asha".into(), start, mean: vec![], standard_error: vec![] },
+            curves: vec![vec![0.1, 0.2, 0.3], vec![0.1, 0.2, 0.3]],
+            spent: vec![spent.to_vec(), spent.to_vec()],
+        };
+        let found = EqualCost::of(&[line("cold", [1.0, 2.0, 8.0]), line("warm", [5.0, 10.0, 15.0])]).unwrap();
+        assert_eq!(found.seconds, [1.0, 2.0, 4.0, 8.0]);
+        assert_eq!(found.lines[0].mean, [0.1, 0.2, 0.2, 0.3]);
+        assert!(found.lines[1].mean[..3].iter().all(|mean| mean.is_nan()));
+        assert_eq!(found.lines[1].mean[3], 0.1);
+        assert!(EqualCost::of(&[line("cold", [0.0; 3])]).is_none());
+    }
 
     #[test]
     fn the_standard_error_is_that_of_the_sample() {

@@ -208,4 +208,8 @@ impl Catalogue for Plugins {
             }
         }
     }
+
+    fn left_out(&self, name: &str) -> Option<String> {
+        self.host.left_out(name)
+    }
 }

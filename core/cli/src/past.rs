@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use heirloom_archive::{Archive, PastFilter, RunId, names_task};
+use heirloom_archive::{Archive, PastFilter, RunId, RunSummary, names_task};
 use heirloom_config::{RunConfig, WarmStartMode};
 use heirloom_model::space::{MappingNote, OutOfRange, SpaceMapping};
 use heirloom_model::{
@@ -128,6 +128,12 @@ pub(crate) fn begin(
 /// The warm start that a run began with.
 pub(crate) fn again(archive: &Archive, run: RunId) -> miette::Result<Option<Box<dyn WarmStart>>> {
     kept::<Knowledge>(archive, run, ARTIFACT)?.as_ref().map(make).transpose()
+}
+
+/// How many earlier evaluations on its own task a run's warm start knew.
+pub(crate) fn n_on_own_task(archive: &Archive, run: &RunSummary) -> miette::Result<usize> {
+    let knowledge = kept::<Knowledge>(archive, run.id, ARTIFACT)?;
+    Ok(knowledge.map_or(0, |knowledge| knowledge.n_evaluations(&run.task)))
 }
 
 /// What was kept with a run under a name.

@@ -63,7 +63,7 @@ fn draw(path: &Path, title: &str, value: &str, lines: &[Line]) -> Drawn {
         let means = band.iter().map(|(x, mean, _)| (*x, *mean));
         chart
             .draw_series(LineSeries::new(means, colour.stroke_width(2)))?
-            .label(format!("{} {}", line.strategy, line.start))
+            .label(format!("{} {}", line.incumbents.strategy, line.incumbents.start))
             .legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], colour.stroke_width(2)));
     }
     chart

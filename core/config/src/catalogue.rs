@@ -40,6 +40,11 @@ pub trait Catalogue {
         options: &mut Json,
         folder: &Path,
     ) -> Vec<OptionMistake>;
+
+    /// What a person who asks in vain for a component of this name must know of plugins that cannot be used.
+    fn left_out(&self, _name: &str) -> Option<String> {
+        None
+    }
 }
 
 /// What is wrong with an option of a component.

@@ -293,6 +293,8 @@ impl Checker<'_> {
                     &names,
                 ),
             };
+            let left_out = self.catalogue.left_out(&name).map(|left_out| format!("; and {left_out}"));
+            let remedy = remedy + left_out.as_deref().unwrap_or_default();
             self.mistakes.push(Mistake::new(node.locate("name"), message).hint(remedy));
         }
         ComponentConfig { name, options }

@@ -118,6 +118,11 @@ impl Knowledge {
     pub fn n_tasks(&self) -> usize {
         self.tasks.len()
     }
+
+    /// How many evaluations of a task are known, by its key.
+    pub fn n_evaluations(&self, key: &str) -> usize {
+        self.tasks.iter().filter(|task| task.key == key).map(|task| task.n_evaluations).sum()
+    }
 }
 
 fn check(task: &PastTask, space: &Space) -> Result<(), Error> {

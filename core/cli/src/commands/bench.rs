@@ -10,7 +10,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
 use super::compare::checkpoints;
-use crate::bench::{Line, Plan, mean_and_error};
+use crate::bench::{EqualCost, Incumbents, Line, Plan, mean_and_error};
 use crate::catalogue::Plugins;
 use crate::context::Context;
 use crate::described::Described;
@@ -26,7 +26,8 @@ use crate::{beliefs, past, plot};
     after_help = "Examples:\n  heirloom bench run.toml --seeds 100\n  heirloom bench run.toml --seeds 50 \
     --strategy random --strategy evolution --plot curves.svg\n\nEvery strategy starts cold, and warm where the run \
     file allows it and the archive knows other tasks; past runs on the run file's own task are never used. Cold and \
-    warm runs share their seeds. Nothing is written to the archive."
+    warm runs share their seeds. A trial may be a small evaluation in one and a full one in another: the second table has \
+    them at the same cost. Nothing is written to the archive."
 )]
 pub(crate) struct Bench {
     /// The run file; its budget must be in trials
@@ -183,6 +184,7 @@ impl Bench {
         context: &Context,
     ) -> miette::Result<()> {
         let at = &plan.checkpoints;
+        let equal_cost = EqualCost::of(lines);
         if context.json {
             return output::json(&json!({
                 "task": plan.job.config.task.name,
@@ -193,6 +195,7 @@ impl Bench {
                 "trials": at,
                 "lines": lines,
                 "warm_minus_cold": gains(lines, at),
+                "equal_cost": equal_cost,
             }));
         }
         let task = &plan.job.config.task.name;
@@ -200,19 +203,12 @@ impl Bench {
             "{task}: best {value} so far, mean ± standard error of {} seeds",
             plan.n_seeds
         ))?;
-        let steps: Vec<String> = at.iter().map(|n| format!("after {n}")).collect();
-        let columns: Vec<&str> =
-            ["strategy", "start"].into_iter().chain(steps.iter().map(String::as_str)).collect();
-        let mut table = Table::new(&columns);
-        for line in lines {
-            let cells = line
-                .mean
-                .iter()
-                .zip(&line.standard_error)
-                .map(|(mean, error)| format!("{} ± {}", output::number(*mean), output::number(*error)));
-            table.row([line.strategy.clone(), line.start.to_owned()].into_iter().chain(cells));
+        let steps = at.iter().map(|n| format!("after {n}"));
+        print_incumbents(steps, lines.iter().map(|line| &line.incumbents))?;
+        if let Some(EqualCost { seconds, lines }) = &equal_cost {
+            output::line("and after the same seconds of evaluation")?;
+            print_incumbents(seconds.iter().map(|&seconds| output::seconds(seconds)), lines.iter())?;
         }
-        table.print()?;
         match n_tasks {
             _ if plan.job.config.warm_start.mode == WarmStartMode::Off => {
                 output::line("cold starts only, as was asked for")
@@ -223,6 +219,25 @@ impl Bench {
     }
 }
 
+/// A column a step.
+fn print_incumbents<'a>(
+    steps: impl Iterator<Item = String>,
+    lines: impl Iterator<Item = &'a Incumbents>,
+) -> miette::Result<()> {
+    let steps: Vec<String> = steps.collect();
+    let columns: Vec<&str> =
+        ["strategy", "start"].into_iter().chain(steps.iter().map(String::as_str)).collect();
+    let mut table = Table::new(&columns);
+    for line in lines {
+        let cells = line.mean.iter().zip(&line.standard_error).map(|(&mean, &error)| match mean {
+            mean if mean.is_nan() => output::number(mean),
+            mean => format!("{} ± {}", output::number(mean), output::number(error)),
+        });
+        table.row([line.strategy.clone(), line.start.to_owned()].into_iter().chain(cells));
+    }
+    table.print()
+}
+
 /// The archive that knows of other tasks; `None` where there is none yet.
 fn archive(config: &RunConfig, context: &Context) -> miette::Result<Option<Archive>> {
     let path = context.archive_path(config.archive.as_ref())?;
@@ -231,15 +246,16 @@ fn archive(config: &RunConfig, context: &Context) -> miette::Result<Option<Archi
 
 /// Warm minus cold of each strategy at each checkpoint, over the same seeds: mean and standard error.
 fn gains(lines: &[Line], at: &[usize]) -> Vec<serde_json::Value> {
-    let pairs =
-        lines.windows(2).filter(|pair| pair[0].strategy == pair[1].strategy && pair[1].start == "warm");
+    let pairs = lines.windows(2).filter(|pair| {
+        pair[0].incumbents.strategy == pair[1].incumbents.strategy && pair[1].incumbents.start == "warm"
+    });
     let gain = |pair: &[Line]| {
         let difference = |&n: &usize| {
             let seeds = pair[0].curves.iter().zip(&pair[1].curves);
             mean_and_error(&seeds.map(|(cold, warm)| warm[n - 1] - cold[n - 1]).collect::<Vec<_>>())
         };
         let (mean, standard_error): (Vec<f64>, Vec<f64>) = at.iter().map(difference).unzip();
-        json!({ "strategy": pair[0].strategy, "mean": mean, "standard_error": standard_error })
+        json!({ "strategy": pair[0].incumbents.strategy, "mean": mean, "standard_error": standard_error })
     };
     pairs.map(gain).collect()
 }

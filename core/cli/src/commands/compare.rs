@@ -7,6 +7,7 @@ use serde_json::json;
 use crate::context::{Context, find_run};
 use crate::failure::{Exit, Failure, OrFail};
 use crate::output::{self, Table};
+use crate::past;
 use crate::summary::incumbents;
 
 /// Compare runs at the same number of trials
@@ -42,13 +43,19 @@ impl Compare {
         let value = |curve: &[f64], n: usize| {
             curve.get(n - 1).filter(|value| value.is_finite()).map(|&value| objective.direction.turn(value))
         };
+        let n_on_own_task: Vec<usize> =
+            runs.iter().map(|run| past::n_on_own_task(&archive, run)).collect::<miette::Result<_>>()?;
         if context.json {
             let runs: Vec<_> = runs
                 .iter()
                 .zip(&curves)
-                .map(|(run, curve)| {
+                .zip(&n_on_own_task)
+                .map(|((run, curve), n_on_own_task)| {
                     let best: Vec<_> = at.iter().map(|&n| value(curve, n)).collect();
-                    json!({ "run": run.id.to_string(), "name": run.name, "task": run.task, "best": best })
+                    json!({
+                        "run": run.id.to_string(), "name": run.name, "task": run.task, "best": best,
+                        "n_known_on_own_task": n_on_own_task,
+                    })
                 })
                 .collect();
             output::json(&json!({ "objective": objective, "trials": at, "runs": runs }))?;
@@ -62,6 +69,13 @@ impl Compare {
         }
         output::line(&format!("best {} so far", objective.name))?;
         table.print()?;
+        for (run, n) in runs.iter().zip(n_on_own_task).filter(|(_, n)| *n > 0) {
+            output::line(&format!(
+                "{} began with {n} earlier evaluations on its own task: this is not what the archive is worth on a new \
+                 one; `heirloom bench` leaves them out",
+                run.name
+            ))?;
+        }
         Ok(Exit::Done)
     }
 }
