@@ -83,6 +83,31 @@ fn ten_warm_trials_beat_ten_cold_ones_by_more_than_noise() {
     assert!(mean > 3.0 * error, "warm minus cold: {mean} ± {error}");
 }
 
+/// Ten full trainings at once would cost what halving saves.
+#[test]
+fn with_halving_transferred_configurations_begin_small_and_go_on_like_others() {
+    let bench = Bench::new();
+    let table = root().join("meta-data/seed/tabular-mlp");
+    bench.ok(&["archive", "import", table.to_str().unwrap()]);
+    let text = format!(
+        "name = \"yeast\"\nseed = 1\n\n[task]\nname = \"pmlb-yeast\"\n\n[strategy]\nname = \"asha\"\n\n[estimator]\n\
+         name = \"table\"\ntable = {table:?}\ntask = \"pmlb-yeast\"\n\n[budget]\ntrials = 30\n\n[warm_start]\n\
+         exclude_tasks = [\"pmlb-yeast\"]\n"
+    );
+    bench.write("yeast.toml", &text);
+    bench.ok(&["search", "yeast.toml"]);
+    let trials = bench.trials("yeast");
+    let epochs: Vec<f64> = trials.iter().filter_map(|trial| trial["epochs"].as_f64()).collect();
+    assert_eq!(epochs[..3], [2.0; 3], "the smallest size, until one in three goes on");
+    let n_larger = epochs.iter().filter(|&&epochs| epochs > 2.0).count();
+    assert!(n_larger >= 5, "{epochs:?}");
+    // What goes on is still owed to past tasks: the table knows next to nothing that the strategy could draw.
+    let explained = bench.json(&["explain", "yeast"]);
+    let owed = explained["transferred"]["n_trials"].as_u64().unwrap();
+    let n_completed = trials.iter().filter(|trial| trial["state"] == "completed").count();
+    assert_eq!(owed as usize, n_completed, "{explained}");
+}
+
 #[test]
 fn isolated_plugins_give_the_same_trials_as_those_in_process() {
     let trials = |isolation: &str| {

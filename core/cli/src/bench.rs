@@ -104,11 +104,18 @@ impl Plan<'_> {
         knowledge: Option<&Knowledge>,
         done: &(dyn Fn() + Sync),
     ) -> miette::Result<Line> {
+        let knowledge = match knowledge {
+            Some(knowledge) => {
+                let fidelity = self.job.first_fidelity(strategy).map_err(Failure::from)?;
+                Some(knowledge.clone().beginning_at(fidelity))
+            }
+            None => None,
+        };
         let seeds: Vec<u64> = (self.first_seed..self.first_seed + self.n_seeds).collect();
         let runs: Vec<Run> = seeds
             .into_par_iter()
             .map(|seed| {
-                let run = self.curve(seed, strategy, knowledge);
+                let run = self.curve(seed, strategy, knowledge.as_ref());
                 done();
                 run
             })

@@ -11,8 +11,8 @@ use heirloom_engine::{
     Budget, EndReason, LocalExecutor, Parts, ProxyFilter, Run, RunEnd, RunSpec, StopSignal, Vote,
 };
 use heirloom_model::{
-    ComponentErrorKind, Direction, Estimator, EstimatorInfo, Event, Objective, Problem, RecordError,
-    Recorder, Seed, Space, SpaceSpec, Strategy, WarmStart,
+    AskRequest, ComponentErrorKind, Direction, Estimator, EstimatorInfo, Event, Fidelity, Objective, Problem,
+    RecordError, Recorder, Seed, Space, SpaceSpec, Strategy, TrialId, WarmStart,
 };
 use heirloom_plugin_host::{HostError, Kind};
 use heirloom_warm_start::ProxyBelief;
@@ -129,6 +129,18 @@ impl<'a> Job<'a> {
         self.plugins
             .strategy(component, &self.problem, self.config.isolation)
             .map_err(|error| Blame::host("strategy", error))
+    }
+
+    /// The size of the first evaluation that a strategy asks for: of one that asks for none, the full one.
+    pub(crate) fn first_fidelity(&self, component: &ComponentConfig) -> Result<Fidelity, Blame> {
+        if self.problem.fidelities.is_empty() {
+            return Ok(self.problem.full_fidelity());
+        }
+        let mut strategy = self.strategy(component)?;
+        let seed = Seed::from_number(self.config.seed);
+        let first = strategy.ask(&AskRequest { n: 1, first_trial: TrialId(0), pending: &[], seed });
+        let first = first.ok().and_then(|proposals| proposals.into_iter().next());
+        Ok(first.map_or_else(|| self.problem.full_fidelity(), |proposal| proposal.fidelity))
     }
 
     /// The run file's proxies.

@@ -13,7 +13,7 @@ use heirloom_warm_start::{Knowledge, Mode, Options, PastTask};
 use serde::de::DeserializeOwned;
 
 use crate::described::Described;
-use crate::failure::OrFail;
+use crate::failure::{Failure, OrFail};
 use crate::job::Job;
 
 /// The name of the artifact that holds what a run knew when it began.
@@ -37,7 +37,9 @@ pub(crate) fn knowledge(
         return Ok(None);
     }
     let options = Options { mode, n_initial: config.initial };
-    Knowledge::new(&job.problem, task.features.clone(), tasks, options).map(Some).or_fail()
+    let knowledge = Knowledge::new(&job.problem, task.features.clone(), tasks, options).or_fail()?;
+    let fidelity = job.first_fidelity(&job.config.strategy).map_err(Failure::from)?;
+    Ok(Some(knowledge.beginning_at(fidelity)))
 }
 
 /// Past evaluations of the same objective, by task, as points of the job's space.

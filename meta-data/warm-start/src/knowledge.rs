@@ -107,6 +107,13 @@ impl Knowledge {
         Ok(Self { space, fidelity, meta_features, tasks, options })
     }
 
+    /// The same, with transferred trials of the size at which the search begins its own: of one that goes on with the
+    /// best of many small trainings they are small too.
+    #[must_use]
+    pub fn beginning_at(self, fidelity: Fidelity) -> Self {
+        Self { fidelity, ..self }
+    }
+
     /// The warm start that this knowledge makes.
     ///
     /// Errors with [`Error::Space`] when a recorded space no longer compiles.

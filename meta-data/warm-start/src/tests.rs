@@ -379,6 +379,30 @@ fn own_trials_at_less_than_full_size_lower_the_share_where_they_are_better() {
     assert!(share_after(0.1) < 0.6 * share_after(0.9), "{} {}", share_after(0.1), share_after(0.9));
 }
 
+/// Of a search that goes on with the best of many small trainings, transferred ones are small too.
+#[test]
+fn transferred_trials_are_of_the_size_at_which_the_search_begins() {
+    let small = heirloom_model::Fidelity(vec![1.0]);
+    let options = Options { mode: Mode::Seed, ..Default::default() };
+    let knowledge = Knowledge::new(&problem_with_epochs(), Some(features(0)), archive(3), options).unwrap();
+    let mut warm = knowledge.beginning_at(small.clone()).warm_start().unwrap();
+    let seed = Seed::from_number(1);
+    let proposals = warm.propose(&request(0, seed)).unwrap();
+    assert_eq!(proposals[0].proposal.fidelity, small);
+    let told = |trial: u64, epochs: f64, x: f64, value: f64| Observation {
+        fidelity: heirloom_model::Fidelity(vec![epochs]),
+        ..observation(trial, Configuration::new([x; 4]), Ok(value))
+    };
+    let share = warm.report().transfer_share;
+    // A larger training of the search's own is better: that is its size.
+    warm.tell(&[told(0, 1.0, 0.3, 0.5), told(1, 9.0, 0.4, 0.1)], &[true, false]).unwrap();
+    assert_eq!(warm.report().transfer_share, share);
+    // Small ones of its own are better than small transferred ones.
+    let own: Vec<_> = (2..8).map(|trial| told(trial, 1.0, 0.1 * trial as f64, 0.1)).collect();
+    warm.tell(&own, &[false; 6]).unwrap();
+    assert!(warm.report().transfer_share < share);
+}
+
 fn problem_with_epochs() -> Problem {
     let epochs = heirloom_model::FidelityDimension {
         name: "epochs".into(),

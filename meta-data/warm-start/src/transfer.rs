@@ -159,9 +159,9 @@ impl WarmStart for Transfer {
         for (observation, &transferred) in observations.iter().zip(transferred) {
             self.next_trial = self.next_trial.max(observation.trial.0 + 1);
             let objective = observation.objective().unwrap_or(f64::INFINITY);
-            // Smaller evaluations rank differently; they are judged by the strategies that asked for them.
+            // Evaluations of another size rank differently; they are judged by the strategies that asked for them.
             if observation.fidelity != self.fidelity {
-                if !transferred {
+                if !transferred && is_smaller(&observation.fidelity, &self.fidelity) {
                     self.record.tell_small(objective);
                 }
                 continue;
@@ -227,11 +227,15 @@ impl Transfer {
                 std::cmp::Ordering::Equal => "transferred and own trials are level",
                 std::cmp::Ordering::Greater => "the best trial so far is the strategy's own",
             };
-            notes.push(format!("{n_warm} transferred and {n_cold} own trials: {verdict}"));
+            notes.push(format!("{n_warm} transferred and {n_cold} own trials of one size: {verdict}"));
         }
         notes.push(format!("{:.0} % of the next trials would be transferred", 100.0 * share));
         notes
     }
+}
+
+fn is_smaller(fidelity: &Fidelity, other: &Fidelity) -> bool {
+    fidelity != other && fidelity.0.iter().zip(&other.0).all(|(own, other)| own <= other)
 }
 
 /// Each task's part in a choice: its weight times what the configuration gains on it; where nothing is gained any

@@ -1,6 +1,6 @@
 //! `heirloom explain`
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use clap::Args;
 use heirloom_archive::{RunHeader, TrialRecord};
@@ -80,6 +80,7 @@ fn shares(
     let (mut transferred, mut own) = (Share::default(), Share::default());
     let mut by_task: BTreeMap<String, Share> = BTreeMap::new();
     let mut incumbent: Option<&TrialRecord> = None;
+    let mut came_from = HashMap::new();
     let mut ended: Vec<_> =
         trials.iter().filter(|trial| trial.result.is_some() && !is_filtered(trial)).collect();
     ended.sort_by_key(|trial| trial.told.unwrap_or(u64::MAX));
@@ -96,14 +97,19 @@ fn shares(
         if improves {
             incumbent = Some(trial);
         }
-        match &trial.origin {
-            Some(Origin::WarmStart { sources }) => {
+        let configuration = &trial.proposal.configuration;
+        if let Some(Origin::WarmStart { sources }) = &trial.origin {
+            came_from.insert(configuration, sources.first());
+        }
+        // A strategy that goes on with a transferred configuration, at a larger size, owes it to the past task.
+        match came_from.get(configuration) {
+            Some(source) => {
                 transferred.add(value, failed, improves);
-                if let Some(source) = sources.first() {
+                if let Some(source) = source {
                     by_task.entry(source.task.clone()).or_default().add(value, failed, improves);
                 }
             }
-            _ => own.add(value, failed, improves),
+            None => own.add(value, failed, improves),
         }
     }
     for share in [&mut transferred, &mut own].into_iter().chain(by_task.values_mut()) {
