@@ -133,7 +133,7 @@ pub(crate) struct Record {
     pub(crate) own: Vec<f64>,
     /// Pairs of one of each that the transferred one won; an even one counts half.
     n_won: f64,
-    /// Pairs with an own trial at less than full size that the transferred one lost.
+    /// Pairs with an own trial of a smaller size that the transferred one lost.
     n_lost_to_small: usize,
 }
 
@@ -153,8 +153,8 @@ impl Record {
         }
     }
 
-    /// Tells of an own trial at less than full size. Where it beats a transferred one, which had the full size, that is
-    /// a pair lost; where it does not, that may be its size.
+    /// Tells of an own trial of a smaller size than the transferred ones'. Where it beats one of them, that is a pair lost;
+    /// where it does not, that may be its size.
     pub(crate) fn tell_small(&mut self, objective: f64) {
         self.n_lost_to_small += self.transferred.iter().filter(|&&warm| objective < warm).count();
     }
