@@ -151,6 +151,10 @@ fn a_bench_draws_its_curves_and_keeps_nothing() {
             [line, after].map(|line| line["mean"].as_array().unwrap().last().unwrap().as_f64());
         assert!(at_cost.unwrap() <= after.unwrap() && at_cost.unwrap() > 80.0, "{result}");
     }
+    // Of a look at the first trials alone, the costs are theirs.
+    let early = bench.json(&["bench", "cifar10.toml", "--seeds", "5", "--at", "5"]);
+    let until: Vec<f64> = serde_json::from_value(early["equal_cost"]["seconds"].clone()).unwrap();
+    assert!(until[3] < 0.5 * seconds[3], "{until:?} of {seconds:?}");
     let svg = std::fs::read_to_string(bench.path("curves.svg")).unwrap();
     assert!(svg.starts_with("<svg") && svg.contains("evolution cold"), "{}", &svg[..200.min(svg.len())]);
     assert!(!bench.path("archive.heirloom").exists());

@@ -34,7 +34,7 @@ pub(crate) struct Line {
     /// The incumbent after each trial, `[n_seeds, n_trials]`, as above.
     #[serde(skip)]
     pub(crate) curves: Vec<Vec<f64>>,
-    /// What the trials had cost by then, in seconds, `[n_seeds, n_trials]`.
+    /// What the trials had cost by then, in seconds, `[n_seeds, at most n_trials]`.
     #[serde(skip)]
     pub(crate) spent: Vec<Vec<f64>>,
 }
@@ -104,13 +104,8 @@ impl Plan<'_> {
         knowledge: Option<&Knowledge>,
         done: &(dyn Fn() + Sync),
     ) -> miette::Result<Line> {
-        let knowledge = match knowledge {
-            Some(knowledge) => {
-                let fidelity = self.job.first_fidelity(strategy).map_err(Failure::from)?;
-                Some(knowledge.clone().beginning_at(fidelity))
-            }
-            None => None,
-        };
+        let of_strategy = |knowledge: &Knowledge| past::of_strategy(knowledge.clone(), self.job, strategy);
+        let knowledge = knowledge.map(of_strategy).transpose()?;
         let seeds: Vec<u64> = (self.first_seed..self.first_seed + self.n_seeds).collect();
         let runs: Vec<Run> = seeds
             .into_par_iter()
@@ -180,6 +175,7 @@ impl Plan<'_> {
         let n_trials = self.checkpoints.last().copied().unwrap_or(0);
         let last = curve.last().copied().unwrap_or(f64::NAN);
         curve.resize(n_trials, last);
+        spent.truncate(n_trials);
         Ok(Run { curve, spent, reasons })
     }
 
@@ -197,7 +193,7 @@ struct Run {
     /// The incumbent after each of its trials, `[n_trials]`; the last one stands for trials that a strategy with nothing
     /// left did not make.
     curve: Vec<f64>,
-    /// What the trials that were made had cost by then, in seconds.
+    /// What those of them that were made had cost by then, in seconds.
     spent: Vec<f64>,
     /// Why trials failed.
     reasons: Reasons,

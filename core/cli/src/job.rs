@@ -139,6 +139,7 @@ impl<'a> Job<'a> {
         let mut strategy = self.strategy(component)?;
         let seed = Seed::from_number(self.config.seed);
         let first = strategy.ask(&AskRequest { n: 1, first_trial: TrialId(0), pending: &[], seed });
+        // What is wrong with it, the search itself will say.
         let first = first.ok().and_then(|proposals| proposals.into_iter().next());
         Ok(first.map_or_else(|| self.problem.full_fidelity(), |proposal| proposal.fidelity))
     }

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use heirloom_archive::{Archive, PastFilter, RunId, RunSummary, names_task};
-use heirloom_config::{RunConfig, WarmStartMode};
+use heirloom_config::{ComponentConfig, RunConfig, WarmStartMode};
 use heirloom_model::space::{MappingNote, OutOfRange, SpaceMapping};
 use heirloom_model::{
     Configuration, Event, Observation, Origin, Proposal, Space, TrialId, WarmStart, WarmStartReport,
@@ -37,9 +37,16 @@ pub(crate) fn knowledge(
         return Ok(None);
     }
     let options = Options { mode, n_initial: config.initial };
-    let knowledge = Knowledge::new(&job.problem, task.features.clone(), tasks, options).or_fail()?;
-    let fidelity = job.first_fidelity(&job.config.strategy).map_err(Failure::from)?;
-    Ok(Some(knowledge.beginning_at(fidelity)))
+    Knowledge::new(&job.problem, task.features.clone(), tasks, options).map(Some).or_fail()
+}
+
+/// The same for a search by `strategy`: transferred trials are of the size at which it begins.
+pub(crate) fn of_strategy(
+    knowledge: Knowledge,
+    job: &Job<'_>,
+    strategy: &ComponentConfig,
+) -> miette::Result<Knowledge> {
+    Ok(knowledge.beginning_at(job.first_fidelity(strategy).map_err(Failure::from)?))
 }
 
 /// Past evaluations of the same objective, by task, as points of the job's space.

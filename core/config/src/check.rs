@@ -293,8 +293,10 @@ impl Checker<'_> {
                     &names,
                 ),
             };
-            let left_out = self.catalogue.left_out(&name).map(|left_out| format!("; and {left_out}"));
-            let remedy = remedy + left_out.as_deref().unwrap_or_default();
+            let remedy = match self.catalogue.left_out(&name) {
+                Some(left_out) => format!("{remedy}; and {left_out}"),
+                None => remedy,
+            };
             self.mistakes.push(Mistake::new(node.locate("name"), message).hint(remedy));
         }
         ComponentConfig { name, options }

@@ -88,7 +88,7 @@ impl Policy {
             return 0.0;
         }
         let fade = ((self.n_own + self.n_initial) as f64 / (trial + 1) as f64).min(1.0);
-        let heard = if self.listens() { weights.borne_out().1 } else { 1.0 };
+        let heard = if self.listens() { weights.borne_out() } else { 1.0 };
         fade * heard * self.share * (2.0 * record.chance_to_win()).min(1.0)
     }
 
@@ -99,7 +99,7 @@ impl Policy {
 
     /// The weights of the past tasks, `[t]`.
     pub(crate) fn weights(&self, weights: &TaskWeights) -> Vec<f64> {
-        if self.listens() { weights.borne_out().0 } else { weights.now() }
+        if self.listens() { weights.of_those_borne_out() } else { weights.now() }
     }
 
     /// Whether trial number `trial` is the portfolio's.
@@ -153,8 +153,8 @@ impl Record {
         }
     }
 
-    /// Tells of an own trial of a smaller size than the transferred ones'. Where it beats one of them, that is a pair lost;
-    /// where it does not, that may be its size.
+    /// Tells of an own trial of a smaller size than the transferred ones'. Where it beats one of them, that is a pair
+    /// lost; where it does not, that may be its size.
     pub(crate) fn tell_small(&mut self, objective: f64) {
         self.n_lost_to_small += self.transferred.iter().filter(|&&warm| objective < warm).count();
     }

@@ -51,32 +51,31 @@ impl TaskWeights {
         self.agreements[task].tau().filter(|_| self.trials.len() >= 3)
     }
 
-    /// The weights of the tasks that the trials bear out, `[t]`, summing to 1: those that rank them better than chance
-    /// would, or all where none does. And how far they do: by how much it is likelier that the trials rank as the past
-    /// tasks do than by chance; 0 where it is less likely, 1 where it is sure.
-    ///
-    /// Both were as likely before. The odds are the tasks' mean likelihood, that of [`Self::now`], over its mean by
-    /// chance, where Kendall's τ is nearly normal with variance `2 (2 n + 5) / (9 n (n − 1))`.
-    pub(crate) fn borne_out(&self) -> (Vec<f64>, f64) {
-        let n = self.trials.len() as f64;
-        if n < 2.0 {
-            return (self.prior.clone(), 0.0);
-        }
+    /// How much likelier each task makes it that the trials rank as they do than chance does, `[t]`: the likelihood of
+    /// [`Self::now`] over its mean by chance, where Kendall's τ is nearly normal with variance
+    /// `2 (2 n + 5) / (9 n (n − 1))`.
+    fn odds(&self) -> Vec<f64> {
+        let n = self.trials.len().max(1) as f64;
         let by_chance = CORRECTION.powi(2) * (n - 1.0) * (2.0 * n + 5.0) / (36.0 * n);
         let odds =
             |task: &Agreement| (CORRECTION * task.tau().unwrap_or(0.0) * (n - 1.0) / 2.0 - by_chance).exp();
-        let odds: Vec<f64> = self.agreements.iter().map(odds).collect();
-        let sum = |of: &dyn Fn(f64) -> f64| -> f64 {
-            self.prior.iter().zip(&odds).map(|(prior, &odds)| prior * of(odds)).sum()
-        };
-        let surplus = |odds: f64| (odds - 1.0).max(0.0);
-        let total = sum(&surplus);
-        if total == 0.0 {
-            return (self.now(), 0.0);
-        }
-        let all = sum(&|odds| odds);
-        let weights = self.prior.iter().zip(&odds).map(|(prior, &odds)| prior * surplus(odds) / total);
-        (weights.collect(), ((all - 1.0) / (all + 1.0)).max(0.0))
+        self.agreements.iter().map(odds).collect()
+    }
+
+    /// How far the trials so far bear the past tasks out: by how much it is likelier that they rank as these do than by
+    /// chance; 0 where it is less likely, 1 where it is sure. Both were as likely before.
+    pub(crate) fn borne_out(&self) -> f64 {
+        let odds: f64 = self.prior.iter().zip(self.odds()).map(|(prior, odds)| prior * odds).sum();
+        ((odds - 1.0) / (odds + 1.0)).max(0.0)
+    }
+
+    /// The weights of the tasks that rank the trials better than chance would, `[t]`, summing to 1; those of all where
+    /// none does.
+    pub(crate) fn of_those_borne_out(&self) -> Vec<f64> {
+        let surplus = |(prior, odds): (&f64, f64)| prior * (odds - 1.0).max(0.0);
+        let weights: Vec<f64> = self.prior.iter().zip(self.odds()).map(surplus).collect();
+        let total: f64 = weights.iter().sum();
+        if total == 0.0 { self.now() } else { weights.into_iter().map(|weight| weight / total).collect() }
     }
 
     /// Now, `[t]`, summing to 1: `prior · exp(−θ · 2 D / n)` with `D` discordant pairs among `n` trials.
@@ -111,12 +110,12 @@ mod tests {
     fn the_trials_bear_out_the_task_that_ranks_them_alike_and_only_that() {
         let heard = |objectives: [f64; 8]| {
             let mut weights = TaskWeights::new(vec![0.1, 0.9]);
-            assert_eq!(weights.borne_out(), (vec![0.1, 0.9], 0.0));
+            assert_eq!((weights.of_those_borne_out(), weights.borne_out()), (weights.now(), 0.0));
             for (place, objective) in objectives.into_iter().enumerate() {
                 // The first ranks them as they come, the second the other way round.
                 weights.tell(objective, vec![place as f64, -(place as f64)]);
             }
-            (weights.borne_out(), weights.now())
+            ((weights.of_those_borne_out(), weights.borne_out()), weights.now())
         };
         let ((weights, share), _) = heard([1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0]);
         assert_eq!(weights, [1.0, 0.0]);

@@ -15,7 +15,7 @@ use rayon::prelude::*;
 use crate::row::Row;
 use crate::warm_play::{play, seed_file};
 
-const N_SEEDS: u64 = 1000;
+const N_SEEDS: u64 = 200;
 const CHECKPOINTS: [usize; 2] = [10, 50];
 const TASKS: [&str; 9] =
     ["arxiv", "citeseer", "computers", "cora", "cs", "photo", "physics", "pubmed", "proteins"];

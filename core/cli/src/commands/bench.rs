@@ -229,9 +229,9 @@ fn print_incumbents<'a>(
         ["strategy", "start"].into_iter().chain(steps.iter().map(String::as_str)).collect();
     let mut table = Table::new(&columns);
     for line in lines {
-        let cells = line.mean.iter().zip(&line.standard_error).map(|(&mean, &error)| match mean {
-            mean if mean.is_nan() => output::number(mean),
-            mean => format!("{} ± {}", output::number(mean), output::number(error)),
+        let cells = line.mean.iter().zip(&line.standard_error).map(|(&mean, &error)| {
+            let number = output::number(mean);
+            if mean.is_nan() { number } else { format!("{number} ± {}", output::number(error)) }
         });
         table.row([line.strategy.clone(), line.start.to_owned()].into_iter().chain(cells));
     }
