@@ -54,7 +54,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     })?;
     let stage = Stage { heirloom: &heirloom, out: &out, seeds: arguments.seeds.to_string() };
     println!("Everything happens in {}", out.display());
-    match (packages.is_complete(), &arguments.data) {
+    match (packages.have_libtorch(), &arguments.data) {
         (true, data) => trained(&stage, data.as_deref(), arguments.target.as_deref()),
         (false, None) => recorded(&stage),
         (false, Some(_)) => {

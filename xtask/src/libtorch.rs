@@ -49,11 +49,6 @@ impl Packages {
         Ok(packages)
     }
 
-    /// Whether nothing is left out.
-    pub(crate) fn is_complete(&self) -> bool {
-        self.left_out.is_none()
-    }
-
     /// Whether LibTorch is there, and no crate is left out.
     pub(crate) fn have_libtorch(&self) -> bool {
         self.left_out.is_none()

@@ -168,7 +168,8 @@ impl Plan<'_> {
                 }
             }),
             stop: StopSignal::default(),
-        })?;
+        });
+        let end = end.map_err(Failure::from)?;
         if let heirloom_engine::EndReason::ComponentFailed { error } = end.reason {
             return Err(Failure::new(error).into());
         }

@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 use heirloom_archive::{Archive, AttemptRecord, RunHeader, RunId, RunState, Task, TrialState};
 use heirloom_config::{ComponentConfig, RunConfig, RunFile, VoteWeights};
 use heirloom_engine::{
-    Budget, EndReason, LocalExecutor, Parts, ProxyFilter, Run, RunEnd, RunSpec, StopSignal, Vote,
+    Budget, EndReason, EngineError, LocalExecutor, Parts, ProxyFilter, RunEnd, RunSpec, StopSignal, Vote,
 };
 use heirloom_model::{
     AskRequest, ComponentErrorKind, Direction, Estimator, EstimatorInfo, Event, Fidelity, Objective, Problem,
@@ -209,7 +209,7 @@ impl<'a> Job<'a> {
     }
 
     /// Carries the run out: from `history` on, to its end.
-    pub(crate) fn run(&self, passage: Passage<'_>) -> miette::Result<RunEnd> {
+    pub(crate) fn run(&self, passage: Passage<'_>) -> Result<RunEnd, NoEnd> {
         let Passage {
             seed,
             strategy,
@@ -231,7 +231,7 @@ impl<'a> Job<'a> {
             stop.clone(),
         );
         let parts = Parts {
-            strategy: self.strategy(strategy).map_err(Failure::from)?,
+            strategy: self.strategy(strategy).map_err(NoEnd::Strategy)?,
             executor: Box::new(executor),
             filters,
             vote,
@@ -240,7 +240,25 @@ impl<'a> Job<'a> {
             observer,
             stop,
         };
-        Run::run(&self.spec(seed, strategy, elapsed_seconds, files), parts, history).or_fail()
+        let spec = self.spec(seed, strategy, elapsed_seconds, files);
+        heirloom_engine::run(&spec, parts, history).map_err(NoEnd::Engine)
+    }
+}
+
+/// Why a run has no end.
+pub(crate) enum NoEnd {
+    /// Its strategy could not be made.
+    Strategy(Blame),
+    /// The engine could not go on.
+    Engine(EngineError),
+}
+
+impl From<NoEnd> for Failure {
+    fn from(no_end: NoEnd) -> Self {
+        match no_end {
+            NoEnd::Strategy(blame) => blame.into(),
+            NoEnd::Engine(error) => Self::new(error),
+        }
     }
 }
 
@@ -362,6 +380,7 @@ impl ArchivedRun<'_> {
             }),
             stop,
         });
+        let end = end.map_err(Failure::from);
         progress.into_inner().finish();
         let state = match &end {
             Ok(RunEnd { reason: EndReason::BudgetSpent | EndReason::Exhausted, .. }) => RunState::Finished,
@@ -378,7 +397,7 @@ impl ArchivedRun<'_> {
                             `heirloom plugin report` has what its author needs";
                 Err(Failure::new(format!("the run ends: {plugin}; {hint}")).into())
             }
-            (_, end) => end,
+            (_, end) => Ok(end?),
         }
     }
 }

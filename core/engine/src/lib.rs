@@ -1,7 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod run;
-pub use run::{Budget, EndReason, EngineError, Parts, Run, RunEnd, RunSpec};
+pub use run::{Budget, EndReason, EngineError, Parts, RunEnd, RunSpec, run};
 
 mod executor;
 pub use executor::{Executor, LocalExecutor, Signal};

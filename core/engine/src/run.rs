@@ -159,26 +159,21 @@ pub enum EngineError {
     },
 }
 
-/// A run that is ready to go.
-pub struct Run;
-
-impl Run {
-    /// Runs until the budget is spent, the strategy is exhausted or the run is asked to end.
-    ///
-    /// `history` holds the events of earlier parts of the same run, in order; empty for a new run.
-    pub fn run(
-        spec: &RunSpec,
-        parts: Parts<'_>,
-        history: impl IntoIterator<Item = Result<Event, RecordError>>,
-    ) -> Result<RunEnd, EngineError> {
-        let mut run = Loop::new(spec, parts);
-        run.inform();
-        let (untold, has_history) = replay(&mut run, history)?;
-        run.wary = has_history;
-        run.take_up(untold);
-        run.go()?;
-        Ok(run.end())
-    }
+/// Runs until the budget is spent, the strategy is exhausted or the run is asked to end.
+///
+/// `history` holds the events of earlier parts of the same run, in order; empty for a new run.
+pub fn run(
+    spec: &RunSpec,
+    parts: Parts<'_>,
+    history: impl IntoIterator<Item = Result<Event, RecordError>>,
+) -> Result<RunEnd, EngineError> {
+    let mut run = Loop::new(spec, parts);
+    run.inform();
+    let (untold, has_history) = replay(&mut run, history)?;
+    run.wary = has_history;
+    run.take_up(untold);
+    run.go()?;
+    Ok(run.end())
 }
 
 /// An evaluation that has ended and is not recorded yet.

@@ -11,7 +11,7 @@ use heirloom_model::{
 };
 
 use crate::{
-    Budget, EndReason, EngineError, LocalExecutor, Parts, ProxyFilter, Run, RunEnd, RunSpec, StopSignal, Vote,
+    Budget, EndReason, EngineError, LocalExecutor, Parts, ProxyFilter, RunEnd, RunSpec, StopSignal, Vote, run,
 };
 
 fn problem() -> Problem {
@@ -189,7 +189,7 @@ impl Setup {
             observer: Box::new(|_| {}),
             stop: self.stop,
         };
-        Run::run(spec, parts, history.iter().cloned().map(Ok))
+        run(spec, parts, history.iter().cloned().map(Ok))
     }
 }
 

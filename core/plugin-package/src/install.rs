@@ -168,8 +168,8 @@ impl Home {
     ) -> Result<LockedPlugin> {
         package.payload_here()?;
         let about = package.description();
-        let granted = |asked: &&Capability| !grants.capabilities.contains(asked);
-        let missing: Vec<_> = about.capabilities.iter().filter(granted).copied().collect();
+        let is_missing = |asked: &&Capability| !grants.capabilities.contains(asked);
+        let missing: Vec<_> = about.capabilities.iter().filter(is_missing).copied().collect();
         if !missing.is_empty() {
             let (plugin, version) = (about.id.clone(), about.version.clone());
             return Err(PackageError::Capability { plugin, version, asked: missing });

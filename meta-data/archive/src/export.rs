@@ -294,6 +294,14 @@ impl Kind {
     }
 }
 
+/// A number of a column of whole ones, of which no digit may be lost on the way.
+fn whole(value: &Value) -> i64 {
+    match value {
+        Value::Int(number) => *number,
+        other => unreachable!("`Kind::of` found `{other}` to be whole"),
+    }
+}
+
 fn write_parquet(columns: &[Column], out: &mut (dyn Write + Send)) -> parquet::errors::Result<()> {
     let kinds: Vec<Kind> = columns.iter().map(Kind::of).collect();
     let field = |(column, kind): (&Column, &Kind)| {
@@ -318,8 +326,7 @@ fn write_parquet(columns: &[Column], out: &mut (dyn Write + Send)) -> parquet::e
         let Some(mut target) = group.next_column()? else { break };
         match kind {
             Kind::Whole => {
-                let values: Vec<i64> =
-                    values.map(|value| value.as_f64().unwrap_or_default() as i64).collect();
+                let values: Vec<i64> = values.map(whole).collect();
                 target.typed::<Int64Type>().write_batch(&values, Some(&present), None)?;
             }
             Kind::Real => {

@@ -7,7 +7,7 @@ use heirloom_model::{Configuration, ParameterKind, Seed, Space};
 use rayon::prelude::*;
 
 use crate::PastTask;
-use crate::forest::Forest;
+use crate::forest::{Forest, Growth};
 use crate::knowledge::hash;
 use crate::rank::{normal_score, quantiles};
 
@@ -20,6 +20,13 @@ const N_CENTRES: usize = 10;
 
 /// Configurations of all tasks together whose neighbourhoods are, and at least one a task.
 const N_CENTRES_IN_ALL: usize = 320;
+
+/// Trees are grown out, for a past task's measurements are mostly repeatable; more than a hundred hardly gain, and their
+/// predictions are averaged: half of them suffice for ranks.
+const SURROGATE: Growth = Growth { n_trees: 50, n_min: 2 };
+
+/// Numbers in a task's sketch: distances between tasks are then right to about a sixth.
+const SKETCH_WIDTH: usize = 32;
 
 /// Candidates and their standing on each past task.
 #[derive(Debug)]
@@ -36,7 +43,8 @@ struct TaskView {
     measured: HashMap<Configuration, f64>,
     /// (score, regret) of its own evaluations, ascending: from a predicted score to a regret.
     regret_at: Vec<(f64, f64)>,
-    surrogate: OnceLock<Forest>,
+    /// And the scores that it is fitted to.
+    surrogate: OnceLock<(Forest, Vec<f64>)>,
     /// Own scores (measured or predicted) of the candidates, ascending: from one to a quantile among candidates.
     sorted: Vec<f64>,
     /// `[c]`, normal score among the candidates.
@@ -90,6 +98,22 @@ impl Landscape {
     /// Regrets of the candidates on each task, `[t][c]`.
     pub(crate) fn all_regrets(&self) -> impl Iterator<Item = &[f64]> {
         self.tasks.iter().map(|task| task.regrets.as_slice())
+    }
+
+    /// A few numbers for each task, `[t][k]`, as far apart as its candidates' scores are: their sums with random signs
+    /// (Achlioptas 2003).
+    pub(crate) fn sketches(&self) -> Vec<Vec<f64>> {
+        let mut rng = Seed::from_number(0).derive("warm-start sketch", 0).rng();
+        let mut sketches = vec![vec![0.0; SKETCH_WIDTH]; self.tasks.len()];
+        for place in 0..self.candidates.len() {
+            for number in 0..SKETCH_WIDTH {
+                let sign = if rng.uniform() < 0.5 { -1.0 } else { 1.0 };
+                for (sketch, task) in sketches.iter_mut().zip(&self.tasks) {
+                    sketch[number] += sign * task.scores[place];
+                }
+            }
+        }
+        sketches
     }
 
     /// Which candidates were evaluated on a task itself, ascending.
@@ -147,11 +171,12 @@ impl TaskView {
 
     fn own_score(&self, space: &Space, configuration: &Configuration) -> f64 {
         self.measured.get(configuration).copied().unwrap_or_else(|| {
-            self.surrogate.get_or_init(|| self.fit(space)).predict(&encode(space, configuration))
+            let (forest, scores) = self.surrogate.get_or_init(|| self.fit(space));
+            forest.predict(&encode(space, configuration), scores)
         })
     }
 
-    fn fit(&self, space: &Space) -> Forest {
+    fn fit(&self, space: &Space) -> (Forest, Vec<f64>) {
         let mut rows: Vec<(Vec<f64>, f64)> = self
             .measured
             .iter()
@@ -160,7 +185,8 @@ impl TaskView {
         // The map's order is not ours to rely on.
         rows.sort_by(|a, b| a.partial_cmp(b).expect("encodings and scores are finite"));
         let (points, scores): (Vec<_>, Vec<_>) = rows.into_iter().unzip();
-        Forest::fit(&points, &scores, Seed::from_number(0).derive("warm-start surrogate", 0))
+        let seed = Seed::from_number(0).derive("warm-start surrogate", 0);
+        (Forest::fit(&points, &scores, SURROGATE, seed), scores)
     }
 
     /// The regret at an own score, linear between this task's evaluations.

@@ -2,6 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use heirloom_model::Seed;
+
+use crate::forest::{Forest, Growth};
 use crate::{MetaFeatures, PastTask};
 
 /// A task's influence has fallen to 1/e at the distance of the nearest one beyond these: the number of
@@ -20,16 +23,60 @@ const FAR_OUT: f64 = 3.0;
 /// range: so that a task of which hardly anything is known is neither near nor far.
 const UNKNOWN_GAP: f64 = 1.0;
 
-/// The weight of each past task from meta-features alone, `[t]`, summing to 1.
+/// Leaves hold about five tasks, as many as neighbours usually are.
+const LEARNED: Growth = Growth { n_trees: 100, n_min: 10 };
+
+/// The weight of each past task before the first trial, `[t]`, summing to 1: the mean of [`nearness`], for which all
+/// meta-features are alike, and of what each counts in a forest that has learned from the past tasks which of them tell
+/// tasks apart that behave differently.
+///
+/// * `sketches`: `[t][k]`, how configurations stand on each task; `left_out`: a task that has no say, and weighs 0.
+pub(crate) fn prior_weights(
+    tasks: &[PastTask],
+    sketches: &[Vec<f64>],
+    left_out: Option<usize>,
+    new: Option<&MetaFeatures>,
+) -> Vec<f64> {
+    let heard: Vec<usize> = (0..tasks.len()).filter(|&task| Some(task) != left_out).collect();
+    let features: Vec<_> = heard.iter().map(|&task| tasks[task].meta_features.as_ref()).collect();
+    let mut weights = vec![0.0; tasks.len()];
+    for (&task, weight) in heard.iter().zip(nearness(new, &features)) {
+        weights[task] = weight;
+    }
+    let described: Vec<usize> =
+        heard.into_iter().filter(|&task| tasks[task].meta_features.is_some()).collect();
+    let known: Vec<_> = features.into_iter().flatten().collect();
+    let Some((here, past)) = new.and_then(|new| coordinates(new, &known)) else { return weights };
+    let behaviour: Vec<f64> = described.iter().flat_map(|&task| &sketches[task]).copied().collect();
+    let seed = Seed::from_number(0).derive("warm-start nearness", 0);
+    let influence = Forest::fit(&past, &behaviour, LEARNED, seed).influence(&here, past.len());
+    // What the undescribed ones weigh is not the forest's to say.
+    let total: f64 = described.iter().map(|&task| weights[task]).sum();
+    for (&task, influence) in described.iter().zip(influence) {
+        weights[task] = (weights[task] + total * influence) / 2.0;
+    }
+    weights
+}
+
+/// What is known of the new task, `[d]`, and of past ones, `[t][d]`: a feature that is unknown is taken for the past
+/// tasks' median. `None` where nothing tells past tasks apart.
+fn coordinates(new: &MetaFeatures, tasks: &[&MetaFeatures]) -> Option<(Vec<f64>, Vec<Vec<f64>>)> {
+    let names: BTreeSet<&String> = tasks.iter().flat_map(|features| features.keys()).collect();
+    let (mut here, mut past) = (Vec::new(), vec![Vec::new(); tasks.len()]);
+    for name in names {
+        let values: Vec<Option<f64>> = tasks.iter().map(|features| known(features, name)).collect();
+        let Some((median, _)) = robust_scale(&values) else { continue };
+        here.push(known(new, name).unwrap_or(median));
+        past.iter_mut().zip(values).for_each(|(point, value)| point.push(value.unwrap_or(median)));
+    }
+    (!here.is_empty()).then_some((here, past))
+}
+
+/// The weight of each task from meta-features alone, `[t]`, summing to 1.
 ///
 /// Features are centred at their median and scaled by their interquartile range over the past tasks, counts as
 /// logarithms; a distance is the mean gap. A task that shares no feature with the new one weighs as much as the mean
 /// of the others. Without any meta-features all tasks weigh the same.
-pub(crate) fn prior_weights(new: Option<&MetaFeatures>, tasks: &[PastTask]) -> Vec<f64> {
-    nearness(new, &tasks.iter().map(|task| task.meta_features.as_ref()).collect::<Vec<_>>())
-}
-
-/// The same of tasks of which only the meta-features are at hand, `[t]`.
 pub(crate) fn nearness(new: Option<&MetaFeatures>, tasks: &[Option<&MetaFeatures>]) -> Vec<f64> {
     let n = tasks.len() as f64;
     let distances = distances(new, tasks);
@@ -55,14 +102,12 @@ fn distances(new: Option<&MetaFeatures>, tasks: &[Option<&MetaFeatures>]) -> Vec
     let mut sums = vec![(0.0, 0usize); tasks.len()];
     let mut n_features = 0;
     for name in names {
-        let known = |features: &MetaFeatures| {
-            features.get(name).map(|&value| coordinate(name, value)).filter(|value| value.is_finite())
-        };
-        let past: Vec<Option<f64>> = tasks.iter().map(|features| features.and_then(known)).collect();
+        let past: Vec<Option<f64>> =
+            tasks.iter().map(|features| features.and_then(|features| known(features, name))).collect();
         let Some((median, scale)) = robust_scale(&past) else { continue };
         n_features += 1;
         let place = |value: f64| ((value - median) / scale).clamp(-FAR_OUT, FAR_OUT);
-        let here = known(new).map(place);
+        let here = known(new, name).map(place);
         for ((sum, n_shared), past) in sums.iter_mut().zip(past) {
             let gap = here.zip(past).map(|(here, past)| (place(past) - here).abs());
             *sum += gap.unwrap_or(UNKNOWN_GAP);
@@ -70,6 +115,11 @@ fn distances(new: Option<&MetaFeatures>, tasks: &[Option<&MetaFeatures>]) -> Vec
         }
     }
     sums.into_iter().map(|(sum, n_shared)| (n_shared > 0).then(|| sum / n_features as f64)).collect()
+}
+
+/// A feature's coordinate, where it is known.
+fn known(features: &MetaFeatures, name: &str) -> Option<f64> {
+    features.get(name).map(|&value| coordinate(name, value)).filter(|value| value.is_finite())
 }
 
 /// Counts span orders of magnitude; what `NumberOf…` and `Symbols…` name are counts.

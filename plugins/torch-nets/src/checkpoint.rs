@@ -8,7 +8,6 @@ use heirloom_network::Network;
 use heirloom_network::export::{ExportError, NamedTensor, safetensors, write_whole};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
-use sha2::{Digest, Sha256};
 use tch::{Device, Kind, TchError, Tensor};
 use thiserror::Error;
 
@@ -66,7 +65,7 @@ pub type TensorsByName = HashMap<String, Tensor>;
 pub fn write_tensors<N: AsRef<str>>(
     path: &Path,
     tensors: &[(N, &Tensor)],
-    mut texts: BTreeMap<String, String>,
+    texts: &BTreeMap<String, String>,
 ) -> Result<(), CheckpointError> {
     make_folder(path)?;
     let named = tensors.iter().map(|(name, tensor)| {
@@ -75,45 +74,22 @@ pub fn write_tensors<N: AsRef<str>>(
         let values = values.map_err(|error| TorchError::new(name.as_ref(), &[tensor], &error))?;
         Ok(NamedTensor { name: name.as_ref().to_owned(), shape, values })
     });
-    let mut named = named.collect::<Result<Vec<_>, TorchError>>()?;
-    named.sort_by(|one, other| one.name.cmp(&other.name));
-    texts.insert(DIGEST.into(), digest(&named));
-    Ok(safetensors::write(path, &named, &texts)?)
+    Ok(safetensors::write(path, &named.collect::<Result<Vec<_>, TorchError>>()?, texts)?)
 }
 
 /// Reads what [`write_tensors`] wrote: tensors on the CPU by their names, and the texts.
 ///
-/// Errors with [`CheckpointError::Unusable`] when the numbers are not those that were written.
+/// Errors with [`CheckpointError::File`] when the numbers are not those that were written.
 pub fn read_tensors(path: &Path) -> Result<(TensorsByName, BTreeMap<String, String>), CheckpointError> {
     let texts = safetensors::read_metadata(path)?;
-    let named = safetensors::read(path)?;
-    if texts.get(DIGEST).is_some_and(|written| *written != digest(&named)) {
-        return Err(CheckpointError::Unusable {
-            path: path.into(),
-            problem: "its content has changed since it was written".into(),
-        });
-    }
     let tensor = |NamedTensor { name, shape, values }: NamedTensor| {
         let shape: Vec<i64> = shape.iter().map(|&size| size as i64).collect();
         let tensor = Tensor::f_from_slice(&values).and_then(|tensor| tensor.f_reshape(shape));
         let tensor = tensor.map_err(|error| TorchError::new(&name, &[], &error))?;
         Ok((name, tensor))
     };
-    let tensors = named.into_iter().map(tensor).collect::<Result<_, TorchError>>()?;
+    let tensors = safetensors::read(path)?.into_iter().map(tensor).collect::<Result<_, TorchError>>()?;
     Ok((tensors, texts))
-}
-
-/// The entry under which the tensors' own hash stands.
-const DIGEST: &str = "sha256";
-
-/// SHA-256 over names and numbers, in hexadecimal.
-fn digest(tensors: &[NamedTensor]) -> String {
-    let mut digest = Sha256::new();
-    for tensor in tensors {
-        digest.update(&tensor.name);
-        digest.update(tensor.values.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<_>>());
-    }
-    digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Reads the weights of `network`, onto `device`.
@@ -134,7 +110,7 @@ pub fn read_weights(path: &Path, network: &Network, device: Device) -> Result<We
 pub fn write_weights(path: &Path, weights: &Weights) -> Result<(), CheckpointError> {
     let tensors: Vec<(&str, &Tensor)> =
         weights.specs().iter().map(|spec| spec.name.as_str()).zip(weights.tensors()).collect();
-    write_tensors(path, &tensors, BTreeMap::from([("format".to_owned(), "pt".to_owned())]))
+    write_tensors(path, &tensors, &BTreeMap::from([("format".to_owned(), "pt".to_owned())]))
 }
 
 /// What stands in a training's file beside its tensors.
@@ -155,7 +131,7 @@ pub fn write_training(path: &Path, training: &Training<'_>, note: Json) -> Resul
     let saved =
         SavedTraining { progress: training.progress(), n_steps: training.optimizer().n_steps(), note };
     let text = serde_json::to_string(&saved).expect("names and finite numbers are JSON");
-    write_tensors(path, &state_tensors(training), BTreeMap::from([(TRAINING.to_owned(), text)]))
+    write_tensors(path, &state_tensors(training), &BTreeMap::from([(TRAINING.to_owned(), text)]))
 }
 
 /// Reads what [`write_training`] wrote.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use heirloom_engine::{Budget, LocalExecutor, Parts, Run, RunEnd, RunSpec, StopSignal};
+use heirloom_engine::{Budget, LocalExecutor, Parts, RunEnd, RunSpec, StopSignal};
 use heirloom_model::{Estimator, Event, Limits, Problem, RecordError, Recorder, Seed, Space};
 use heirloom_plugin_host::{Isolation, PluginHost};
 use serde_json::json;
@@ -72,7 +72,7 @@ impl RecordedTask {
             observer: Box::new(|_| {}),
             stop,
         };
-        Run::run(&spec, parts, []).map_err(text)
+        heirloom_engine::run(&spec, parts, []).map_err(text)
     }
 }
 

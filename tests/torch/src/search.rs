@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use heirloom_engine::{Budget, LocalExecutor, Parts, Run, RunEnd, RunSpec, StopSignal};
+use heirloom_engine::{Budget, LocalExecutor, Parts, RunEnd, RunSpec, StopSignal};
 use heirloom_model::{Estimator, Event, Limits, Outcome, Problem, RecordError, Recorder, Seed, Space};
 use heirloom_plugin_host::{HostOptions, Isolation, PluginHost};
 use serde_json::Value as Json;
@@ -81,7 +81,7 @@ impl Task {
             observer: Box::new(observer),
             stop,
         };
-        let end = Run::run(&spec, parts, []).map_err(text)?;
+        let end = heirloom_engine::run(&spec, parts, []).map_err(text)?;
         match failures.first() {
             Some(message) => Err(format!("{} trials failed, the first so: {message}", failures.len())),
             None => Ok(end),

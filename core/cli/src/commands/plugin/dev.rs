@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use clap::Args;
 use heirloom_config::{Isolation, RunFile};
-use heirloom_engine::{EndReason, RunEnd, StopSignal};
+use heirloom_engine::{EndReason, EngineError, ProxyFilter, RunEnd, StopSignal};
 use heirloom_model::{Event, RecordError, Recorder, TrialId};
 use heirloom_plugin_host::Kind;
 use serde::Serialize;
@@ -17,7 +17,7 @@ use crate::catalogue::Plugins;
 use crate::context::Context;
 use crate::failure::{Exit, Failure, OrFail};
 use crate::files::Passing;
-use crate::job::{Job, Passage};
+use crate::job::{Job, NoEnd, Passage};
 use crate::output;
 
 /// How often the files are looked at.
@@ -130,17 +130,15 @@ impl Dev {
         if !is_strategy {
             history.clear();
         }
+        let filters = job.filters().map_err(|blame| blame.in_file(&file))?;
         let begin = Instant::now();
         let files = Passing::new()?;
-        let (end, n_replayed, differs_from) = match search(&job, &files, history, stop) {
-            Ok(end) => (end, n_finished(history), None),
-            Err(error) => {
-                let Some(trial) = mismatch(&error) else { return Err(error) };
-                history.clear();
-                (search(&job, &files, history, stop)?, 0, Some(trial))
-            }
+        let search = |history: &[Event]| search(&job, &filters, &files, history, stop);
+        let (found, n_replayed, differs_from) = match search(history) {
+            Err(NoEnd::Engine(EngineError::ReplayMismatch { trial })) => (search(&[]), 0, Some(trial)),
+            found => (found, n_told(history), None),
         };
-        let (end, events) = end;
+        let (end, events) = found.map_err(Failure::from)?;
         *history = events;
         if let EndReason::ComponentFailed { error } = end.reason {
             return Err(Failure::new(error).into());
@@ -226,15 +224,16 @@ fn build(folder: &Path) -> miette::Result<()> {
 /// One search: how it ended, and all of its events, `history` first.
 fn search(
     job: &Job<'_>,
+    filters: &[ProxyFilter],
     files: &Passing,
     history: &[Event],
     stop: &StopSignal,
-) -> miette::Result<(RunEnd, Vec<Event>)> {
+) -> Result<(RunEnd, Vec<Event>), NoEnd> {
     let kept = Kept(Arc::new(Mutex::new(history.to_vec())));
     let end = job.run(Passage {
         seed: job.config.seed,
         strategy: &job.config.strategy,
-        filters: job.filters().map_err(Failure::from)?,
+        filters: filters.to_vec(),
         vote: job.vote(&[]),
         warm_start: None,
         recorder: Box::new(kept.clone()),
@@ -247,13 +246,6 @@ fn search(
     Ok((end, kept.events()))
 }
 
-/// The trial from which a replayed strategy differs, where that is what went wrong.
-fn mismatch(error: &miette::Report) -> Option<TrialId> {
-    let text = error.to_string();
-    let rest = text.strip_prefix("replaying the run, the strategy proposes something else for trial ")?;
-    rest.split_whitespace().next()?.parse().ok().map(TrialId)
-}
-
-fn n_finished(history: &[Event]) -> usize {
+fn n_told(history: &[Event]) -> usize {
     history.iter().filter(|event| matches!(event, Event::Told { .. })).count()
 }
