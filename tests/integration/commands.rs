@@ -35,6 +35,8 @@ fn every_command_that_prints_data_prints_json() {
         ["by_task", "proxies", "report", "run", "strategy", "transferred"]
     );
     assert_eq!(bench.json(&["runs"])[0]["id"], summary["run"]);
+    let rows = bench.ok(&["export", "cifar10", "--json"]);
+    assert!(rows.lines().all(|row| serde_json::from_str::<Json>(row).is_ok()), "{rows}");
     assert_eq!(bench.json(&["archive", "stats"])["n_trials"]["completed"], 30);
     assert_eq!(bench.json(&["space", "show", "nas-bench-201"])["n_configurations"], 15_625);
     assert_eq!(bench.json(&["space", "map", "nas-bench-201", "cifar10"])["notes"], Json::Array(vec![]));

@@ -102,6 +102,11 @@ fn an_option_that_cannot_be_is_refused_before_anything_is_done() {
     bench.search_file("cifar10", "random", 5);
     complains(&bench.run(&["search", "cifar10.toml", "--workers", "4097"]), 2, &["4097", "4096"]);
     complains(&bench.run(&["search", "cifar10.toml", "--plugins", "/nope"]), 2, &["`--plugins /nope`"]);
+    let bench_of = |options: &[&str]| bench.run(&[&["bench", "cifar10.toml"][..], options].concat());
+    complains(&bench_of(&["--seeds", "18446744073709551615"]), 2, &["1000000"]);
+    complains(&bench_of(&["--trials", "9000000000000000000"]), 2, &["1000000"]);
+    bench.search_file("cifar100", "random", 9_000_000_000_000_000_000);
+    complains(&bench.run(&["bench", "cifar100.toml"]), 2, &["at most 1000000 trials"]);
     complains(&bench.run(&["plugin", "dev", "nowhere", "cifar10.toml"]), 2, &["no folder `nowhere`"]);
     bench.write("taken", "");
     complains(&bench.run(&["data", "get", "fcnet-hpo", "--out", "taken"]), 1, &["taken`", "--out FOLDER"]);
@@ -137,6 +142,11 @@ fn a_result_is_not_written_over_what_it_comes_from() {
     let plot = |file: &str| bench.run(&["bench", "cifar10.toml", "--seeds", "2", "--plot", file]);
     complains(&plot("archive.heirloom"), 2, &["belongs to the archive"]);
     complains(&plot("cifar10.toml"), 2, &["belongs to the run file"]);
+    let log = |file: &str| bench.run(&["search", "cifar10.toml", "--log", "debug", "--log-file", file]);
+    complains(&log("archive.heirloom"), 2, &["belongs to the archive"]);
+    complains(&log("cifar10.toml"), 2, &["belongs to the run file"]);
+    std::fs::copy(bench.path("archive.heirloom"), bench.path("other")).unwrap();
+    complains(&log("other"), 2, &["`other` is an archive"]);
     assert_eq!(bench.trials("latest").len(), 5);
 }
 

@@ -163,7 +163,9 @@ fn a_running_run_is_refused_to_others_and_a_second_ctrl_c_cancels_it_until_resum
     let bench = Bench::new();
     bench.held_file("held", "random", 4, 0);
     let mut search = Search::start(&bench, "held", 0);
-    let other = bench.run(&["resume"]);
+    // Wherever another user has temporary files.
+    std::fs::create_dir(bench.path("elsewhere")).unwrap();
+    let other = bench.command(&["resume"]).env("TMPDIR", bench.path("elsewhere")).output().unwrap();
     assert!(complaint(&other).contains("carried out by another process"), "{}", complaint(&other));
     search.interrupt("no new trial begins");
     search.interrupt("stopping now");
@@ -309,6 +311,77 @@ fn a_run_whose_data_has_changed_is_not_gone_on_with() {
     assert!(said.contains("is another one now") && said.contains("data.csv` has changed"), "{said}");
     bench.write("data.csv", &table);
     assert_eq!(bench.json(&["resume"])["n_trials"], 4);
+}
+
+#[test]
+fn a_run_is_gone_on_with_by_the_same_build_of_a_plugin_unless_told() {
+    let bench = Bench::new();
+    bench.held_file("held", "random", 4, 2);
+    std::fs::create_dir(bench.path("mine")).unwrap();
+    let library = heirloom_tests::library("heirloom_strategy_random");
+    let mine = bench.path("mine").join(library.file_name().unwrap());
+    std::fs::copy(&library, &mine).unwrap();
+    let mut child = start(&bench, &["search", "held.toml", "--plugins", "mine"]);
+    bench.wait_for_trial(&mut child, "held", 2);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    bench.write("go", "");
+    // What stands behind a library's last section changes its hash and nothing else.
+    let mut bytes = std::fs::read(&library).unwrap();
+    bytes.push(0);
+    std::fs::remove_file(&mine).unwrap();
+    std::fs::write(&mine, bytes).unwrap();
+    let refused = complaint(&bench.run(&["resume", "--plugins", "mine"]));
+    // Lines are broken at hyphens.
+    let parts = ["another build of plugin `heirloom-strategy-random`", "`--other-"];
+    assert!(parts.iter().all(|part| refused.contains(part)), "{refused}");
+    let resumed = bench.json(&["resume", "--plugins", "mine", "--other-lock"]);
+    assert_eq!(resumed["n_trials"], 4, "{resumed}");
+}
+
+#[test]
+fn ctrl_c_ends_a_bench_with_the_programs_that_it_has_started() {
+    let bench = Bench::new();
+    bench.held_file("held", "random", 4, 0);
+    let mut child = bench
+        .command(&["bench", "held.toml", "--seeds", "3", "--cold"])
+        .env("TMPDIR", bench.folder.path())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    bench.wait_for_trial(&mut child, "held", 0);
+    signal(&child, "TERM");
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(130), "{}", complaint(&output));
+    assert!(complaint(&output).contains("nothing is kept"), "{}", complaint(&output));
+    let folder = bench.folder.path().canonicalize().unwrap();
+    let mut processes = std::fs::read_dir("/proc").unwrap().flatten();
+    assert!(
+        !processes.any(|process| std::fs::read_link(process.path().join("cwd")).is_ok_and(|at| at == folder))
+    );
+    let mut names = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name());
+    assert!(!names.any(|name| name.to_string_lossy().starts_with("heirloom-")));
+}
+
+#[test]
+fn a_merge_is_a_backup_of_a_run_that_is_being_carried_out() {
+    let bench = Bench::new();
+    bench.held_file("held", "random", 6, 5);
+    let mut search = Search::start(&bench, "held", 5);
+    let run = bench.runs()[0]["id"].as_str().unwrap().to_owned();
+    let weights = bench.path("archive.heirloom.files").join(&run).join("trial-0/weights");
+    std::fs::create_dir_all(weights.parent().unwrap()).unwrap();
+    std::fs::write(weights, "1 2 3").unwrap();
+    search.child.kill().unwrap();
+    search.child.wait().unwrap();
+    let elsewhere = Bench::new();
+    let archive = bench.path("archive.heirloom");
+    let merged = elsewhere.json(&["archive", "merge", archive.to_str().unwrap()]);
+    assert_eq!((&merged["added"], &merged["files"]), (&Json::from(1), &Json::from(1)), "{merged}");
+    assert_eq!(finished_trials(&elsewhere, "held", HELD).len(), 5);
+    let kept = elsewhere.path("archive.heirloom.files").join(&run).join("trial-0/weights");
+    assert_eq!(std::fs::read_to_string(kept).unwrap(), "1 2 3");
 }
 
 #[test]

@@ -2,8 +2,7 @@
 
 use std::process::Command;
 
-use crate::libtorch::Packages;
-use crate::{Outcome, call, cargo, peers, root, target_dir};
+use crate::{Outcome, build_product, call, peers, root, target_dir};
 
 /// Beginnings of the figures that need LibTorch: a program of their own measures them.
 const TORCH_FAMILIES: &[&str] = &["torch.", "inherit.", "proxy.recorded.", "proxy.accuracy.", "proxy.speed."];
@@ -20,8 +19,7 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: &Arguments) -> Outcome {
     let prefix = arguments.prefix.as_str();
-    let packages = Packages::available()?;
-    call("building the program, its plugins and the figures", cargo(&["build"]).args(&packages.arguments))?;
+    let (_, packages) = build_product()?;
     let is_torch = TORCH_FAMILIES.iter().any(|family| prefix.starts_with(family));
     let may_be_torch = TORCH_FAMILIES.iter().any(|family| family.starts_with(prefix)) || is_torch;
     let with_torch = may_be_torch && packages.have_libtorch();

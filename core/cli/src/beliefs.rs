@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use heirloom_archive::{Archive, RunHeader, RunId, TrialRecord, TrialState, names_task};
+use heirloom_archive::{Archive, RunHeader, RunId, RunSummary, TrialRecord, TrialState, names_task};
 use heirloom_config::{VoteWeights, WarmStartMode};
 use heirloom_engine::ProxyFilter;
 use heirloom_warm_start::{ProxyBelief, ScoredRun};
@@ -49,18 +49,27 @@ fn scored_runs(archive: &Archive, job: &Job<'_>) -> miette::Result<Vec<ScoredRun
         {
             continue;
         }
-        let header = archive.header(run.id).or_fail()?;
-        if header.configuration["checked"]["proxies"].as_array().is_none_or(Vec::is_empty) {
-            continue;
+        match described_run(archive, &run) {
+            Ok(scored) => runs.extend(scored),
+            // A damaged one does not stop a search on another task.
+            Err(error) => tracing::warn!("run {} is left out of what proxies are worth: {error}", run.id),
         }
-        let mut features = BTreeMap::new();
-        let sets = archive.meta_features(&run.task).or_fail()?;
-        sets.into_iter().for_each(|set| features.extend(set.features));
-        let mut scored = scored_run(archive, run.id, &header)?;
-        scored.meta_features = (!features.is_empty()).then_some(features);
-        runs.push(scored);
     }
     Ok(runs)
+}
+
+/// What proxies said in a run, with what describes its task; `None` for a run without proxies.
+fn described_run(archive: &Archive, run: &RunSummary) -> miette::Result<Option<ScoredRun>> {
+    let header = archive.header(run.id).or_fail()?;
+    if header.configuration["checked"]["proxies"].as_array().is_none_or(Vec::is_empty) {
+        return Ok(None);
+    }
+    let mut features = BTreeMap::new();
+    let sets = archive.meta_features(&run.task).or_fail()?;
+    sets.into_iter().for_each(|set| features.extend(set.features));
+    let mut scored = scored_run(archive, run.id, &header)?;
+    scored.meta_features = (!features.is_empty()).then_some(features);
+    Ok(Some(scored))
 }
 
 /// What proxies said of a run's trials, and what came of these; its task is not described.

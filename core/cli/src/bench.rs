@@ -94,10 +94,12 @@ pub(crate) struct Plan<'a> {
     pub(crate) metric: Option<String>,
     /// Where the trials' files are while their run lasts.
     pub(crate) files: Passing,
+    /// Ends all of its runs.
+    pub(crate) stop: StopSignal,
 }
 
 impl Plan<'_> {
-    /// Runs every seed with one strategy and, where `knowledge` is given, a warm start.
+    /// Runs every seed with one strategy and, where `knowledge` is given, a warm start. An error where it is stopped.
     pub(crate) fn line(
         &self,
         strategy: &ComponentConfig,
@@ -167,8 +169,11 @@ impl Plan<'_> {
                     curve.push(follower.best().map_or(f64::NAN, |best| self.value(best)));
                 }
             }),
-            stop: StopSignal::default(),
+            stop: self.stop.clone(),
         });
+        if self.stop.stopping() {
+            return Err(Failure::new("the bench was stopped").into());
+        }
         let end = end.map_err(Failure::from)?;
         if let heirloom_engine::EndReason::ComponentFailed { error } = end.reason {
             return Err(Failure::new(error).into());

@@ -209,7 +209,7 @@ impl Catalogue for Plugins {
         }
     }
 
-    fn left_out(&self, name: &str) -> Option<String> {
-        self.host.left_out(name)
+    fn whole_remedy(&self, name: &str, remedy: String) -> String {
+        self.host.whole_remedy(name, remedy)
     }
 }

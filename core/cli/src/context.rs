@@ -16,7 +16,7 @@ pub(crate) struct Context {
     #[arg(long, global = true)]
     pub(crate) json: bool,
 
-    /// The archive's file [default: the run file's, else $HEIRLOOM_ARCHIVE, else in the user's data folder]
+    /// The archive's file [default: the run file's where a command has one, else $HEIRLOOM_ARCHIVE, else in the user's data folder]
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) archive: Option<PathBuf>,
 

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use heirloom_archive::{Archive, MetaFeatures, RunId, Task};
-use heirloom_config::{DataConfig, TaskConfig};
-use heirloom_dataset::{Dataset, DatasetOptions, Target};
+use heirloom_config::{DataConfig, TargetConfig, TaskConfig};
+use heirloom_dataset::{Dataset, DatasetOptions, Target, TargetKind};
 use heirloom_meta_features::{MetaFeatureSet, describe};
 
 use crate::failure::{Failure, OrFail};
@@ -60,7 +60,16 @@ impl Described {
 }
 
 fn open(data: &DataConfig) -> miette::Result<Dataset> {
-    let options = DatasetOptions { target: data.target.clone(), ..DatasetOptions::default() };
+    let options = DatasetOptions {
+        target: data.target.clone(),
+        kind: match data.kind {
+            TargetConfig::Auto => TargetKind::Auto,
+            TargetConfig::Classification => TargetKind::Classification,
+            TargetConfig::Regression => TargetKind::Regression,
+        },
+        categorical: data.categorical.clone(),
+        ignore: data.ignore.clone(),
+    };
     Dataset::open(&data.path, &options)
         .map_err(|error| Failure::new(format!("cannot read the task's data: {error}")).into())
 }
@@ -87,7 +96,7 @@ pub(crate) fn check_again(config: &TaskConfig, run: RunId, recorded: &Task) -> m
 /// A description in the archive's form.
 fn to_archive(set: &MetaFeatureSet) -> MetaFeatures {
     let known = set.values().filter_map(|(name, value)| Some((name.to_owned(), value?)));
-    let costs = set.features.iter().map(|feature| (feature.name.clone(), feature.cost_secs));
+    let costs = set.features.iter().map(|feature| (feature.name.clone(), feature.cost_seconds));
     MetaFeatures {
         version: format!("heirloom-{}", set.version),
         features: known.collect(),

@@ -15,9 +15,9 @@ pub(crate) enum Exit {
     Failed,
     /// The command line or a file that was given is wrong.
     Usage,
-    /// The work was done and found something wrong (`archive check`, `doctor`).
+    /// The work was done and found something wrong, such as `doctor`.
     Findings,
-    /// Ctrl-C ended the work; what was done is kept.
+    /// A signal ended the work; what a run has done is kept.
     Interrupted,
 }
 
@@ -26,8 +26,9 @@ pub(crate) const EXIT_CODES: &str = "Exit codes:
   0    done
   1    failed: an archive, plugin, file or network was not as needed, or every trial failed
   2    the command line or the run file is wrong
-  3    done, and something wrong was found (archive check, doctor, plugin check)
-  130  stopped by Ctrl-C; what was done is kept, and `heirloom resume` goes on";
+  3    done, and something wrong was found (archive check, archive merge, doctor, plugin check,
+       plugin report --replay)
+  130  stopped by Ctrl-C, SIGTERM or SIGHUP; what a run has done is kept, and `heirloom resume` goes on";
 
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {

@@ -1,13 +1,14 @@
 //! Where the files of a run's trials are kept: weights, checkpoints.
 //!
-//! They lie beside the archive, which stays one small file that can be copied alone. Estimators make the folders, when
-//! they have something to keep.
+//! They lie beside the archive, which stays small. Estimators make the folders, when they have something to keep.
 
 use std::ffi::OsString;
+use std::fs::Metadata;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use heirloom_archive::RunId;
-use tempfile::TempDir;
+use tempfile::{NamedTempFile, TempDir};
 
 use crate::failure::{Failure, OrFail};
 
@@ -16,6 +17,58 @@ pub(crate) fn of_run(archive: &Path, run: RunId) -> miette::Result<PathBuf> {
     let mut folder = OsString::from(std::path::absolute(archive).or_fail()?);
     folder.push(".files");
     Ok(PathBuf::from(folder).join(run.to_string()))
+}
+
+/// Copies the files of a run from beside one archive to beside another, where they are not there yet or are older.
+/// Returns how many were copied; `from` may be a run that is being carried out.
+pub(crate) fn copy(from: &Path, to: &Path, run: RunId) -> miette::Result<u64> {
+    let (from, to) = (of_run(from, run)?, of_run(to, run)?);
+    let mut n_copied = 0;
+    let mut folders = vec![PathBuf::new()];
+    while let Some(folder) = folders.pop() {
+        let here = from.join(&folder);
+        let fail = |error: io::Error| Failure::new(format!("cannot copy `{}`: {error}", here.display()));
+        let entries = match std::fs::read_dir(&here) {
+            Err(error) if error.kind() == ErrorKind::NotFound => continue,
+            entries => entries.map_err(fail)?,
+        };
+        for entry in entries {
+            let entry = entry.map_err(fail)?;
+            let place = folder.join(entry.file_name());
+            let kind = entry.file_type().map_err(fail)?;
+            if kind.is_dir() {
+                folders.push(place);
+            } else if kind.is_file() {
+                n_copied += u64::from(copy_file(&entry.path(), &to.join(place)).map_err(fail)?);
+            }
+        }
+    }
+    Ok(n_copied)
+}
+
+/// Copies a file that has changed since it was copied last; one that has gone meanwhile is none.
+fn copy_file(from: &Path, to: &Path) -> io::Result<bool> {
+    let folder = to.parent().unwrap_or(Path::new("."));
+    let copied = from.metadata().and_then(|now| {
+        let is_it = |there: Metadata| {
+            let changed = (there.modified().ok(), now.modified().ok());
+            there.len() == now.len() && changed.0 >= changed.1
+        };
+        if to.metadata().is_ok_and(is_it) {
+            return Ok(false);
+        }
+        std::fs::create_dir_all(folder)?;
+        // Under another name until it is whole.
+        let whole = NamedTempFile::new_in(folder)?;
+        std::fs::copy(from, whole.path())?;
+        whole.as_file().sync_all()?;
+        whole.persist(to)?;
+        Ok(true)
+    });
+    match copied {
+        Err(error) if error.kind() == ErrorKind::NotFound && !from.exists() => Ok(false),
+        copied => copied,
+    }
 }
 
 /// Refuses to write a result over what the command reads: the archive with the files beside it, or the run file.
@@ -95,6 +148,22 @@ mod tests {
         for name in ["a.csv", "b.heirloom", "nowhere/a.heirloom"] {
             spare(name).unwrap();
         }
+    }
+
+    #[test]
+    fn files_go_along_with_a_merge_and_only_what_has_changed_goes_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let (from, to, run) = (folder.path().join("a"), folder.path().join("b"), RunId::new());
+        assert_eq!(copy(&from, &to, run).unwrap(), 0);
+        let weights = |archive: &Path| of_run(archive, run).unwrap().join("trial-0/weights");
+        std::fs::create_dir_all(weights(&from).parent().unwrap()).unwrap();
+        for text in ["first", "trained further"] {
+            std::fs::write(weights(&from), text).unwrap();
+            assert_eq!(copy(&from, &to, run).unwrap(), 1);
+            assert_eq!(copy(&from, &to, run).unwrap(), 0);
+            assert_eq!(std::fs::read_to_string(weights(&to)).unwrap(), text);
+        }
+        assert_eq!(std::fs::read_dir(weights(&to).parent().unwrap()).unwrap().count(), 1);
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! Ctrl-C: the first ends the run when what runs has finished, the second ends it now. A terminal that closes, and
-//! SIGTERM, count as Ctrl-C.
+//! Ctrl-C: the first ends a run when what is at work has finished, the second ends it now; where nothing is kept, the
+//! first does. A terminal that closes, and SIGTERM, count as Ctrl-C.
 
 use heirloom_engine::StopSignal;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
@@ -9,25 +9,39 @@ use crate::failure::OrFail;
 
 /// Lets Ctrl-C, SIGHUP and SIGTERM request `stop`.
 pub(crate) fn watch(stop: &StopSignal) -> miette::Result<()> {
+    let stop = stop.clone();
+    on_signal(move || {
+        stop.request();
+        if stop.cancelling() {
+            tracing::warn!(
+                "stopping now: trials that run are cancelled, and made again by `heirloom resume`"
+            );
+        } else {
+            tracing::warn!(
+                "stopping: no new trial begins, those that run are finished; Ctrl-C again stops now"
+            );
+        }
+    })
+}
+
+/// The same for work of which nothing is kept: what runs is cancelled at once.
+pub(crate) fn watch_to_cancel(stop: &StopSignal) -> miette::Result<()> {
+    let stop = stop.clone();
+    on_signal(move || {
+        if !stop.stopping() {
+            tracing::warn!("stopping: trials that run are cancelled, and nothing is kept");
+        }
+        stop.request();
+        stop.request();
+    })
+}
+
+fn on_signal(act: impl Fn() + Send + 'static) -> miette::Result<()> {
     let mut signals = Signals::new([SIGINT, SIGTERM]).or_fail()?;
     if !ignores_hangup() {
         signals.add_signal(SIGHUP).or_fail()?;
     }
-    let stop = stop.clone();
-    std::thread::spawn(move || {
-        for _ in signals.forever() {
-            stop.request();
-            if stop.cancelling() {
-                tracing::warn!(
-                    "stopping now: trials that run are cancelled, and made again by `heirloom resume`"
-                );
-            } else {
-                tracing::warn!(
-                    "stopping: no new trial begins, those that run are finished; Ctrl-C again stops now"
-                );
-            }
-        }
-    });
+    std::thread::spawn(move || signals.forever().for_each(|_| act()));
     Ok(())
 }
 

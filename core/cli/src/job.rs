@@ -404,7 +404,7 @@ impl ArchivedRun<'_> {
 
 /// Refuses a run that began with knowledge of past runs and whose process died before that was kept: it would go on as
 /// a cold one.
-fn refuse_without_knowledge(archive: &Archive, run: RunId, is_warm: bool) -> miette::Result<()> {
+pub(crate) fn refuse_without_knowledge(archive: &Archive, run: RunId, is_warm: bool) -> miette::Result<()> {
     if is_warm || archive.header(run).or_fail()?.configuration[WARM] != true {
         return Ok(());
     }

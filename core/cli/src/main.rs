@@ -53,7 +53,7 @@ fn main() -> ExitCode {
         true => Box::new(JSONReportHandler::new()),
         false => Box::new(MietteHandlerOpts::new().build()),
     }));
-    match logging::start(&context).and_then(|()| command.run(&context)) {
+    match logging::start(&context, command.run_file()).and_then(|()| command.run(&context)) {
         Ok(exit) => exit.into(),
         Err(report) => {
             complain(&report);

@@ -98,6 +98,56 @@ impl RecordedLock {
     }
 }
 
+/// A plugin in a run's record of plugins.
+#[derive(Debug, Deserialize)]
+struct RecordedPlugin {
+    id: String,
+    #[serde(default)]
+    version: String,
+    #[serde(default)]
+    sha256: String,
+}
+
+impl RecordedPlugin {
+    fn all(plugin_lock: &str) -> miette::Result<Vec<Self>> {
+        #[derive(Deserialize)]
+        struct Record {
+            #[serde(default)]
+            plugin: Vec<RecordedPlugin>,
+        }
+        let record: Record = toml::from_str(plugin_lock).map_err(|error| {
+            let hint = "hint: go on all the same with `--other-lock`";
+            Failure::new(format!("the run's record of its plugins is damaged: {error}; {hint}"))
+        })?;
+        Ok(record.plugin)
+    }
+
+    fn hash(&self) -> &str {
+        self.sha256.get(..12).unwrap_or(&self.sha256)
+    }
+}
+
+/// Refuses to go on with other builds of plugins than a run began with: both are records of its plugins.
+pub(crate) fn check_builds(run: RunId, then: &str, now: &str) -> miette::Result<()> {
+    let now = RecordedPlugin::all(now)?;
+    for then in RecordedPlugin::all(then)? {
+        let (id, version) = (&then.id, &then.version);
+        let problem = match now.iter().find(|now| now.id == *id) {
+            Some(now) if now.sha256 == then.sha256 || then.sha256.is_empty() => continue,
+            Some(now) if now.version == *version => format!(
+                "another build of plugin `{id}` {version} than there is now: its hash was {}…, it is {}…",
+                then.hash(),
+                now.hash()
+            ),
+            Some(now) => format!("plugin `{id}` {version}, and there is {} now", now.version),
+            None => format!("plugin `{id}` {version}, which is not there now"),
+        };
+        let hint = "bring that build back, or go on with what is there now with `--other-lock`";
+        return Err(Failure::new(format!("run `{run}` began with {problem}; hint: {hint}")).into());
+    }
+    Ok(())
+}
+
 /// Keeps the lock that a run runs under with it, so that it can be had again.
 pub(crate) fn keep(archive: &Archive, run: RunId, plugins: &Plugins) -> miette::Result<()> {
     let Some(lock) = plugins.project_lock() else { return Ok(()) };
@@ -161,5 +211,29 @@ mod tests {
         assert_eq!(RecordedLock::of(&text).unwrap(), Some(RecordedLock { file: path, sha256 }));
         assert_eq!(RecordedLock::of("[[plugin]]\nid = \"x\"\n").unwrap(), None);
         assert_eq!(RecordedLock::of("").unwrap(), None);
+    }
+
+    #[test]
+    fn a_run_is_not_gone_on_with_by_another_build_of_a_plugin() {
+        let entry = |id: &str, version: &str, sha256: &str| {
+            format!("[[plugin]]\nid = \"{id}\"\nversion = \"{version}\"\nsha256 = \"{sha256}\"\n")
+        };
+        let lock = "[lock]\nfile = \"heirloom.lock\"\nsha256 = \"0\"\n\n";
+        let then = lock.to_owned() + &entry("a", "0.1.0", "aaaaaaaaaaaaaaaa") + &entry("b", "0.1.0", "bb");
+        let refusal = |now: &str| {
+            check_builds(RunId::new(), &then, now)
+                .map_err(|error| error.to_string())
+                .err()
+                .unwrap_or_default()
+        };
+        assert_eq!(refusal(&then), "");
+        assert!(
+            refusal(&then.replace("\"bb", "\"cc")).contains("`b` 0.1.0 than there is now: its hash was bb")
+        );
+        let newer = then.replace("\"bb", "\"cc").replace("0.1.0\"\nsha256 = \"cc", "0.2.0\"\nsha256 = \"cc");
+        assert!(refusal(&newer).contains("plugin `b` 0.1.0, and there is 0.2.0 now"), "{}", refusal(&newer));
+        assert!(refusal(lock).contains("plugin `a` 0.1.0, which is not there now"));
+        // A run of before builds were recorded.
+        check_builds(RunId::new(), "", &then).unwrap();
     }
 }

@@ -1,10 +1,11 @@
 //! A run is carried out by one process at a time.
 //!
-//! An archive lies on one machine, so a lock on a file of the temporary folder is enough; the system gives it up with
-//! the process that holds it, however that ends.
+//! An archive lies on one machine, so a lock on the file `ARCHIVE-run-RUN` beside it is enough; the system gives it up
+//! with the process that holds it, however that ends.
 
-use std::fs::{File, Metadata, TryLockError};
-use std::os::unix::fs::MetadataExt;
+use std::fs::{File, Metadata, Permissions, TryLockError};
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use heirloom_archive::RunId;
@@ -18,12 +19,14 @@ pub(crate) struct RunLock {
 }
 
 impl RunLock {
-    /// Takes the right, or says that another process has it.
-    pub(crate) fn take(run: RunId) -> miette::Result<Self> {
-        let path = std::env::temp_dir().join(format!("heirloom-run-{run}.lock"));
-        let fail = |error| Failure::new(format!("cannot lock `{}`: {error}", path.display()));
+    /// Takes the right to a run of the archive at `archive`, or says that another process has it.
+    pub(crate) fn take(archive: &Path, run: RunId) -> miette::Result<Self> {
+        let path = place(archive, run);
+        let fail = |error: io::Error| Failure::new(format!("cannot lock `{}`: {error}", path.display()));
+        // Whoever may write the archive may carry out its runs.
+        let mode = archive.metadata().map_err(fail)?.mode() & 0o666;
         loop {
-            let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(fail)?;
+            let file = open(&path, mode).map_err(fail)?;
             match file.try_lock() {
                 // Whoever had it may have removed the file since it was opened: another process would make a new one.
                 Ok(()) if is_at(&file, &path) => return Ok(Self { path, _file: file }),
@@ -35,6 +38,27 @@ impl RunLock {
                 Err(TryLockError::Error(error)) => return Err(fail(error).into()),
             }
         }
+    }
+}
+
+/// Where the lock of a run lies: one place, whatever the archive is called.
+fn place(archive: &Path, run: RunId) -> PathBuf {
+    let mut path = archive.canonicalize().unwrap_or_else(|_| archive.to_owned()).into_os_string();
+    path.push(format!("-run-{run}"));
+    path.into()
+}
+
+/// Opens the file, made where there is none.
+fn open(path: &Path, mode: u32) -> io::Result<File> {
+    match File::options().create(true).truncate(false).write(true).open(path) {
+        Ok(file) => {
+            // Whatever the umask is. A file of another user's has its mode already.
+            let _ = file.set_permissions(Permissions::from_mode(mode));
+            Ok(file)
+        }
+        // A lock needs no right to write.
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => File::open(path).map_err(|_| error),
+        Err(error) => Err(error),
     }
 }
 
@@ -57,16 +81,22 @@ mod tests {
 
     #[test]
     fn a_lock_is_for_one_and_one_on_a_removed_file_is_none() {
-        let run = RunId::new();
-        let lock = RunLock::take(run).unwrap();
-        assert!(RunLock::take(run).is_err());
+        let folder = tempfile::tempdir().unwrap();
+        let (archive, link, run) = (folder.path().join("a"), folder.path().join("link"), RunId::new());
+        std::fs::write(&archive, "").unwrap();
+        std::fs::set_permissions(&archive, Permissions::from_mode(0o660)).unwrap();
+        std::os::unix::fs::symlink(&archive, &link).unwrap();
+        let lock = RunLock::take(&archive, run).unwrap();
+        assert_eq!(lock.path.metadata().unwrap().mode() & 0o777, 0o660);
+        // Whatever the archive is called, and wherever temporary files lie.
+        assert!(RunLock::take(&link, run).is_err());
         // Another process opens the file right before it is removed.
         let (late, path) = (File::open(&lock.path).unwrap(), lock.path.clone());
         assert!(is_at(&late, &path));
         drop(lock);
         late.try_lock().unwrap();
         assert!(!is_at(&late, &path));
-        let again = RunLock::take(run).unwrap();
+        let again = RunLock::take(&archive, run).unwrap();
         assert!(!is_at(&late, &path) && again.path == path);
     }
 }

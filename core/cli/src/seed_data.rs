@@ -37,6 +37,8 @@ const RECIPES: &[(&str, &str)] = recipes![
 #[derive(Debug, Deserialize)]
 pub(crate) struct Sources {
     pub(crate) data: Vec<Data>,
+    /// Our own trainings, which lie in the source tree and cannot be fetched.
+    pub(crate) trained: Vec<Data>,
     #[serde(rename = "package")]
     pub(crate) packages: Vec<Package>,
 }
@@ -46,6 +48,7 @@ pub(crate) struct Sources {
 pub(crate) struct Data {
     pub(crate) name: String,
     pub(crate) what: String,
+    #[serde(default)]
     pub(crate) packages: Vec<String>,
     /// Whether its table comes with the source tree.
     pub(crate) ships: bool,
@@ -112,6 +115,14 @@ mod tests {
                 let package = sources.packages.iter().find(|package| package.name == *name).unwrap();
                 assert_eq!(package.sha256.len(), 64, "{name}");
             }
+        }
+        for data in &sources.trained {
+            let seed = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../meta-data/seed");
+            assert!(
+                data.packages.is_empty() && seed.join(&data.name).join(&data.file).exists(),
+                "{}",
+                data.name
+            );
         }
     }
 }

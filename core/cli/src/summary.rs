@@ -33,6 +33,9 @@ pub(crate) struct Summary {
     configuration_hash: Option<String>,
     versions: BTreeMap<String, String>,
     archive: String,
+    /// The objectives' names, the one that was followed first.
+    #[serde(skip)]
+    objectives: Vec<String>,
     /// Why a run that was just carried out ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     end: Option<RunEnd>,
@@ -179,6 +182,7 @@ impl Summary {
             configuration_hash: header.configuration["hash"].as_str().map(str::to_owned),
             versions: header.versions,
             archive: place,
+            objectives: header.objectives.into_iter().map(|objective| objective.name).collect(),
             end,
         })
     }
@@ -199,9 +203,9 @@ impl Summary {
         output::line(&format!("run      {} ({}) {}{why}", self.run, self.name, self.state.as_str()))?;
         output::line(&format!("task     {}", self.task))?;
         if let Some(best) = &self.best {
-            let objectives = best.objectives.as_object().into_iter().flatten();
+            let value = |name: &String| output::maybe(best.objectives[name].as_f64());
             let objectives: Vec<_> =
-                objectives.map(|(name, value)| format!("{name} {}", output::maybe(value.as_f64()))).collect();
+                self.objectives.iter().map(|name| format!("{name} {}", value(name))).collect();
             output::line(&format!("best     {} (trial {})", objectives.join(", "), best.trial))?;
             for text in best.describe().iter().filter(|text| !text.is_empty()) {
                 output::line(&format!("         {text}"))?;

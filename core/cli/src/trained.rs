@@ -192,9 +192,24 @@ fn default_folder(run: &str, trial: u64) -> String {
     format!("{}-trial-{trial}", if name.is_empty() { "run" } else { name })
 }
 
+/// What must be said first of the network of a trial without a result.
+fn caution(state: &str, failure: Option<&str>) -> Option<String> {
+    match (state, failure) {
+        (_, Some(failure)) => Some(format!(
+            "This trial failed: {failure}\nNo result of its network counts, which was kept all the same.\n\n"
+        )),
+        ("completed" | "stopped", None) => None,
+        _ => Some(format!(
+            "This trial is {state}: it has no result yet, and its network may not be the last.\n\n"
+        )),
+    }
+}
+
 fn readme(exported: &Exported, which: Which, network: &Network, files: &[ExportedFile]) -> String {
     let Exported { run, name, task, trial, n_parameters, .. } = exported;
-    let mut text = format!("Trial {} of the run `{name}` ({run}) on the task `{task}`", trial.trial);
+    let mut text = caution(trial.state, trial.failure.as_deref()).unwrap_or_default();
+    write!(text, "Trial {} of the run `{name}` ({run}) on the task `{task}`", trial.trial)
+        .expect("text can be written to");
     let mut line = |content: String| text.push_str(&content);
     line(match (which, exported.is_unfinished) {
         (Which::Best, false) => ": the best of the run.\n".into(),
@@ -237,5 +252,14 @@ mod tests {
         assert_eq!(default_folder("digits", 3), "digits-trial-3");
         assert_eq!(default_folder("../a b/c", 0), "a-b-c-trial-0");
         assert_eq!(default_folder("///", 1), "run-trial-1");
+    }
+
+    #[test]
+    fn a_trial_without_a_result_is_told_of_first() {
+        assert_eq!(caution("completed", None), None);
+        assert_eq!(caution("stopped", None), None);
+        let failed = caution("failed", Some("timed-out: its time limit ran out")).unwrap();
+        assert!(failed.starts_with("This trial failed: timed-out: its time limit ran out\n"), "{failed}");
+        assert!(caution("running", None).unwrap().starts_with("This trial is running: "));
     }
 }

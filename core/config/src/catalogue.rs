@@ -41,9 +41,10 @@ pub trait Catalogue {
         folder: &Path,
     ) -> Vec<OptionMistake>;
 
-    /// What a person who asks in vain for a component of this name must know of plugins that cannot be used.
-    fn left_out(&self, _name: &str) -> Option<String> {
-        None
+    /// What a person who asks in vain for a component of this name can do: `remedy`, and what they must know of plugins
+    /// that cannot be used.
+    fn whole_remedy(&self, _name: &str, remedy: String) -> String {
+        remedy
     }
 }
 

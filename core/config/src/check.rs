@@ -12,7 +12,7 @@ use crate::catalogue::{Catalogue, ComponentKind};
 use crate::mistake::{ConfigError, Mistake};
 use crate::run_config::{
     BudgetConfig, ComponentConfig, DataConfig, Isolation, ObjectiveConfig, ProxyConfig, RunConfig,
-    TaskConfig, VoteConfig, VoteWeights, WarmStartConfig, WarmStartMode, WorkerConfig,
+    TargetConfig, TaskConfig, VoteConfig, VoteWeights, WarmStartConfig, WarmStartMode, WorkerConfig,
 };
 use crate::schema::RUN_FILE;
 use crate::tree::{Entry, Node, NodeValue};
@@ -138,12 +138,21 @@ impl Checker<'_> {
             let hint = "relative paths start at the run file's folder";
             self.mistakes.push(Mistake::new(span, message).hint(hint));
         }
-        if target.is_some() && data.is_none() {
-            let mistake =
-                Mistake::new(self.tree.locate("task.target"), "`task.target` is given without `task.data`");
-            self.mistakes.push(mistake.hint("add `data = …`, or leave `target` out"));
+        let of_data = ["target", "kind", "categorical", "ignore"];
+        let tree = self.tree;
+        let is_given = |key: &&str| tree.get("task").is_some_and(|task| task.get(key).is_some());
+        for key in of_data.into_iter().filter(|key| data.is_none() && is_given(key)) {
+            let message = format!("`task.{key}` is given without `task.data`");
+            let mistake = Mistake::new(tree.locate(&format!("task.{key}")), message);
+            self.mistakes.push(mistake.hint(format!("add `data = …`, or leave `{key}` out")));
         }
-        TaskConfig { name, data: data.map(|path| DataConfig { path, target }) }
+        let kind = match self.text("task", "kind").as_deref() {
+            Some("classification") => TargetConfig::Classification,
+            Some("regression") => TargetConfig::Regression,
+            _ => TargetConfig::Auto,
+        };
+        let (categorical, ignore) = (self.texts("task", "categorical"), self.texts("task", "ignore"));
+        TaskConfig { name, data: data.map(|path| DataConfig { path, target, kind, categorical, ignore }) }
     }
 
     fn objective(&self) -> Option<ObjectiveConfig> {
@@ -293,10 +302,7 @@ impl Checker<'_> {
                     &names,
                 ),
             };
-            let remedy = match self.catalogue.left_out(&name) {
-                Some(left_out) => format!("{remedy}; and {left_out}"),
-                None => remedy,
-            };
+            let remedy = self.catalogue.whole_remedy(&name, remedy);
             self.mistakes.push(Mistake::new(node.locate("name"), message).hint(remedy));
         }
         ComponentConfig { name, options }

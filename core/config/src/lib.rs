@@ -6,7 +6,7 @@ pub use check::RunFile;
 mod run_config;
 pub use run_config::{
     BudgetConfig, ComponentConfig, DataConfig, Isolation, ObjectiveConfig, ProxyConfig, RunConfig,
-    TaskConfig, VoteConfig, VoteWeights, WarmStartConfig, WarmStartMode, WorkerConfig,
+    TargetConfig, TaskConfig, VoteConfig, VoteWeights, WarmStartConfig, WarmStartMode, WorkerConfig,
 };
 
 mod catalogue;

@@ -92,6 +92,34 @@ pub struct DataConfig {
     pub path: PathBuf,
     /// The column to predict; `None`: the last one.
     pub target: Option<String>,
+    /// What kind of target it is.
+    #[serde(default, skip_serializing_if = "TargetConfig::is_auto")]
+    pub kind: TargetConfig,
+    /// Numeric columns that hold categories.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub categorical: Vec<String>,
+    /// Columns that are no features.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ignore: Vec<String>,
+}
+
+/// What kind of target a data set has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TargetConfig {
+    /// As its values look.
+    #[default]
+    Auto,
+    /// Classes.
+    Classification,
+    /// Numbers.
+    Regression,
+}
+
+impl TargetConfig {
+    fn is_auto(&self) -> bool {
+        *self == Self::Auto
+    }
 }
 
 /// `[objective]`

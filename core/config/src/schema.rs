@@ -61,6 +61,7 @@ const fn key(name: &'static str, kind: Kind, presence: Presence, doc: &'static s
 
 pub(crate) const DIRECTIONS: &[&str] = &["minimise", "maximise"];
 pub(crate) const ISOLATIONS: &[&str] = &["none", "process"];
+pub(crate) const TARGET_KINDS: &[&str] = &["auto", "classification", "regression"];
 pub(crate) const WARM_START_MODES: &[&str] = &["off", "seed", "inform", "replace"];
 
 /// The run file.
@@ -93,6 +94,20 @@ const TASK: Table = Table {
         key("name", Text, Required, "the task's key in the archive; the same name means the same task"),
         key("data", Path, Otherwise("no meta-features"), "the data set, to be fingerprinted and described"),
         key("target", Text, Otherwise("the last column"), "the column to predict; needs `data`"),
+        key(
+            "kind",
+            OneOf(TARGET_KINDS),
+            Otherwise("\"auto\""),
+            "what is predicted: classes, numbers, or as the values look; needs `data`",
+        ),
+        key("categorical", Texts, Otherwise("none"), "numeric columns that hold categories; needs `data`"),
+        key(
+            "ignore",
+            Texts,
+            Otherwise("none"),
+            "columns that are no features, such as row numbers; needs `data`. What stands here describes the data to the \
+             archive: an estimator that reads it has keys of its own, and should be told the same",
+        ),
     ],
 };
 
@@ -103,9 +118,14 @@ const SPACE: Table = Table {
     keys: &[
         key("preset", OneOf(&SpaceSpec::PRESETS), Otherwise("none"), "a space by name"),
         key("file", Path, Otherwise("none"), "a TOML file that holds what would stand here"),
-        key("name", Text, Otherwise("\"\""), "a name for people"),
+        key("name", Text, Otherwise("the preset's, the file's, \"\""), "a name for people"),
         key("parameter", Kind::Tables(&PARAMETER), Otherwise("none"), "the hyperparameters"),
-        key("forbidden", Any, Otherwise("none"), "combinations that must not be proposed, as in `when`"),
+        key(
+            "forbidden",
+            Any,
+            Otherwise("none"),
+            "combinations that must not be proposed, as in `when`; those of a `preset` or `file` stay forbidden",
+        ),
         key("architecture", Any, Otherwise("none"), "a family of architectures: `kind` and its own keys"),
     ],
 };

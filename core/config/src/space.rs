@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use heirloom_model::architecture::ArchitectureSpec;
-use heirloom_model::space::{ConditionSpec, ParameterSpec};
+use heirloom_model::space::{ConditionSpec, ParameterSpec, PriorSpec};
 use heirloom_model::{Space, SpaceError, SpaceSpec, Value};
 use miette::NamedSource;
 use serde::de::DeserializeOwned;
@@ -41,11 +41,17 @@ pub(crate) fn check_section(entry: &Entry, folder: &Path, mistakes: &mut Vec<Mis
             ));
             None
         }
-        ["preset"] => SpaceSpec::preset(node.get("preset")?.text()?),
+        ["preset"] => {
+            let spec = SpaceSpec::preset(node.get("preset")?.text()?)?;
+            add_given(spec, node, &entry.key_span, mistakes)
+        }
         ["file"] => {
             let path = folder.join(node.get("file")?.text()?);
             match std::fs::read_to_string(&path) {
-                Ok(text) => check_file(&path.display().to_string(), text, mistakes),
+                Ok(text) => {
+                    let spec = check_file(&path.display().to_string(), text, mistakes)?;
+                    add_given(spec, node, &entry.key_span, mistakes)
+                }
                 Err(error) => {
                     let message = format!("cannot read `{}`: {error}", path.display());
                     let mistake = Mistake::new(node.locate("file"), message);
@@ -83,6 +89,23 @@ fn check_file(name: &str, text: String, mistakes: &mut Vec<Mistake>) -> Option<S
     spec.filter(|_| whole)
 }
 
+/// A space from elsewhere with the `name` and the `forbidden` combinations that are given beside it.
+fn add_given(
+    mut spec: SpaceSpec,
+    node: &Node,
+    place: &Span,
+    mistakes: &mut Vec<Mistake>,
+) -> Option<SpaceSpec> {
+    let before = mistakes.len();
+    if let Some(name) = node.get("name").and_then(Node::text) {
+        spec.name = name.to_owned();
+    }
+    if let Some(forbidden) = node.get("forbidden") {
+        spec.forbidden.extend(read_forbidden(forbidden, mistakes));
+    }
+    if mistakes.len() > before { None } else { compiled(spec, node, place, mistakes) }
+}
+
 /// A space described by `parameter`, `forbidden` and `architecture`.
 fn check_description(node: &Node, place: &Span, mistakes: &mut Vec<Mistake>) -> Option<SpaceSpec> {
     let before = mistakes.len();
@@ -91,14 +114,19 @@ fn check_description(node: &Node, place: &Span, mistakes: &mut Vec<Mistake>) -> 
         written.iter().filter_map(|parameter| check_parameter(parameter, mistakes)).collect();
     let forbidden =
         node.get("forbidden").map(|forbidden| read_forbidden(forbidden, mistakes)).unwrap_or_default();
-    let architecture = node
-        .entry("architecture")
-        .and_then(|entry| read::<ArchitectureSpec>(&entry.node, entry.place(), "architecture", mistakes));
+    let architecture = node.entry("architecture").and_then(|entry| {
+        read::<ArchitectureSpec>(&entry.node, entry.place(), "architecture", None, mistakes)
+    });
     let name = node.get("name").and_then(Node::text).unwrap_or_default().to_owned();
     let spec = SpaceSpec { name, parameters, forbidden, architecture };
     if mistakes.len() > before || spec.parameters.len() < written.len() {
         return None;
     }
+    compiled(spec, node, place, mistakes)
+}
+
+/// The description in `node` once it is known to be a space; a mistake without a place of its own is at `place`.
+fn compiled(spec: SpaceSpec, node: &Node, place: &Span, mistakes: &mut Vec<Mistake>) -> Option<SpaceSpec> {
     match Space::compile(spec.clone()) {
         Ok(_) => Some(spec),
         Err(error) => {
@@ -116,19 +144,34 @@ fn check_parameter(node: &Node, mistakes: &mut Vec<Mistake>) -> Option<Parameter
     let name = node.get("name").and_then(Node::text)?;
     let (own, n_required) = keys_of_type(parameter_type);
     let common = ["name", "type", "default", "prior", "when", "aliases"];
+    let what = format!("parameter `{name}`");
+    let mut is_reported = false;
     for entry in node.entries() {
         let key = entry.key.as_str();
-        let is_key = PARAMETER.keys.iter().any(|known| known.name == key);
-        if is_key && !own.contains(&key) && !common.contains(&key) {
+        let known = PARAMETER.keys.iter().find(|known| known.name == key);
+        // Reported where the table's keys were checked.
+        if known.is_some_and(|known| !validate::is_good(entry, known)) {
+            is_reported = true;
+            continue;
+        }
+        if known.is_some() && !own.contains(&key) && !common.contains(&key) {
             let message = format!("parameter `{name}`: `{parameter_type}` has no `{key}`");
             mistakes.push(
                 Mistake::new(entry.key_span.clone(), message).hint(suggest::remedy(key, "it has", own)),
             );
         }
         match key {
-            "low" | "high" if own.contains(&key) => check_bound(entry, name, parameter_type, mistakes),
+            "low" | "high" | "step" if own.contains(&key) => {
+                check_bound(entry, name, parameter_type, mistakes)
+            }
             "choices" | "values" if own.contains(&key) => check_choices(entry, name, mistakes),
             "value" if own.contains(&key) => check_choice(&entry.node, key, name, mistakes),
+            "when" => {
+                read::<ConditionSpec>(&entry.node, entry.place(), &what, Some(CONDITION), mistakes);
+            }
+            "prior" => {
+                read::<PriorSpec>(&entry.node, entry.place(), &what, Some(PRIOR), mistakes);
+            }
             _ => {}
         }
     }
@@ -137,20 +180,22 @@ fn check_parameter(node: &Node, mistakes: &mut Vec<Mistake>) -> Option<Parameter
         mistakes.push(Mistake::new(node.locate("name"), message).hint(format!("add `{key} = …`")));
     }
     let complete = own[..n_required].iter().all(|key| node.get(key).is_some());
-    // Reported where its key was checked.
-    let has_bad_step = node.get("step").and_then(Node::number).is_some_and(|step| step <= 0.0);
-    if mistakes.len() > before || !complete || has_bad_step {
+    if mistakes.len() > before || !complete || is_reported {
         return None;
     }
     let place = node.get("name").map_or(node.span.clone(), |name| name.span.clone());
-    let spec = read::<ParameterSpec>(node, place, &format!("parameter `{name}`"), mistakes)?;
+    let spec = read::<ParameterSpec>(node, place, &what, None, mistakes)?;
+    let compile =
+        |parameter| Space::compile(SpaceSpec { parameters: vec![parameter], ..SpaceSpec::default() });
     let alone = ParameterSpec { when: None, ..spec.clone() };
-    match Space::compile(SpaceSpec { parameters: vec![alone], ..SpaceSpec::default() }) {
+    match compile(alone.clone()) {
         Ok(_) => Some(spec),
         Err(error) => {
+            let is_prior = compile(ParameterSpec { prior: None, ..alone }).is_ok();
             let culprit = match &error {
+                _ if is_prior => "prior",
                 SpaceError::OutOfBounds { .. } => "default",
-                SpaceError::BadParameter { problem, .. } => ["step", "low", "choices", "values", "prior"]
+                SpaceError::BadParameter { problem, .. } => ["step", "low", "choices", "values"]
                     .into_iter()
                     .find(|key| node.get(key).is_some() && problem.contains(key))
                     .unwrap_or("name"),
@@ -211,32 +256,36 @@ fn read_forbidden(node: &Node, mistakes: &mut Vec<Mistake>) -> Vec<ConditionSpec
         let mistake = Mistake::new(node.span.clone(), "`forbidden` must be a list of combinations");
         mistakes.push(mistake.hint("write `forbidden = [{ all = [{ parameter = \"p\", is = 1 }, …] }]`"));
     }
-    let clause = |clause: &Node| read(clause, clause.span.clone(), "`forbidden`", mistakes);
+    let clause = |clause: &Node| read(clause, clause.span.clone(), "`forbidden`", Some(CONDITION), mistakes);
     node.items().iter().filter_map(clause).collect()
 }
 
-/// What serde makes of a node; its complaint, pinned to `place`, where it cannot.
-fn read<T: DeserializeOwned>(node: &Node, place: Span, what: &str, mistakes: &mut Vec<Mistake>) -> Option<T> {
+/// How a condition is written.
+const CONDITION: &str = "write `{ parameter = \"p\", is = 1 }`, or `one_of = […]`, `at_least = 1`, `at_most = 1`; \
+                         `{ all = […] }`, `{ any = […] }`";
+
+/// How a prior is written.
+const PRIOR: &str = "write `{ around = 0.1, confidence = \"high\" }` or `{ weights = [1, 2] }`";
+
+/// What serde makes of a node; its complaint, pinned to `place`, where it cannot, with `how` it is written.
+fn read<T: DeserializeOwned>(
+    node: &Node,
+    place: Span,
+    what: &str,
+    how: Option<&str>,
+    mistakes: &mut Vec<Mistake>,
+) -> Option<T> {
     match serde_json::from_value(node.to_json()) {
         Ok(value) => Some(value),
         Err(error) => {
             let problem = error.to_string();
             let problem = match problem.as_str() {
                 text if text.contains("PriorSpec") => "its prior is of no known form",
+                text if text.contains("ConditionKeys") => "its condition is of no known form",
                 text => text,
             };
             let mistake = Mistake::new(place, format!("{what}: {problem}"));
-            let hint = match problem {
-                text if text.contains("condition") => Some(
-                    "write `{ parameter = \"p\", is = 1 }`, or `one_of = […]`, `at_least = 1`, `at_most = 1`; \
-                     `{ all = […] }`, `{ any = […] }`",
-                ),
-                text if text.contains("prior") => {
-                    Some("write `{ around = 0.1, confidence = \"high\" }` or `{ weights = [1, 2] }`")
-                }
-                _ => None,
-            };
-            mistakes.push(match hint {
+            mistakes.push(match how {
                 Some(hint) => mistake.hint(hint),
                 None => mistake,
             });
@@ -253,7 +302,8 @@ fn locate(error: &SpaceError, node: &Node) -> Option<Span> {
         parameters.iter().rfind(of_name).map(|parameter| parameter.locate("name"))
     };
     match error {
-        SpaceError::DuplicateParameter { name } | SpaceError::BadParameter { name, .. } => named(name),
+        SpaceError::DuplicateParameter { name } => named(name),
+        SpaceError::BadParameter { name, .. } => named(name).or_else(|| node.find_text("parameter", name)),
         SpaceError::UnknownParameter { name, .. } => node.find_text("parameter", name),
         // Ranges and defaults were checked before: what is left are values in conditions.
         SpaceError::OutOfBounds { parameter, value, .. } => {

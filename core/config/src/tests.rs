@@ -124,6 +124,26 @@ fn a_good_file_becomes_a_run_with_nothing_left_to_guess() {
 }
 
 #[test]
+fn a_task_says_how_its_data_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("data.csv"), "id,code,class\n1,2,0\n").unwrap();
+    let with = |keys: &str| GOOD.replace("name = \"cifar100\"\n", &format!("name = \"mine\"\n{keys}"));
+    let keys = "kind = \"classification\"\ncategorical = [\"code\"]\nignore = [\"id\"]\n";
+    let file = RunFile::from_text("run.toml", with(&format!("data = \"data.csv\"\n{keys}")), folder.path());
+    let data = file.check(&Plugins).unwrap().task.data.unwrap();
+    assert_eq!((data.kind, data.target), (TargetConfig::Classification, None));
+    assert_eq!((data.categorical, data.ignore), (vec!["code".to_owned()], vec!["id".to_owned()]));
+    let said = message(&with(keys));
+    for key in ["kind", "categorical", "ignore"] {
+        assert!(said.contains(&format!("`task.{key}` is given without `task.data`")), "{said}");
+    }
+    // As runs of before kept it.
+    let kept: DataConfig = serde_json::from_value(json!({ "path": "data.csv", "target": null })).unwrap();
+    assert_eq!(kept.kind, TargetConfig::Auto);
+    assert_eq!(serde_json::to_value(kept).unwrap(), json!({ "path": "data.csv", "target": null }));
+}
+
+#[test]
 fn proxies_vote_with_given_weights_or_those_of_the_archive() {
     let vote =
         |table: &str| check(&GOOD.replace("[budget]", &format!("[vote]\n{table}[budget]"))).unwrap().vote;
@@ -171,6 +191,24 @@ fn a_space_can_stand_in_its_own_file_and_mistakes_point_into_it() {
     assert!(mistakes[0].file().unwrap().ends_with("space.toml"));
     assert_eq!(mistakes.len(), 1, "{mistakes:?}");
     assert_eq!(mistakes[0].line(), Some(5));
+}
+
+#[test]
+fn what_is_forbidden_beside_a_preset_or_a_file_is_added_to_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let space = "forbidden = [{ parameter = \"op_0_1\", is = \"a\" }]\n[architecture]\nkind = \"edge-cell\"\n\
+                 n_nodes = 2\noperations = [\"a\", \"b\", \"c\"]\n";
+    std::fs::write(folder.path().join("space.toml"), space).unwrap();
+    let clause = |operation: &str| format!("{{ parameter = \"op_0_1\", is = \"{operation}\" }}");
+    for (way, operation, n_forbidden) in
+        [("preset = \"nas-bench-201\"", "none", 1), ("file = \"space.toml\"", "b", 2)]
+    {
+        let given = format!("{way}\nname = \"mine\"\nforbidden = [{}]", clause(operation));
+        let text = GOOD.replace("preset = \"nas-bench-201\"", &given);
+        let config = RunFile::from_text("run.toml", text, folder.path()).check(&Plugins).unwrap();
+        let spec = config.space.unwrap();
+        assert_eq!((spec.name.as_str(), spec.forbidden.len()), ("mine", n_forbidden));
+    }
 }
 
 /// Every message in `tests/messages/*.txt` is what its `*.toml` gives. With `HEIRLOOM_BLESS=1` the texts are written.

@@ -17,16 +17,37 @@ pub(crate) fn validate(node: &Node, place: &Span, name: &str, table: &Table, mis
         }
     }
     for key in table.keys {
-        if key.presence == Presence::Required && !is_given(node, key.name) {
-            let message = format!("`{}` is missing", path(name, key.name));
-            mistakes.push(Mistake::new(place.clone(), message).hint(how_to_add(name, key)));
+        if key.presence != Presence::Required || node.get(key.name).is_some() {
+            continue;
+        }
+        let message = format!("`{}` is missing", path(name, key.name));
+        match similar(node, key.name) {
+            None => mistakes.push(Mistake::new(place.clone(), message).hint(how_to_add(name, key))),
+            // Nothing is unknown in an open table.
+            Some(entry) if table.open => {
+                let hint = format!("did you mean `{}`? (`{}`)", key.name, entry.key);
+                mistakes.push(Mistake::new(entry.key_span.clone(), message).hint(hint));
+            }
+            Some(_) => {}
         }
     }
 }
 
 /// Whether a table has a key, or a misspelt one that is reported as such.
 pub(crate) fn is_given(node: &Node, key: &str) -> bool {
-    node.entries().iter().any(|entry| nearest(&entry.key, [key]).is_some())
+    similar(node, key).is_some()
+}
+
+/// The entry that is meant to be `key`.
+fn similar<'a>(node: &'a Node, key: &str) -> Option<&'a Entry> {
+    node.entries().iter().find(|entry| nearest(&entry.key, [key]).is_some())
+}
+
+/// Whether an entry's value is what its key asks for.
+pub(crate) fn is_good(entry: &Entry, key: &Key) -> bool {
+    let mut mistakes = Vec::new();
+    validate_value(entry, key.name, key, &mut mistakes);
+    mistakes.is_empty()
 }
 
 fn path(table: &str, key: &str) -> String {
@@ -63,7 +84,7 @@ fn validate_value(entry: &Entry, name: &str, key: &Key, mistakes: &mut Vec<Mista
                 if matches!(item.value, NodeValue::Table(_)) {
                     validate(item, &item.span, name, table, mistakes);
                 } else {
-                    mistakes.push(wrong_type(item, name, "a table"));
+                    mistakes.push(wrong_type(item, name, &key.kind, "a table"));
                 }
             }
             return;
@@ -109,20 +130,30 @@ fn validate_value(entry: &Entry, name: &str, key: &Key, mistakes: &mut Vec<Mista
         Kind::Table(_) | Kind::Tables(_) => false,
     };
     if !fits {
-        mistakes.push(wrong_type(node, name, &key.kind.describe()).at(entry.place()));
+        mistakes.push(wrong_type(node, name, &key.kind, &key.kind.describe()).at(entry.place()));
     }
 }
 
-fn wrong_type(node: &Node, name: &str, wanted: &str) -> Mistake {
+fn wrong_type(node: &Node, name: &str, kind: &Kind, wanted: &str) -> Mistake {
+    // Beyond it whole numbers become real ones.
+    let most = i64::MAX as f64;
     let mistake = Mistake::new(
         node.span.clone(),
         format!("`{name}` must be {wanted}, but here is {}", node.describe()),
     );
+    let is_whole = matches!(kind, Kind::Whole(_) | Kind::UpTo(_));
+    let is_number = matches!(kind, Kind::Above(_) | Kind::Share);
     match &node.value {
-        NodeValue::Text(text) if text.parse::<f64>().is_ok() => {
+        NodeValue::Text(text)
+            if is_whole && text.parse::<i64>().is_ok()
+                || is_number && text.parse::<f64>().is_ok_and(f64::is_finite) =>
+        {
             mistake.hint(format!("leave out the quotes: `{text}`"))
         }
-        NodeValue::Number(number) if number.fract() == 0.0 && *number as i64 as f64 == *number => {
+        NodeValue::Number(number) if is_whole && number.abs() >= most => {
+            mistake.hint(format!("the largest whole number is {}", i64::MAX))
+        }
+        NodeValue::Number(number) if is_whole && number.fract() == 0.0 => {
             mistake.hint(format!("leave out the decimal point: `{number}`"))
         }
         NodeValue::Table(_) if wanted == "a list of tables" => {

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use crate::file::Format;
 use crate::images::{self, Intensities, Pixels};
-use crate::{Array, ArrayValues, Column, Error, Result, Table, Value, Values, idx, read_idx, read_npz};
+use crate::{Array, ArrayValues, Column, Error, Result, Table, Value, Values, idx, npz, read_idx, read_npz};
 
 /// At most this many distinct whole numbers make a target of classes by default.
 const MAX_INFERRED_CLASSES: usize = 100;
@@ -119,7 +119,10 @@ pub struct DatasetOptions {
 
 impl Dataset {
     /// Reads a data set: a table (CSV, Parquet), `X`/`y` arrays (NPZ), or images with a labels file beside them
-    /// (`…images-idx3-ubyte` and `…labels-idx1-ubyte`).
+    /// (`…images-idx3-ubyte` and `…labels-idx1-ubyte`, each plain or `.gz`).
+    ///
+    /// Errors with [`Error::NoTargets`] where arrays come without targets and the options name none, and with
+    /// [`Error::NoColumns`] where the options name columns of images.
     pub fn open(path: impl AsRef<Path>, options: &DatasetOptions) -> Result<Dataset> {
         let path = path.as_ref();
         Dataset::open_any(path, options).map_err(|error| error.in_file(path))
@@ -136,16 +139,64 @@ impl Dataset {
                     Some(arrays.swap_remove(index))
                 };
                 match (take("x"), take("y")) {
-                    (Some(x), Some(y)) => Dataset::from_arrays(name, x, y, options.kind),
+                    (Some(x), Some(y)) => Dataset::from_array_columns(name, x, y, options),
+                    (Some(x), None)
+                        if x.shape.len() > 2 || (arrays.is_empty() && options.target.is_none()) =>
+                    {
+                        Err(Error::NoTargets {
+                            path: path.to_owned(),
+                            looked_for: "array `y` in it".to_owned(),
+                        })
+                    }
                     _ => Dataset::from_table(name, &Table::read(path)?, options),
                 }
             }
             Format::Idx => match idx::labels_path(path) {
-                Some(labels) => Dataset::from_arrays(name, read_idx(path)?, read_idx(labels)?, options.kind),
-                None => Dataset::from_table(name, &Table::read(path)?, options),
+                Some(labels) => {
+                    let y = Array { name: "y".to_owned(), ..read_idx(labels)? };
+                    Dataset::from_array_columns(name, read_idx(path)?, y, options)
+                }
+                None => {
+                    if options.target.is_none() && read_idx(path)?.shape.len() > 1 {
+                        return Err(no_labels(path));
+                    }
+                    Dataset::from_table(name, &Table::read(path)?, options)
+                }
             },
-            Format::Delimited(_) | Format::Parquet => Dataset::from_table(name, &Table::read(path)?, options),
+            Format::Delimited(_) => Dataset::from_table(name, &Table::read(path)?, options),
+            Format::Parquet => Dataset::from_parquet(name, path, options),
         }
+    }
+
+    /// A data set of a Parquet file, of which the ignored columns are not read: they may be of any type.
+    fn from_parquet(name: &str, path: &Path, options: &DatasetOptions) -> Result<Dataset> {
+        let available = Table::read_names(path)?;
+        let target = options.target.as_ref().or(available.last());
+        if let Some(unknown) = options.ignore.iter().find(|name| !available.contains(name)) {
+            return Err(Error::NoColumn { column: unknown.clone(), available });
+        }
+        let is_read = |column: &&String| Some(*column) == target || !options.ignore.contains(column);
+        let names: Vec<&str> = available.iter().filter(is_read).map(String::as_str).collect();
+        let options = DatasetOptions { target: target.cloned(), ignore: Vec::new(), ..options.clone() };
+        Dataset::from_table(name, &Table::read_columns(path, &names)?, &options)
+    }
+
+    /// A data set of arrays, with what the options say of columns: those of `x` are `x0`, `x1` and so on.
+    fn from_array_columns(name: &str, x: Array, y: Array, options: &DatasetOptions) -> Result<Dataset> {
+        let target = options.target.clone().filter(|target| !target.eq_ignore_ascii_case(&y.name));
+        let option = match options {
+            _ if target.is_some() => "target",
+            DatasetOptions { ignore, .. } if !ignore.is_empty() => "ignore",
+            DatasetOptions { categorical, .. } if !categorical.is_empty() => "categorical",
+            _ => return Dataset::from_arrays(name, x, y, options.kind),
+        };
+        if x.shape.len() > 2 {
+            return Err(Error::NoColumns { option });
+        }
+        // The targets come last, where they are found without a name.
+        let mut columns = npz::columns(&x)?;
+        columns.extend(npz::columns(&y)?);
+        Dataset::from_table(name, &Table::new(columns)?, &DatasetOptions { target, ..options.clone() })
     }
 
     /// A data set of a table's columns.
@@ -320,6 +371,14 @@ impl Dataset {
         };
         Dataset::checked(self.name.clone(), features, target)
     }
+}
+
+fn no_labels(images: &Path) -> Error {
+    let looked_for = match idx::labels_names(images) {
+        Some([labels, otherwise]) => format!("`{labels}` or `{otherwise}` beside it"),
+        None => "file of labels beside it, for which its name would have to hold `images`".to_owned(),
+    };
+    Error::NoTargets { path: images.to_owned(), looked_for }
 }
 
 fn feature(column: &Column, categorical: bool) -> Result<Feature> {

@@ -13,8 +13,8 @@ use crate::{Column, Error, Result, Table, Text, Value, Values};
 const MISSING: [&str; 4] = ["", "?", "NA", "NaN"];
 
 pub(crate) fn read(path: &Path, delimiter: u8, names: Option<&[&str]>) -> Result<Table> {
-    let mut reader =
-        csv::ReaderBuilder::new().delimiter(delimiter).trim(csv::Trim::All).from_reader(open_unzipped(path)?);
+    let file = Quotes::new(open_unzipped(path)?, delimiter);
+    let mut reader = csv::ReaderBuilder::new().delimiter(delimiter).trim(csv::Trim::All).from_reader(file);
     let malformed = |error: csv::Error| malformed(path, error);
     let header: Vec<String> = reader.headers().map_err(malformed)?.iter().map(str::to_owned).collect();
     let wanted: Vec<usize> = match names {
@@ -22,7 +22,13 @@ pub(crate) fn read(path: &Path, delimiter: u8, names: Option<&[&str]>) -> Result
         Some(names) => names.iter().map(|name| position(&header, name)).collect::<Result<_>>()?,
     };
     let mut columns = vec![RawColumn::default(); wanted.len()];
-    read_rows(&mut reader, &wanted, &mut columns).map_err(malformed)?;
+    let rows = read_rows(&mut reader, &wanted, &mut columns);
+    if let Some(line) = reader.get_ref().unclosed() {
+        let reason = format!("the quote that opens on line `{line}` is not closed");
+        let hint = "close it, or write a quote within a field twice and the field in quotes";
+        return Err(Error::Malformed { path: path.to_owned(), format: "CSV", reason, hint });
+    }
+    rows.map_err(malformed)?;
     Table::new(
         wanted.iter().zip(columns).map(|(&column, raw)| raw.infer(&header[column])).collect::<Result<_>>()?,
     )
@@ -47,6 +53,68 @@ fn read_rows<R: Read>(
         }
     }
     Ok(())
+}
+
+/// Passes text on, and notes whether it ends within quotes: its parser takes all that follows an open quote for one
+/// field.
+struct Quotes<R> {
+    inner: R,
+    delimiter: u8,
+    place: Place,
+    /// The line, from 1, and the one on which the newest quote opened.
+    line: u64,
+    opened: u64,
+    n_bytes: u64,
+    ended: bool,
+}
+
+/// Where in a field the text is, as the parser sees it (RFC 4180, with text after a closing quote let be).
+#[derive(Clone, Copy, PartialEq)]
+enum Place {
+    Start,
+    Plain,
+    Quoted,
+    /// After a quote within quotes: it closes them, or stands for itself.
+    Quote,
+}
+
+impl<R> Quotes<R> {
+    fn new(inner: R, delimiter: u8) -> Self {
+        Self { inner, delimiter, place: Place::Start, line: 1, opened: 0, n_bytes: 0, ended: false }
+    }
+
+    /// The line on which a quote opens that nothing closes, once the text has ended.
+    fn unclosed(&self) -> Option<u64> {
+        (self.ended && self.place == Place::Quoted).then_some(self.opened)
+    }
+
+    fn see(&mut self, byte: u8) {
+        const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+        let is_mark = self.n_bytes < 3 && BYTE_ORDER_MARK.contains(&byte);
+        self.place = match (self.place, byte) {
+            (Place::Start, _) if is_mark => Place::Start,
+            (Place::Start, b'"') => {
+                self.opened = self.line;
+                Place::Quoted
+            }
+            (Place::Quoted, b'"') => Place::Quote,
+            (Place::Quoted, _) | (Place::Quote, b'"') => Place::Quoted,
+            (_, b'\n' | b'\r') => Place::Start,
+            (_, byte) if byte == self.delimiter => Place::Start,
+            _ => Place::Plain,
+        };
+        self.line += u64::from(byte == b'\n');
+        self.n_bytes += 1;
+    }
+}
+
+impl<R: Read> Read for Quotes<R> {
+    fn read(&mut self, out: &mut [u8]) -> std::io::Result<usize> {
+        let n = self.inner.read(out)?;
+        self.ended |= n == 0 && !out.is_empty();
+        out[..n].iter().for_each(|&byte| self.see(byte));
+        Ok(n)
+    }
 }
 
 /// The line and field counts of the reader's own error, in our words.

@@ -141,6 +141,25 @@ pub enum Error {
         /// The shape needed.
         hint: &'static str,
     },
+    /// Images, or rows of numbers, of which nothing says what is to be predicted.
+    #[error(
+        "`{}` has no targets: there is no {looked_for}; hint: put it there, or of a table name the column as `target`",
+        path.display()
+    )]
+    NoTargets {
+        /// The file.
+        path: PathBuf,
+        /// The file or array that holds the targets of others like it.
+        looked_for: String,
+    },
+    /// An option that names columns, where rows are images.
+    #[error(
+        "`{option}` names columns, and rows that are images have none; hint: leave it out, or use a table"
+    )]
+    NoColumns {
+        /// The option's name.
+        option: &'static str,
+    },
     /// A hold-out that leaves no room.
     #[error(
         "hold-out fractions `{valid}` and `{test}` are not usable; hint: each must be in 0..1 and their sum below 1"
@@ -164,6 +183,7 @@ impl Error {
             | Error::BadValue { .. }
             | Error::BadPixel { .. }
             | Error::Empty { .. }
+            | Error::NoColumns { .. }
             | Error::ShapeMismatch { .. } => Error::InFile { path: path.to_owned(), source: Box::new(self) },
             names_it => names_it,
         }

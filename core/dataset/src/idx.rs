@@ -61,11 +61,21 @@ fn decode(kind: u8, data: &[u8]) -> Option<ArrayValues> {
     })
 }
 
-/// The labels that go with an images file: `…images-idx3-ubyte…` → `…labels-idx1-ubyte…`.
-pub(crate) fn labels_path(images: &Path) -> Option<PathBuf> {
+/// The names of a file of labels for an images file, packed as this one is and otherwise: `…images-idx3-ubyte…` →
+/// `…labels-idx1-ubyte…`. `None` where the name says of no images.
+pub(crate) fn labels_names(images: &Path) -> Option<[String; 2]> {
     let name = images.file_name()?.to_str()?;
-    let labels = images.with_file_name(name.replace("images", "labels").replace("idx3", "idx1"));
-    (labels != images && labels.is_file()).then_some(labels)
+    let labels = name.replace("images", "labels").replace("idx3", "idx1");
+    let otherwise = match labels.strip_suffix(".gz") {
+        Some(plain) => plain.to_owned(),
+        None => format!("{labels}.gz"),
+    };
+    (labels != name).then_some([labels, otherwise])
+}
+
+/// The labels that go with an images file, packed or not.
+pub(crate) fn labels_path(images: &Path) -> Option<PathBuf> {
+    labels_names(images)?.iter().map(|name| images.with_file_name(name)).find(|path| path.is_file())
 }
 
 /// One column of a vector, else a column a value of each item: `x0`, `x1`, …; and `y` where there are labels.

@@ -41,9 +41,13 @@ pub(crate) fn layout(shape: &[usize]) -> Option<([usize; 3], bool)> {
     }
 }
 
-/// Refuses images of which it cannot be told where their channels stand.
+/// Refuses images without pixels, and those of which it cannot be told where their channels stand.
 pub(crate) fn check_layout(x: &Array) -> Result<()> {
     match x.shape[1..] {
+        [_, _, ..] if x.shape.contains(&0) => {
+            let hint = "an image has at least one pixel";
+            Err(Error::ShapeMismatch { what: format!("images `{}`", x.name), found: x.shape.clone(), hint })
+        }
         [first, _, last] if first == last && ![1, 3].contains(&first) => {
             let hint = "the channels of an image are the smaller of its first and last dimension, and these are equal; \
                         add or cut pixels so that height and width differ from the number of channels";

@@ -111,7 +111,8 @@ fn parse(name: &str, bytes: &[u8], path: &Path) -> Result<Array> {
             bad(&format!("`{}` bytes of data do not hold `{count}` values of `{dtype}`", data.len()))
         }
     })?;
-    let values = if fortran { to_c_order(values, &shape) } else { values };
+    // Where nothing is stored there is no order, and the other sizes may be anything.
+    let values = if fortran && count > 0 { to_c_order(values, &shape) } else { values };
     Ok(Array { name: name.to_owned(), shape, values })
 }
 
@@ -210,22 +211,27 @@ fn fortran_indices(shape: &[usize]) -> Vec<usize> {
 
 /// The arrays of a file as a table: one-dimensional ones are columns, two-dimensional ones columns `x0`, `x1`, ….
 pub(crate) fn read_table(path: &Path) -> Result<Table> {
-    let mut columns = Vec::new();
-    for array in read_npz(path)? {
-        match array.shape[..] {
-            // No rows: however many columns it claims to have, there is nothing in them.
-            [0, _] => {}
-            [n] => columns.push(Column::new(&array.name, array.values.column_values(0..n))),
-            [n, width] => columns.extend((0..width).map(|column| {
+    let columns: Vec<_> = read_npz(path)?.iter().map(columns).collect::<Result<_>>()?;
+    Table::new(columns.into_iter().flatten().collect())
+}
+
+/// An array as columns of a table.
+pub(crate) fn columns(array: &Array) -> Result<Vec<Column>> {
+    match array.shape[..] {
+        // No rows: however many columns it claims to have, there is nothing in them.
+        [0, _] => Ok(Vec::new()),
+        [n] => Ok(vec![Column::new(&array.name, array.values.column_values(0..n))]),
+        [n, width] => {
+            let column = |column: usize| {
                 let name = format!("{}{column}", array.name.to_ascii_lowercase());
                 Column::new(name, array.values.column_values((0..n).map(|row| row * width + column)))
-            })),
-            _ => {
-                let what = format!("array `{}`", array.name);
-                let hint = "a table needs arrays of one or two dimensions; open images as a data set";
-                return Err(Error::ShapeMismatch { what, found: array.shape, hint });
-            }
+            };
+            Ok((0..width).map(column).collect())
+        }
+        _ => {
+            let what = format!("array `{}`", array.name);
+            let hint = "a table needs arrays of one or two dimensions; open images as a data set";
+            Err(Error::ShapeMismatch { what, found: array.shape.clone(), hint })
         }
     }
-    Table::new(columns)
 }

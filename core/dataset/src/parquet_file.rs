@@ -73,6 +73,44 @@ fn malformed(path: &Path, reason: String) -> Error {
     Error::Malformed { path: path.to_owned(), format: "Parquet", reason, hint }
 }
 
+/// Why a part of a column could not be read.
+enum Problem {
+    Damaged(ParquetError),
+    Packed(String),
+    TooLarge(u64),
+    NotText,
+}
+
+impl From<ParquetError> for Problem {
+    fn from(error: ParquetError) -> Self {
+        Self::Damaged(error)
+    }
+}
+
+impl Problem {
+    fn at(self, path: &Path, place: &str) -> Error {
+        let (reason, hint) = match self {
+            Self::Damaged(error) => return malformed(path, format!("{place}: {error}")),
+            Self::Packed(codec) => {
+                (format!("compressed by {codec}"), "write it with zstd, snappy or no compression")
+            }
+            Self::TooLarge(value) => (
+                format!("the value `{value}` does not fit into 63 bits"),
+                "store the column as real numbers or text",
+            ),
+            Self::NotText => {
+                ("bytes that are no UTF-8 text".to_owned(), "store it as text, or leave the column out")
+            }
+        };
+        Error::Malformed {
+            path: path.to_owned(),
+            format: "Parquet",
+            reason: format!("{place}: {reason}"),
+            hint,
+        }
+    }
+}
+
 /// What the physical values of a column mean.
 #[derive(Clone, Copy, PartialEq)]
 enum Meaning {
@@ -114,7 +152,7 @@ fn read_column(path: &Path, reader: &SerializedFileReader<File>, index: usize) -
     let mut valid = Validity { nullable: descriptor.max_def_level() == 1, rows: Vec::new() };
     for group in 0..reader.num_row_groups() {
         read_chunk(reader, group, index, meaning, &mut values, &mut valid)
-            .map_err(|error| malformed(path, format!("column `{name}`, row group `{group}`: {error}")))?;
+            .map_err(|problem| problem.at(path, &format!("column `{name}`, row group `{group}`")))?;
     }
     if valid.nullable { Column::with_nulls(name, values, valid.rows) } else { Ok(Column::new(name, values)) }
 }
@@ -132,8 +170,13 @@ fn read_chunk(
     meaning: Meaning,
     values: &mut Values,
     valid: &mut Validity,
-) -> std::result::Result<(), ParquetError> {
+) -> std::result::Result<(), Problem> {
     let group = reader.get_row_group(group)?;
+    let column = group.metadata().column(index);
+    if !matches!(column.compression(), Compression::UNCOMPRESSED | Compression::SNAPPY | Compression::ZSTD(_))
+    {
+        return Err(Problem::Packed(column.compression_codec().to_string()));
+    }
     let n_rows = usize::try_from(group.metadata().num_rows())
         .map_err(|error| ParquetError::General(error.to_string()))?;
     let unsigned = meaning == Meaning::Unsigned;
@@ -149,10 +192,7 @@ fn read_chunk(
         (ColumnReader::Int64ColumnReader(column), Values::Int(out)) => {
             extend(column, n_rows, valid, out, |&value| {
                 if unsigned && value < 0 {
-                    return Err(ParquetError::General(format!(
-                        "the value `{}` does not fit into 63 bits",
-                        value.cast_unsigned()
-                    )));
+                    return Err(Problem::TooLarge(value.cast_unsigned()));
                 }
                 Ok(value)
             })
@@ -166,7 +206,7 @@ fn read_chunk(
         (ColumnReader::ByteArrayColumnReader(column), Values::Text(text)) => {
             extend_text(column, n_rows, valid, text)
         }
-        _ => Err(ParquetError::General("row groups of one column differ in type".to_owned())),
+        _ => Err(ParquetError::General("row groups of one column differ in type".to_owned()).into()),
     }
 }
 
@@ -194,8 +234,8 @@ fn extend<T: DataType, V: Default>(
     n_rows: usize,
     valid: &mut Validity,
     out: &mut Vec<V>,
-    convert: impl Fn(&T::T) -> std::result::Result<V, ParquetError>,
-) -> std::result::Result<(), ParquetError> {
+    convert: impl Fn(&T::T) -> std::result::Result<V, Problem>,
+) -> std::result::Result<(), Problem> {
     let first = valid.rows.len();
     let values = decode(column, n_rows, valid)?;
     out.reserve(n_rows);
@@ -220,7 +260,7 @@ fn extend_text(
     n_rows: usize,
     valid: &mut Validity,
     text: &mut Text,
-) -> std::result::Result<(), ParquetError> {
+) -> std::result::Result<(), Problem> {
     let first = valid.rows.len();
     let values = decode(column, n_rows, valid)?;
     let has_nulls = values.len() != n_rows;
@@ -228,7 +268,7 @@ fn extend_text(
     for row in 0..n_rows {
         let value = if has_nulls && !valid.rows[first + row] { None } else { values.next() };
         match value {
-            Some(value) => text.push_after_last(value.as_utf8()?),
+            Some(value) => text.push_after_last(value.as_utf8().map_err(|_| Problem::NotText)?),
             None => text.push_after_last(""),
         }
     }

@@ -27,7 +27,9 @@ pub use trial::{
 };
 
 mod strategy;
-pub use strategy::{AskRequest, Components, CurveReport, PriorKnowledge, PriorObservation, Strategy};
+pub use strategy::{
+    AskRequest, Components, CurveReport, Expected, PriorKnowledge, PriorObservation, Strategy,
+};
 
 mod estimator;
 pub use estimator::{Estimator, EstimatorInfo, EvaluationRequest, Limits, Reporter};

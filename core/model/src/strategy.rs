@@ -1,11 +1,13 @@
 //! The trait of what proposes configurations.
 
+use std::collections::VecDeque;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use crate::{
     ComponentError, Configuration, CurvePoint, Fidelity, Observation, PendingTrial, Problem, Proposal, Rng,
-    Seed, TrialId, Verdict,
+    Seed, Space, TrialId, Verdict,
 };
 
 /// What the engine asks of a strategy.
@@ -59,6 +61,48 @@ pub struct PriorObservation {
     pub score: f64,
     /// How much to trust it, in trials of the new task: 1 counts as one trial.
     pub weight: f64,
+}
+
+/// Configurations that are expected to be good and were not proposed yet: what a strategy keeps of its
+/// [`PriorKnowledge`].
+#[derive(Debug, Clone, Default)]
+pub struct Expected {
+    /// With the trust in them, the best first.
+    left: VecDeque<(Configuration, f64)>,
+}
+
+impl Expected {
+    /// What `knowledge` says of `space`. Errors on a configuration that is none of it.
+    pub fn of(knowledge: &PriorKnowledge, space: &Space) -> Result<Self, ComponentError> {
+        let mut expected: Vec<_> = knowledge.observations.iter().collect();
+        expected.sort_by(|a, b| a.score.total_cmp(&b.score));
+        for observation in &expected {
+            space
+                .check(&observation.configuration)
+                .map_err(|error| ComponentError::failed(format!("prior knowledge: {error}")))?;
+        }
+        let left = expected.iter().map(|prior| (prior.configuration.clone(), prior.weight)).collect();
+        Ok(Self { left })
+    }
+
+    /// Whether nothing is left.
+    pub fn is_empty(&self) -> bool {
+        self.left.is_empty()
+    }
+
+    /// With probability `weight / (1 + weight)`, `weight` being the trust in it, the best one left that is not seen;
+    /// `None` leaves the draw to the strategy.
+    pub fn draw(&mut self, rng: &mut Rng, is_seen: impl Fn(&Configuration) -> bool) -> Option<Configuration> {
+        while self.left.front().is_some_and(|(configuration, _)| is_seen(configuration)) {
+            self.left.pop_front();
+        }
+        let (_, weight) = self.left.front()?;
+        if rng.uniform() * (1.0 + weight) < *weight {
+            self.left.pop_front().map(|(configuration, _)| configuration)
+        } else {
+            None
+        }
+    }
 }
 
 /// Proposes configurations and learns from what became of them.
@@ -121,4 +165,28 @@ pub trait Components: Send + Sync {
         options: &Json,
         problem: &Problem,
     ) -> Result<Box<dyn Strategy>, ComponentError>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_best_expected_configuration_that_is_new_comes_first() {
+        let spec = r#"{"parameter": [{"name": "x", "type": "int", "low": 0, "high": 9}]}"#;
+        let space = Space::compile(serde_json::from_str(spec).unwrap()).unwrap();
+        let at = |x: f64| Configuration::new([x]);
+        let prior = |x, score| PriorObservation { configuration: at(x), score, weight: 1e12 };
+        let knowledge =
+            PriorKnowledge { observations: vec![prior(1.0, 0.5), prior(2.0, 0.1), prior(3.0, 0.2)] };
+        let mut rng = Seed::from_number(1).rng();
+        let mut expected = Expected::of(&knowledge, &space).unwrap();
+        assert_eq!(expected.draw(&mut rng, |configuration| *configuration == at(2.0)), Some(at(3.0)));
+        assert_eq!(expected.draw(&mut rng, |_| false), Some(at(1.0)));
+        assert_eq!(expected.draw(&mut rng, |_| false), None);
+        assert!(expected.is_empty());
+        let foreign = PriorKnowledge { observations: vec![prior(10.0, 0.5)] };
+        let error = Expected::of(&foreign, &space).unwrap_err().to_string();
+        assert!(error.starts_with("prior knowledge: "), "{error}");
+    }
 }

@@ -38,6 +38,26 @@ impl Value {
             _ => self == other,
         }
     }
+
+    /// The same for all values that are [the same choice](Self::same_as).
+    pub(crate) fn key(&self) -> ValueKey<'_> {
+        match self {
+            Self::Bool(flag) => ValueKey::Bool(*flag),
+            Self::Int(number) => ValueKey::Number((*number as f64).to_bits()),
+            // Both zeros are one.
+            Self::Float(number) => ValueKey::Number((number + 0.0).to_bits()),
+            Self::Text(text) => ValueKey::Text(text),
+        }
+    }
+}
+
+/// What values that are the same choice have in common: see [`Value::same_as`].
+#[derive(Debug, PartialEq, Eq, Hash)]
+pub(crate) enum ValueKey<'a> {
+    Bool(bool),
+    /// A number's bits.
+    Number(u64),
+    Text(&'a str),
 }
 
 impl fmt::Display for Value {

@@ -18,6 +18,10 @@ impl fmt::Display for Shape {
     }
 }
 
+/// The most channels or units that a convolution or a linear layer gives: more than any network has, and few enough
+/// that their products can be counted.
+pub(crate) const MAX_CHANNELS: usize = 1 << 20;
+
 /// One layer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Layer {
@@ -111,7 +115,8 @@ impl NetworkBuilder {
 
     /// Adds a layer; returns its place.
     ///
-    /// Errors with [`NetworkError::Shape`], which names the layer and the shapes that feed it.
+    /// Errors with [`NetworkError::Shape`], which names the layer and the shapes that feed it, and with
+    /// [`NetworkError::Architecture`] for a convolution or linear layer of more than 2²⁰ channels or units.
     ///
     /// # Panics
     ///
@@ -125,6 +130,15 @@ impl NetworkBuilder {
         let name = name.into();
         assert!(inputs.iter().all(|&input| input < self.layers.len()), "inputs come before what they feed");
         assert!(self.names.insert(name.clone()), "the layer `{name}` stands twice");
+        if let Operation::Conv { outputs, .. } | Operation::Linear { outputs, .. } = operation
+            && outputs > MAX_CHANNELS
+        {
+            let problem = format!(
+                "layer `{name}` has more than {MAX_CHANNELS} channels or units; hint: a smaller `width`, fewer channels or \
+                 fewer stages that double them"
+            );
+            return Err(NetworkError::Architecture { problem });
+        }
         let shapes: Vec<Shape> = inputs.iter().map(|&input| self.shapes[input].clone()).collect();
         let shape = operation.output(&shapes).map_err(|problem| NetworkError::Shape {
             layer: name.clone(),

@@ -130,6 +130,31 @@ fn the_python_module_prepares_rows_as_training_did_and_names_the_class() {
 }
 
 #[test]
+fn the_python_module_takes_rows_in_the_columns_order_and_says_what_it_cannot_take() {
+    let Some(python) = python("torch") else { return };
+    let (network, tensors, preparation) = table();
+    let folder = tempfile::tempdir().unwrap();
+    write_folder(folder.path(), &network, &tensors, &preparation, &BTreeMap::new()).unwrap();
+    let found = |name: &str, content: &str| -> Json {
+        let path = folder.path().join(name);
+        std::fs::write(&path, content).unwrap();
+        let found = output_of(&python, &script("rows.py"), &[&folder.path().join("model.py"), &path]);
+        serde_json::from_str(&found).unwrap()
+    };
+    let by_name = found("rows.csv", "code,size,weight,colour,new\n2,10,0.75,grün,true\n");
+    assert!(by_name["inputs"].is_array(), "{by_name}");
+    assert_eq!(found("rows.json", r#"[[10, 0.75, "grün", true, 2]]"#), by_name);
+    let error = |name: &str, content: &str| found(name, content)["error"].as_str().unwrap().to_owned();
+    let message = error("short.json", "[[10, 0.75]]");
+    assert!(
+        message.starts_with("row 1 has no value for each of 5 columns, from `size` to `code`"),
+        "{message}"
+    );
+    let message = error("rows.npz", "");
+    assert!(message.contains("rows.npz` is no .csv or .tsv") && message.contains("hint"), "{message}");
+}
+
+#[test]
 fn the_python_module_takes_symbols_as_training_did_and_files_packed_or_marked() {
     let Some(python) = python("torch") else { return };
     let columns = [

@@ -232,6 +232,28 @@ fn what_does_not_fit_is_refused_where_it_stands() {
 }
 
 #[test]
+fn numbers_that_no_network_has_are_refused() {
+    let refused = |name: &str, frame: &Frame, expected: &str| {
+        let space = preset(name);
+        let error = lower(&space, frame, &space.default_configuration()).unwrap_err().to_string();
+        assert!(error.contains(expected) && error.contains("hint"), "{name}: {error}");
+    };
+    let images = Frame::new(Shape(vec![3, 32, 32]), Head::Classes(2));
+    for name in ["nas-bench-201", "nas-bench-101", "darts", "hierarchical"] {
+        refused(name, &Frame { stem_channels: Some(0), ..images.clone() }, "a stem of 0 channels");
+        refused(name, &Frame { cells_per_stage: Some(1 << 30), ..images.clone() }, "more than 1024 cells");
+        // Too many from the first layer on, or once they have doubled.
+        let doubled = Frame { stem_channels: Some(1 << 19), n_stages: 16, ..images.clone() };
+        refused(name, &doubled, "more than 1048576 channels");
+    }
+    for name in ["nas-bench-201", "nas-bench-101", "darts", "hierarchical", "nas-bench-macro", "shaped-mlp"] {
+        for width in [1e7, 1e30] {
+            refused(name, &Frame { width, ..images.clone() }, "more than 1048576 channels");
+        }
+    }
+}
+
+#[test]
 fn width_and_cells_are_fidelities() {
     for name in ["nas-bench-101", "nas-bench-201", "nas-bench-macro", "darts", "hierarchical", "auto-deeplab"]
     {

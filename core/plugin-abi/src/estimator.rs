@@ -11,7 +11,7 @@ use heirloom_model::{
 
 use crate::columns::{Outcomes, Requests};
 use crate::error::{AbiResult, from_abi};
-use crate::guard::{Guarded, Handle, call_ref, drop_guarded, guard};
+use crate::guard::{Guarded, Handle, call_ref, check_drop, drop_guarded, guard};
 use crate::host::{Context, HostObject};
 use crate::problem::{Written, read, write};
 use crate::strategy::{verdict_code, verdict_from_code};
@@ -109,9 +109,7 @@ impl EstimatorObject {
 impl Drop for EstimatorObject {
     fn drop(&mut self) {
         // SAFETY: the handle is the vtable's, and nothing uses it afterwards.
-        if let Err(error) = from_abi(unsafe { (self.vtable.drop)(self.handle) }) {
-            tracing::warn!("an estimator was dropped and {error}");
-        }
+        check_drop("an estimator", unsafe { (self.vtable.drop)(self.handle) });
     }
 }
 

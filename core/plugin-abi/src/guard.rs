@@ -11,10 +11,20 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use abi_stable::StableAbi;
 use heirloom_model::{ComponentError, ComponentErrorKind};
 
-use crate::error::{AbiError, AbiResult};
+use crate::error::{AbiError, AbiResult, from_abi};
 
 /// The message of an object that panicked in an earlier call and was not entered again.
 pub const POISONED: &str = "it panicked before and is not called again";
+
+/// What stands in the warning of a component that did not take being dropped, between what it is and why.
+pub const DROPPED: &str = "was dropped and";
+
+/// Says that a component did not take being dropped.
+pub(crate) fn check_drop(what: &str, dropped: AbiResult<()>) {
+    if let Err(error) = from_abi(dropped) {
+        tracing::warn!("{what} {DROPPED} {error}");
+    }
+}
 
 /// An object on the other side of the boundary.
 #[repr(transparent)]

@@ -36,7 +36,7 @@ mod problem;
 pub use problem::{Written, read_problem, read_space, write_problem, write_space};
 
 mod guard;
-pub use guard::{Handle, POISONED};
+pub use guard::{DROPPED, Handle, POISONED};
 
 mod error;
 pub use error::{AbiError, AbiResult};
@@ -59,6 +59,8 @@ mod described;
 pub use described::{describe_problem, describe_space};
 
 pub mod schema;
+
+pub mod suggest;
 
 #[cfg(test)]
 mod layout;

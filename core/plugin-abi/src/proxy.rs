@@ -6,7 +6,7 @@ use heirloom_model::{ComponentError, Configuration, Proxy, ProxyInfo, Seed};
 
 use crate::columns::{configurations_from_column, configurations_to_column};
 use crate::error::{AbiResult, from_abi};
-use crate::guard::{Guarded, Handle, call_ref, drop_guarded};
+use crate::guard::{Guarded, Handle, call_ref, check_drop, drop_guarded};
 use crate::host::{Context, HostObject};
 use crate::problem::{Written, read, write};
 
@@ -84,9 +84,7 @@ impl ProxyObject {
 impl Drop for ProxyObject {
     fn drop(&mut self) {
         // SAFETY: the handle is the vtable's, and nothing uses it afterwards.
-        if let Err(error) = from_abi(unsafe { (self.vtable.drop)(self.handle) }) {
-            tracing::warn!("a proxy was dropped and {error}");
-        }
+        check_drop("a proxy", unsafe { (self.vtable.drop)(self.handle) });
     }
 }
 

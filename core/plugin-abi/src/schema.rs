@@ -8,6 +8,8 @@ use std::path::Path;
 use heirloom_model::nearest;
 use serde_json::{Map, Value as Json};
 
+use crate::suggest::{list, remedy};
+
 /// What is wrong with one option.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OptionProblem {
@@ -66,8 +68,7 @@ fn check_value(schema: &Json, value: &mut Json, path: &str, problems: &mut Vec<O
             Some(name) => format!("did you mean `{name}`?"),
             None => describe(schema),
         };
-        let names = names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
-        let message = format!("`{}` is not one of {names}", value.as_str().unwrap_or_default());
+        let message = format!("`{}` is not one of {}", value.as_str().unwrap_or_default(), list(&names));
         return problems.push(OptionProblem { path: path.into(), message, help });
     }
     if let Some(message) = value.as_f64().and_then(|number| out_of_range(schema, number)) {
@@ -97,14 +98,8 @@ fn check_object(
         match (properties.get(key), &schema["additionalProperties"]) {
             (Some(property), _) => check_value(property, value, &join(path, key), problems),
             (None, Json::Bool(false)) => {
-                let help = match nearest(key, properties.keys().map(String::as_str)) {
-                    Some(name) => format!("did you mean `{name}`?"),
-                    None if properties.is_empty() => "it takes no options".into(),
-                    None => {
-                        let names = properties.keys().map(|key| format!("`{key}`")).collect::<Vec<_>>();
-                        format!("there are {}", names.join(", "))
-                    }
-                };
+                let names: Vec<_> = properties.keys().map(String::as_str).collect();
+                let help = remedy(key, "there are", &names, || "it takes no options".into());
                 let message = format!("there is no option `{key}`");
                 problems.push(OptionProblem { path: join(path, key), message, help });
             }

@@ -5,7 +5,7 @@
 
 use crate::columns::{Ask, Knowledge, Observations, Proposals, Report};
 use crate::error::{AbiResult, from_abi};
-use crate::guard::{Guarded, Handle, call_mut, drop_guarded};
+use crate::guard::{Guarded, Handle, call_mut, check_drop, drop_guarded};
 use crate::host::{Context, HostObject};
 use crate::problem::Written;
 use abi_stable::StableAbi;
@@ -126,9 +126,7 @@ impl Strategy for StrategyObject {
 impl Drop for StrategyObject {
     fn drop(&mut self) {
         // SAFETY: the handle is the vtable's, and nothing uses it afterwards.
-        if let Err(error) = from_abi(unsafe { (self.vtable.drop)(self.handle) }) {
-            tracing::warn!("a strategy was dropped and {error}");
-        }
+        check_drop("a strategy", unsafe { (self.vtable.drop)(self.handle) });
     }
 }
 

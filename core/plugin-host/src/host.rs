@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, Once, PoisonError, RwLock};
 
-use heirloom_model::{ComponentError, Components, Estimator, Problem, Proxy, Space, Strategy, nearest};
+use heirloom_model::{ComponentError, Components, Estimator, Problem, Proxy, Space, Strategy};
 use heirloom_plugin_abi::schema::{self, OptionProblem};
-use heirloom_plugin_abi::{Capability, ComponentManifest, Context, HostServices, Kind};
+use heirloom_plugin_abi::{Capability, ComponentManifest, Context, HostServices, Kind, suggest};
 use serde_json::Value as Json;
 
 use crate::checked::{CheckedEstimator, CheckedProxy, CheckedStrategy};
@@ -211,23 +211,29 @@ impl PluginHost {
 
     /// The plugin that has a component.
     pub fn find(&self, kind: Kind, name: &str) -> Result<&Plugin, HostError> {
-        match self.0.by_name.get(&(kind, name.to_owned())) {
-            Some(&index) => Ok(&self.0.plugins[index]),
-            None => Err(HostError::Unknown { kind, name: name.into(), hint: self.hint(kind, name) }),
-        }
+        self.0.find(kind, name).ok_or_else(|| self.unknown(kind, name))
     }
 
-    fn hint(&self, kind: Kind, name: &str) -> String {
-        let hint = self.hint_among(&self.names(kind), name);
+    fn unknown(&self, kind: Kind, name: &str) -> HostError {
+        let remedy = suggest::remedy(name, "there are", &self.names(kind), || {
+            let paths = self.0.search_paths.iter().map(|path| format!("`{}`", path.display()));
+            let paths = paths.collect::<Vec<_>>().join(", ");
+            format!("no plugin with one was found in {paths}; set `HEIRLOOM_PLUGINS`")
+        });
+        HostError::Unknown { kind, name: name.into(), hint: self.whole_remedy(name, remedy) }
+    }
+
+    /// What a person who asks in vain for `name` can do: `remedy`, and what they must know of files that were left out.
+    pub fn whole_remedy(&self, name: &str, remedy: String) -> String {
         match self.left_out(name) {
-            Some(left_out) => format!("{hint}; and {left_out}"),
-            None => hint,
+            Some(left_out) => format!("{remedy}; and {left_out}"),
+            None => remedy,
         }
     }
 
     /// What a person who asks in vain for `name` must know of files that cannot be used: how many, and what is wrong
     /// with the one that speaks of this name, or with the first.
-    pub fn left_out(&self, name: &str) -> Option<String> {
+    fn left_out(&self, name: &str) -> Option<String> {
         let problems: Vec<_> = self.problems().iter().map(ToString::to_string).collect();
         let of_name = problems.iter().find(|problem| problem.contains(name));
         let problem = of_name.or(problems.first())?.replace("; hint: ", ": ");
@@ -237,20 +243,6 @@ impl PluginHost {
         })
     }
 
-    fn hint_among(&self, names: &[&str], name: &str) -> String {
-        match nearest(name, names.iter().copied()) {
-            Some(near) => format!("did you mean `{near}`?"),
-            None if names.is_empty() => {
-                let paths: Vec<_> =
-                    self.0.search_paths.iter().map(|path| format!("`{}`", path.display())).collect();
-                format!("no plugin with one was found in {}; set `HEIRLOOM_PLUGINS`", paths.join(", "))
-            }
-            None => {
-                format!("there are {}", names.iter().map(|n| format!("`{n}`")).collect::<Vec<_>>().join(", "))
-            }
-        }
-    }
-
     /// What messages call a component: its kind and name, its plugin and the plugin's version.
     pub fn describe(&self, kind: Kind, name: &str) -> Result<String, HostError> {
         Ok(Identity::new(self.find(kind, name)?, kind, name).to_string())
@@ -258,10 +250,7 @@ impl PluginHost {
 
     /// The JSON schema of a component's options.
     pub fn schema(&self, kind: Kind, name: &str) -> Result<&Json, HostError> {
-        let plugin = self.find(kind, name)?;
-        let mut components = plugin.components();
-        let found = components.find(|(component, _)| component.kind == kind && component.name == name);
-        Ok(found.expect("`find` found it by its components").1)
+        self.0.schema(kind, name).ok_or_else(|| self.unknown(kind, name))
     }
 
     /// Checks a component's options without loading its library: the options with defaults filled in and paths
@@ -445,11 +434,15 @@ impl HostState {
 
     /// The schema of a component's options; none where no plugin has it.
     pub(crate) fn schema(&self, kind: Kind, name: &str) -> Option<&Json> {
-        let plugin = &self.plugins[*self.by_name.get(&(kind, name.to_owned()))?];
-        let mut components = plugin.components();
+        let mut components = self.find(kind, name)?.components();
         components
             .find(|(component, _)| component.kind == kind && component.name == name)
             .map(|(_, schema)| schema)
+    }
+
+    /// The plugin that has a component.
+    fn find(&self, kind: Kind, name: &str) -> Option<&Plugin> {
+        self.by_name.get(&(kind, name.to_owned())).map(|&index| &self.plugins[index])
     }
 
     /// The worker's program; where there is none, what to do about it.

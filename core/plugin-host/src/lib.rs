@@ -21,6 +21,7 @@ pub use error::HostError;
 
 pub use heirloom_plugin_abi::embed::{ANY_TARGET, TARGET};
 pub use heirloom_plugin_abi::schema::OptionProblem;
+pub use heirloom_plugin_abi::suggest;
 pub use heirloom_plugin_abi::{
     Capability, ComponentManifest, Context, Determinism, Kind, Language, Manifest,
 };
@@ -31,6 +32,8 @@ mod library_file;
 pub use library_file::manifest_text;
 
 mod source_folder;
+
+mod aside;
 
 mod python;
 

@@ -11,6 +11,8 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use heirloom_plugin_abi::embed::fingerprint;
 use serde::Deserialize;
 
+use crate::aside;
+
 /// A Python that can serve as a worker.
 #[derive(Debug, Clone)]
 pub(crate) struct Python {
@@ -86,8 +88,12 @@ pub(crate) fn of_plugin(folder: &Path) -> Result<Python, NoPython> {
     })?;
     let Found { version: _, executable, mut folders, user } = interpreter(folder, &package)?;
     folders.push(package.clone());
-    // The order of Python's sets follows from it: the same seed shall give the same search.
-    let mut variables = vec![("PYTHONHASHSEED", OsString::from("0"))];
+    let mut variables = vec![
+        // The order of Python's sets follows from it: the same seed shall give the same search.
+        ("PYTHONHASHSEED", OsString::from("0")),
+        // What is printed into a pipe would be held back, and lost with a worker that is ended.
+        ("PYTHONUNBUFFERED", "1".into()),
+    ];
     // The worker's home is not the user's.
     variables.extend(user.map(|user| ("PYTHONUSERBASE", user.into())));
     Ok(Python { path: executable, folders, variables, package })
@@ -177,10 +183,7 @@ fn write_package() -> io::Result<PathBuf> {
         if fs::read(&path).is_ok_and(|found| found == text.as_bytes()) {
             continue;
         }
-        // Another host may be reading it.
-        let new = package.join(format!(".{file}.{}", std::process::id()));
-        fs::write(&new, text)?;
-        fs::rename(&new, &path)?;
+        aside::write(&path, text)?;
     }
     Ok(folder)
 }

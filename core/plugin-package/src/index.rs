@@ -17,8 +17,7 @@ use std::fs::File;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
-use heirloom_model::nearest;
-use heirloom_plugin_host::Capability;
+use heirloom_plugin_host::{Capability, suggest};
 use semver::Version;
 use serde::{Deserialize, Serialize};
 
@@ -153,11 +152,8 @@ impl PluginIndex {
         manifest::name(id).map_err(|problem| wrong(format!("the name `{id}` {problem}")))?;
         let Some(text) = source.text(&index_path(id))? else {
             let all = plugins(source)?;
-            let hint = match nearest(id, all.iter().map(String::as_str)) {
-                Some(near) => format!("did you mean `{near}`?"),
-                None if all.is_empty() => "it has no plugins at all".into(),
-                None => format!("it has {}", list(&all)),
-            };
+            let all: Vec<_> = all.iter().map(String::as_str).collect();
+            let hint = suggest::remedy(id, "it has", &all, || "it has no plugins at all".into());
             let (index, what) = (source.name().into(), format!("plugin `{id}`"));
             return Err(PackageError::NotInIndex { index, what, hint });
         };
@@ -216,10 +212,6 @@ impl PluginIndex {
 
 fn index_path(id: &str) -> String {
     format!("plugins/{id}/index.json")
-}
-
-fn list(names: &[String]) -> String {
-    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }
 
 /// The ids of an index's plugins.

@@ -7,10 +7,15 @@ use heirloom_model::Space;
 use toml::Spanned;
 
 use crate::Result;
-use crate::descriptor::{Descriptor, Recorded, Source};
+use crate::descriptor::{Descriptor, Measured, Recorded, Source};
 
 pub(crate) fn check(source: &Source, descriptor: &Descriptor, space: &Space) -> Result<()> {
     check_parameters(source, descriptor, space)?;
+    if let (Some(file), None) = (&descriptor.files.meta_features, &descriptor.columns.task) {
+        let problem = "meta-features, and no `columns.task` says whose they are".to_owned();
+        let remedy = "name the column that `files.evaluations` and `files.meta_features` share";
+        return Err(source.inconsistent(file.span(), problem, remedy));
+    }
     check_recorded(source, descriptor)
 }
 
@@ -88,11 +93,20 @@ fn check_size(
     Err(source.inconsistent(recorded.span(), problem, remedy))
 }
 
-/// Checks that all quantities with a column for each training have the same number of them.
+/// Checks that all quantities with a column for each training have the same number of them, and each a scale.
 fn check_trainings(source: &Source, descriptor: &Descriptor, recorded: &Recorded) -> Result<()> {
     let n_trainings = recorded.n_trainings();
     for measured in recorded.measured() {
-        let n_columns = measured.get_ref().columns.len();
+        let Measured { columns, scale } = measured.get_ref();
+        if !scale.is_finite() || *scale == 0.0 {
+            let problem = format!("`scale = {scale}`");
+            return Err(source.inconsistent(
+                measured.span(),
+                problem,
+                "a scale is a finite number other than 0",
+            ));
+        }
+        let n_columns = columns.len();
         if n_columns > 1 && descriptor.columns.training.is_some() {
             let problem =
                 format!("{n_columns} columns, and `columns.training` says that each training has a row");

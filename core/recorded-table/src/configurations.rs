@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::path::PathBuf;
 
 use heirloom_dataset::{Column, Table, Value as Cell, Values};
-use heirloom_model::{Configuration, Parameter, Space, SpaceError, Value};
+use heirloom_model::{Configuration, Parameter, ParameterKind, Space, SpaceError, Value};
 use toml::Spanned;
 
 use crate::descriptor::{Columns, Source};
@@ -151,7 +151,10 @@ impl File<'_> {
         values: &mut [Vec<f64>],
     ) -> Result<()> {
         let convert = |row: usize, value: Value| {
-            parameter.from_value(&value).map_err(|error| self.not_of_the_space(row, &error))
+            let found = parameter.from_value(&value);
+            found.or_else(|error| {
+                choice_that_reads_as(parameter, &value).ok_or_else(|| self.not_of_the_space(row, &error))
+            })
         };
         let mut known: HashMap<u32, f64> = HashMap::new();
         for (row, values) in values.iter_mut().enumerate() {
@@ -175,5 +178,30 @@ impl File<'_> {
 
     fn not_of_the_space(&self, row: usize, error: &SpaceError) -> Error {
         self.bad_row(row, error.to_string(), "the space must hold every recorded configuration; widen it")
+    }
+}
+
+/// The one choice that is written as `cell` is. What a file's cells are is told from the whole column: there the choice
+/// `"1"` is a number, `"true"` a boolean, and the boolean `true` beside other choices is a text.
+fn choice_that_reads_as(parameter: &Parameter, cell: &Value) -> Option<f64> {
+    let choices = match &parameter.kind {
+        ParameterKind::Categorical { choices } => choices.as_slice(),
+        ParameterKind::Ordinal { values } => values.as_slice(),
+        ParameterKind::Constant { value } => std::slice::from_ref(value),
+        ParameterKind::Float { .. } | ParameterKind::Int { .. } => return None,
+    };
+    let text = cell.to_string();
+    let reads_as = |choice: &&Value| {
+        let choice = choice.to_string();
+        match cell {
+            Value::Bool(_) => choice.eq_ignore_ascii_case(&text),
+            Value::Int(_) | Value::Float(_) => choice == text || choice.parse().ok() == cell.as_f64(),
+            Value::Text(_) => choice == text,
+        }
+    };
+    let mut found = choices.iter().filter(reads_as);
+    match (found.next(), found.next()) {
+        (Some(choice), None) => parameter.from_value(choice).ok(),
+        _ => None,
     }
 }

@@ -42,7 +42,7 @@ pub(crate) struct Files {
     /// One row a configuration; several may share a key, the first is the one that was trained.
     pub(crate) configurations: Option<PathBuf>,
     /// One row a task.
-    pub(crate) meta_features: Option<PathBuf>,
+    pub(crate) meta_features: Option<Spanned<PathBuf>>,
 }
 
 /// Which columns say what was evaluated.

@@ -9,8 +9,8 @@ use heirloom_model::{Event, Failure, FailureKind, Origin, RecordError, Recorder,
 
 use crate::sqlite::SqliteStore;
 use crate::{
-    ArchiveError, ArtifactReference, AttemptRecord, MergeReport, Result, RunHeader, RunId, RunState,
-    RunSummary, Store, Task, TrialRecord, TrialState,
+    ArchiveError, ArtifactReference, AttemptRecord, MergeReport, Result, RunContents, RunHeader, RunId,
+    RunState, RunSummary, Store, Task, TrialRecord, TrialState,
 };
 
 /// Runs, trials, curves, tasks and artifacts, kept. Clones share one opened archive.
@@ -225,6 +225,7 @@ impl Archive {
                     continue;
                 };
                 contents.header.task.key.clone_from(&summary.task);
+                rename_sources(&mut contents, &keys);
                 self.store.put_run(contents)?
             };
             match (kept, known.is_some()) {
@@ -262,6 +263,18 @@ pub struct RunRecorder {
 impl Recorder for RunRecorder {
     fn record(&mut self, events: &[Event]) -> Result<(), RecordError> {
         Ok(self.store.append(self.run, events)?)
+    }
+}
+
+/// Names the past tasks that spoke for transferred trials as they are called where the run goes.
+fn rename_sources(run: &mut RunContents, keys: &HashMap<String, String>) {
+    for trial in &mut run.trials {
+        let Some(Origin::WarmStart { sources }) = &mut trial.origin else { continue };
+        for source in sources {
+            if let Some(key) = keys.get(&source.task) {
+                source.task.clone_from(key);
+            }
+        }
     }
 }
 

@@ -30,6 +30,7 @@ pub fn storage_conformance(make: impl Fn() -> Box<dyn Store>) {
     a_merge_that_was_ended_brings_the_rest_when_it_is_repeated(&archive(), &archive());
     a_run_that_was_resumed_is_newer_than_a_copy_from_before(&archive(), &archive());
     other_data_under_a_tasks_name_is_another_task(&archive(), &archive());
+    a_task_gets_its_data_from_the_first_run_that_has_it(&archive());
     a_run_of_a_smaller_largest_size_has_no_full_evaluations_beside_another(&archive());
     past_tasks_come_with_configurations_and_meta_features(&archive());
     the_past_holds_no_stopped_trials_and_keeps_directions_apart(&archive());
@@ -391,11 +392,19 @@ fn other_data_under_a_tasks_name_is_another_task(ours: &Archive, theirs: &Archiv
     ours.put_meta_features("churn", &set(100.0)).unwrap();
     let (run, mut recorder) = theirs.begin_run(&header("abcdef012345")).unwrap();
     recorder.record(&sample_events(1)).unwrap();
+    let sources = vec![TransferSource { task: "churn".into(), weight: 1.0, expected_rank: 0.0 }];
+    let origin = Origin::WarmStart { sources };
+    let (trial, proposal) = (TrialId(2), sample_proposal(2));
+    recorder.record(&[Event::Proposed { trial, proposal, origin, scores: Vec::new() }]).unwrap();
     theirs.put_meta_features("churn", &set(300.0)).unwrap();
 
     assert_eq!(ours.merge(theirs).unwrap().added, 1);
     let task = ours.header(run).unwrap().task;
     assert_eq!((task.key.as_str(), task.fingerprint.as_str()), ("churn@abcdef01", "abcdef012345"));
+    let Some(Origin::WarmStart { sources }) = ours.contents(run).unwrap().trials.remove(1).origin else {
+        panic!("the second trial was transferred")
+    };
+    assert_eq!(sources[0].task, "churn@abcdef01", "who spoke for a trial is called as it is here");
     assert_eq!(ours.meta_features("churn").unwrap(), [set(100.0)]);
     assert_eq!(ours.meta_features("churn@abcdef01").unwrap(), [set(300.0)]);
     assert_eq!(ours.past_tasks(&PastFilter::default()).unwrap().len(), 2);
@@ -409,6 +418,26 @@ fn other_data_under_a_tasks_name_is_another_task(ours: &Archive, theirs: &Archiv
     assert_eq!(ours.merge(theirs).unwrap().updated, 1);
     assert_eq!(ours.merge(theirs).unwrap().unchanged, 1);
     sound(ours);
+}
+
+fn a_task_gets_its_data_from_the_first_run_that_has_it(archive: &Archive) {
+    let task = |fingerprint: &str| Task {
+        fingerprint: fingerprint.into(),
+        kind: if fingerprint.is_empty() { String::new() } else { "regression".into() },
+        ..sample_header("churn").task
+    };
+    let begin = |fingerprint: &str| {
+        let task = archive.known_as(task(fingerprint)).unwrap();
+        archive.begin_run(&RunHeader { task, ..sample_header("churn") }).unwrap().0
+    };
+    let first = begin("");
+    assert_eq!(archive.header(begin("0123456789")).unwrap().task, task("0123456789"));
+    assert_eq!(archive.header(first).unwrap().task, task("0123456789"), "they are runs of one task");
+    assert_eq!(archive.header(begin("abcdef012345")).unwrap().task.key, "churn@abcdef01");
+    begin("");
+    assert_eq!(archive.tasks().unwrap().len(), 2);
+    assert_eq!(archive.tasks().unwrap()[0], task("0123456789"), "what is known stays");
+    sound(archive);
 }
 
 fn a_run_of_a_smaller_largest_size_has_no_full_evaluations_beside_another(archive: &Archive) {
@@ -499,9 +528,10 @@ fn recorded_evaluations_are_kept_in_batches(archive: &Archive) {
         curves: Vec::new(),
         evaluations: vec![batch.clone(), batch],
     };
+    archive.begin_run(&sample_header("own")).unwrap();
     assert!(archive.put_run(contents.clone()).unwrap());
     assert!(!archive.put_run(contents).unwrap(), "the same content is kept once");
-    assert_eq!(archive.runs().unwrap()[0].n_trials, 4);
+    assert_eq!(archive.runs().unwrap()[0].n_trials, 4, "imported runs come first");
     assert_eq!(archive.stats().unwrap().n_evaluations, 4);
     let past = archive.past_tasks(&PastFilter::default()).unwrap();
     assert_eq!(

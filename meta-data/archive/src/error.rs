@@ -188,6 +188,11 @@ impl ArchiveError {
         Self::Io { path: path.into(), problem: error.to_string() }
     }
 
+    /// Whether a stored record is at fault: what was asked of the archive holds for others.
+    pub(crate) fn is_damage(&self) -> bool {
+        matches!(self, Self::Damaged { .. } | Self::Space(_))
+    }
+
     pub(crate) fn damaged(record: impl Into<String>, problem: impl Into<String>) -> Self {
         Self::Damaged { record: record.into(), problem: problem.into() }
     }

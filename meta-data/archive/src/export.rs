@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use heirloom_model::{Configuration, Failure, FailureKind, Fidelity, Outcome, Space, Value};
 use parquet::basic::{Compression, LogicalType, Repetition, Type as Physical, ZstdLevel};
-use parquet::data_type::{ByteArray, ByteArrayType, DoubleType, Int64Type};
+use parquet::data_type::{BoolType, ByteArray, ByteArrayType, DoubleType, Int64Type};
 use parquet::file::properties::WriterProperties;
 use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::Type;
@@ -279,6 +279,7 @@ fn write_json_lines(columns: &[Column], out: &mut dyn Write) -> std::io::Result<
 /// What a column's cells have in common.
 #[derive(Clone, Copy, PartialEq)]
 enum Kind {
+    Bool,
     Whole,
     Real,
     Text,
@@ -286,11 +287,18 @@ enum Kind {
 
 impl Kind {
     fn of(column: &Column) -> Self {
-        column.cells.iter().flatten().fold(Self::Whole, |kind, value| match (kind, value) {
-            (Self::Whole, Value::Int(_)) => Self::Whole,
-            (Self::Whole | Self::Real, Value::Int(_) | Value::Float(_)) => Self::Real,
+        let kinds = column.cells.iter().flatten().map(|value| match value {
+            Value::Bool(_) => Self::Bool,
+            Value::Int(_) => Self::Whole,
+            Value::Float(_) => Self::Real,
+            Value::Text(_) => Self::Text,
+        });
+        let common = kinds.reduce(|a, b| match (a, b) {
+            _ if a == b => a,
+            (Self::Whole | Self::Real, Self::Whole | Self::Real) => Self::Real,
             _ => Self::Text,
-        })
+        });
+        common.unwrap_or(Self::Whole)
     }
 }
 
@@ -306,6 +314,7 @@ fn write_parquet(columns: &[Column], out: &mut (dyn Write + Send)) -> parquet::e
     let kinds: Vec<Kind> = columns.iter().map(Kind::of).collect();
     let field = |(column, kind): (&Column, &Kind)| {
         let (physical, logical) = match kind {
+            Kind::Bool => (Physical::BOOLEAN, None),
             Kind::Whole => (Physical::INT64, None),
             Kind::Real => (Physical::DOUBLE, None),
             Kind::Text => (Physical::BYTE_ARRAY, Some(LogicalType::String)),
@@ -325,6 +334,10 @@ fn write_parquet(columns: &[Column], out: &mut (dyn Write + Send)) -> parquet::e
         let values = column.cells.iter().flatten();
         let Some(mut target) = group.next_column()? else { break };
         match kind {
+            Kind::Bool => {
+                let values: Vec<bool> = values.map(|value| *value == Value::Bool(true)).collect();
+                target.typed::<BoolType>().write_batch(&values, Some(&present), None)?;
+            }
             Kind::Whole => {
                 let values: Vec<i64> = values.map(whole).collect();
                 target.typed::<Int64Type>().write_batch(&values, Some(&present), None)?;
@@ -455,6 +468,18 @@ mod tests {
         let expected = "trial,state,parameter.state,parameter.metric.m,fidelity.state,objective.cost_seconds,\
                         cost_seconds,wall_seconds,failure,message,metric.m\n0,completed,0,-5,9,-0,0.5,0.25,,,7\n";
         assert_eq!(text, expected);
+    }
+
+    #[test]
+    fn a_column_of_parquet_has_the_type_that_its_cells_share() {
+        let kind = |cells: &[Value]| {
+            Kind::of(&Column { name: "c".into(), cells: cells.iter().cloned().map(Some).collect() })
+        };
+        let (no, one, half) = (Value::Bool(false), Value::Int(1), Value::Float(0.5));
+        assert!(kind(&[no.clone(), Value::Bool(true)]) == Kind::Bool);
+        assert!(kind(&[one.clone(), one.clone()]) == Kind::Whole && kind(&[]) == Kind::Whole);
+        assert!(kind(&[half, one.clone()]) == Kind::Real);
+        assert!(kind(&[no, one.clone()]) == Kind::Text && kind(&[one, "a".into()]) == Kind::Text);
     }
 
     #[test]

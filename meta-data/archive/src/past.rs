@@ -7,7 +7,7 @@ use heirloom_model::{
     SpaceHash, SpaceSpec,
 };
 
-use crate::{Archive, Evaluations, Result, RunHeader, RunSummary, TrialState};
+use crate::{Archive, ArchiveError, Evaluations, Result, RunHeader, RunSummary, TrialState};
 
 /// Which past evaluations are wanted.
 #[derive(Debug, Clone, PartialEq)]
@@ -68,6 +68,8 @@ pub struct PastTask {
 
 impl Archive {
     /// Visits past tasks with their evaluations, by task and space. One is held in memory at a time.
+    ///
+    /// Runs that are damaged are left out, each with a warning.
     pub fn visit_past(
         &self,
         filter: &PastFilter,
@@ -83,13 +85,34 @@ impl Archive {
                 groups.entry(group).or_default().push(run);
             }
         }
-        for runs in groups.values() {
-            let past = self.past_task(runs, filter)?;
-            if !past.configurations.is_empty() {
+        for mut runs in groups.into_values() {
+            if let Some(past) = self.sound_past_task(&mut runs, filter)?
+                && !past.configurations.is_empty()
+            {
                 visit(past)?;
             }
         }
         Ok(())
+    }
+
+    /// The past task of those runs that can be read; a damaged one is taken out of the list, with a warning.
+    fn sound_past_task(&self, runs: &mut Vec<RunSummary>, filter: &PastFilter) -> Result<Option<PastTask>> {
+        while !runs.is_empty() {
+            let mut at = 0;
+            match self.past_task(runs, filter, &mut at) {
+                // All are read anew: evaluations of the damaged one may be in the sample already.
+                Err(error) if error.is_damage() => {
+                    let run = runs.remove(at);
+                    tracing::warn!(
+                        task = run.task,
+                        "run {} is left out of what is learned from: {error}",
+                        run.id
+                    );
+                }
+                past => return past.map(Some),
+            }
+        }
+        Ok(None)
     }
 
     /// All past tasks that the filter lets through.
@@ -136,14 +159,22 @@ impl Archive {
         self.recorded(run.id, visit)
     }
 
-    fn past_task(&self, runs: &[RunSummary], filter: &PastFilter) -> Result<PastTask> {
+    /// What `runs` evaluated; `at` is the run that is being read.
+    fn past_task(&self, runs: &[RunSummary], filter: &PastFilter, at: &mut usize) -> Result<PastTask> {
         let header = self.header(runs[0].id)?;
         let mut meta_features = BTreeMap::new();
-        for set in self.meta_features(&header.task.key)? {
-            meta_features.extend(set.features);
+        match self.meta_features(&header.task.key) {
+            Err(error) if error.is_damage() => {
+                tracing::warn!(task = header.task.key, "the task is left without a description: {error}");
+            }
+            sets => sets?.into_iter().for_each(|set| meta_features.extend(set.features)),
         }
         let n_parameters = Space::compile(header.space.clone())?.parameters().len();
-        let headers: Vec<RunHeader> = runs.iter().map(|run| self.header(run.id)).collect::<Result<_>>()?;
+        let mut headers: Vec<RunHeader> = Vec::with_capacity(runs.len());
+        for (place, run) in runs.iter().enumerate() {
+            *at = place;
+            headers.push(self.header(run.id)?);
+        }
         // A run that never went to the full size of another one has no full evaluations.
         let mut full: BTreeMap<&str, f64> = BTreeMap::new();
         for dimension in headers.iter().flat_map(|header| &header.fidelities) {
@@ -151,12 +182,13 @@ impl Archive {
             *high = high.max(dimension.high);
         }
         let mut sample = Sample::new(filter.max_evaluations);
-        for (run, header) in runs.iter().zip(&headers) {
+        for (place, (run, header)) in runs.iter().zip(&headers).enumerate() {
+            *at = place;
+            let n_objectives = run.objectives.len();
             let of_dimension = |dimension: &FidelityDimension| full[dimension.name.as_str()];
             let full: Vec<f64> = header.fidelities.iter().map(of_dimension).collect();
             self.evaluations(run, &mut |batch| {
-                sample.add(&batch, n_parameters, filter.full_fidelity_only.then_some(&full));
-                Ok(())
+                sample.add(&batch, (n_parameters, n_objectives), filter.full_fidelity_only.then_some(&full))
             })?;
         }
         let mut past = PastTask {
@@ -209,9 +241,23 @@ impl Sample {
     }
 
     /// Adds what is at the `full` sizes; everything where none are given.
-    fn add(&mut self, batch: &Evaluations, n_parameters: usize, full: Option<&Vec<f64>>) {
+    fn add(
+        &mut self,
+        batch: &Evaluations,
+        (n_parameters, n_objectives): (usize, usize),
+        full: Option<&Vec<f64>>,
+    ) -> Result<()> {
         let n = batch.len();
-        let (n_sizes, n_objectives) = (batch.fidelities.len() / n, batch.objectives.len() / n);
+        let n_sizes = batch.fidelities.len() / n;
+        if batch.configurations.len() != n * n_parameters
+            || batch.objectives.len() != n * n_objectives
+            || batch.fidelities.len() != n * n_sizes
+        {
+            return Err(ArchiveError::damaged(
+                "a trial",
+                "it has other numbers than its space and objectives",
+            ));
+        }
         for row in 0..n {
             let objective = Some(batch.objectives[row * n_objectives]).filter(|value| value.is_finite());
             let failed = FailureKind::from_code(batch.failures[row]).is_some_and(says_something);
@@ -235,5 +281,6 @@ impl Sample {
             };
             if place == self.kept.len() { self.kept.push(one) } else { self.kept[place] = one }
         }
+        Ok(())
     }
 }

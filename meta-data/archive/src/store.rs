@@ -35,7 +35,7 @@ pub trait Store: Send + Sync {
     /// A whole run, to be kept elsewhere. Curves of trials that have not ended are left out.
     fn contents(&self, run: RunId) -> Result<RunContents>;
 
-    /// All runs, the oldest id first.
+    /// All runs that can be read: imported ones first, then the oldest first.
     fn runs(&self) -> Result<Vec<RunSummary>>;
 
     /// A run's header.
@@ -58,7 +58,8 @@ pub trait Store: Send + Sync {
     /// All tasks, by key.
     fn tasks(&self) -> Result<Vec<Task>>;
 
-    /// Keeps a task; one of the same key stays as it is.
+    /// Keeps a task; one of the same key stays as it is, but gets fingerprint, kind and target where it has no
+    /// fingerprint yet.
     fn put_task(&self, task: &Task) -> Result<()>;
 
     /// The descriptions of a task, one for each version.

@@ -149,6 +149,7 @@ pub const NAMES: [&str; N_FEATURES] = {
 };
 
 /// What the meta-feature of that name costs, or `None` for an unknown name.
-pub fn cost_class(name: &str) -> Option<CostClass> {
+#[cfg(test)]
+pub(crate) fn cost_class(name: &str) -> Option<CostClass> {
     GROUPS.iter().find(|group| group.names.contains(&name)).map(|group| group.class)
 }

@@ -73,7 +73,7 @@ pub struct MetaFeature {
     /// Why there is no value.
     pub skipped: Option<Skipped>,
     /// Wall seconds it took. Those computed together share their cost evenly.
-    pub cost_secs: f64,
+    pub cost_seconds: f64,
 }
 
 /// A data set's description.
@@ -97,8 +97,8 @@ impl MetaFeatureSet {
     }
 
     /// Wall seconds in all.
-    pub fn cost_secs(&self) -> f64 {
-        self.features.iter().map(|feature| feature.cost_secs).sum()
+    pub fn cost_seconds(&self) -> f64 {
+        self.features.iter().map(|feature| feature.cost_seconds).sum()
     }
 }
 
@@ -132,12 +132,12 @@ pub fn describe(data: &Dataset, options: &Options) -> MetaFeatureSet {
         } else {
             deadline.check().and_then(|()| (group.compute)(&context))
         };
-        let cost_secs = start.elapsed().as_secs_f64() / group.names.len() as f64;
+        let cost_seconds = start.elapsed().as_secs_f64() / group.names.len() as f64;
         features.extend(group.names.iter().enumerate().map(|(index, name)| {
             let value = computed.as_ref().map_err(|&skipped| skipped).and_then(|values| {
                 Some(values[index]).filter(|value| value.is_finite()).ok_or(Skipped::Undefined)
             });
-            MetaFeature { name: (*name).to_owned(), value: value.ok(), skipped: value.err(), cost_secs }
+            MetaFeature { name: (*name).to_owned(), value: value.ok(), skipped: value.err(), cost_seconds }
         }));
     }
     MetaFeatureSet { version: VERSION, features }

@@ -9,5 +9,5 @@ mod moments;
 mod pca;
 mod simple;
 
-pub use catalogue::{CostClass, NAMES, VERSION, cost_class};
+pub use catalogue::{CostClass, NAMES, VERSION};
 pub use describe::{MetaFeature, MetaFeatureSet, Options, Skipped, describe};

@@ -23,8 +23,9 @@ const FAR_OUT: f64 = 3.0;
 /// range: so that a task of which hardly anything is known is neither near nor far.
 const UNKNOWN_GAP: f64 = 1.0;
 
-/// Leaves hold about five tasks, as many as neighbours usually are.
-const LEARNED: Growth = Growth { n_trees: 100, n_min: 10 };
+/// n_min is the paper's for regression: leaves of a few tasks that behave alike. So many trees, for each task's share is
+/// read off, and not a mean over tasks.
+const LEARNED: Growth = Growth { n_trees: 400, n_min: 5 };
 
 /// The weight of each past task before the first trial, `[t]`, summing to 1: the mean of [`nearness`], for which all
 /// meta-features are alike, and of what each counts in a forest that has learned from the past tasks which of them tell
@@ -145,4 +146,61 @@ fn robust_scale(values: &[Option<f64>]) -> Option<(f64, f64)> {
     let spread = quantile(0.75) - quantile(0.25);
     let scale = if spread > 1e-12 { spread } else { deviation };
     (scale > 1e-12).then_some((quantile(0.5), scale))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Forty tasks of twelve features, of which the first decides how configurations stand.
+    fn tasks() -> (Vec<PastTask>, Vec<Vec<f64>>) {
+        let mut rng = Seed::from_number(2).rng();
+        let task = |place: usize| {
+            let features = (0..12).map(|feature| (format!("feature{feature:02}"), rng.uniform()));
+            let task = PastTask {
+                key: format!("task-{place}"),
+                name: String::new(),
+                meta_features: Some(features.collect()),
+                configurations: Vec::new(),
+                objectives: Vec::new(),
+                n_evaluations: 0,
+            };
+            let sketch = if is_low(&task) { vec![1.0, -1.0] } else { vec![-1.0, 1.0] };
+            (task, sketch)
+        };
+        (0..40).map(task).unzip()
+    }
+
+    fn is_low(task: &PastTask) -> bool {
+        task.meta_features.as_ref().is_some_and(|features| features["feature00"] < 0.5)
+    }
+
+    #[test]
+    fn the_feature_by_which_tasks_behave_counts_more_than_those_by_which_they_do_not() {
+        let (tasks, sketches) = tasks();
+        let new: MetaFeatures = (0..12)
+            .map(|feature| (format!("feature{feature:02}"), if feature == 0 { 0.1 } else { 0.5 }))
+            .collect();
+        let on_alike = |weights: Vec<f64>| -> f64 {
+            tasks.iter().zip(weights).filter(|(task, _)| is_low(task)).map(|(_, weight)| weight).sum()
+        };
+        let described: Vec<_> = tasks.iter().map(|task| task.meta_features.as_ref()).collect();
+        let by_distance = on_alike(nearness(Some(&new), &described));
+        let weights = prior_weights(&tasks, &sketches, None, Some(&new));
+        assert!((weights.iter().sum::<f64>() - 1.0).abs() < 1e-9);
+        let learned = on_alike(weights);
+        assert!(learned > by_distance + 0.1, "{learned} {by_distance}");
+    }
+
+    #[test]
+    fn one_that_is_left_out_weighs_nothing_and_undescribed_ones_keep_what_the_mean_gives_them() {
+        let (mut tasks, sketches) = tasks();
+        let new = tasks[7].meta_features.clone();
+        tasks[3].meta_features = None;
+        let weights = prior_weights(&tasks, &sketches, Some(7), new.as_ref());
+        assert_eq!(weights[7], 0.0);
+        assert!((weights.iter().sum::<f64>() - 1.0).abs() < 1e-9);
+        assert!((weights[3] - 1.0 / 39.0).abs() < 0.02, "{}", weights[3]);
+        assert_eq!(prior_weights(&tasks, &sketches, None, None), vec![1.0 / 40.0; 40]);
+    }
 }

@@ -13,7 +13,7 @@ use heirloom_plugin::{
 use tempfile::NamedTempFile;
 
 use crate::measurement::Measurement;
-use crate::params::{Options, PLACEHOLDER};
+use crate::params::{Options, PLACEHOLDER, variable};
 use crate::process::{Output, Process};
 
 /// Between two looks at the limits and at cancellation.
@@ -52,16 +52,19 @@ impl Command {
 
     fn evaluate_one(&self, request: &EvaluationRequest, reporter: &dyn Reporter) -> Result<Outcome, Failure> {
         let started = Instant::now();
-        let result = self.run(request, reporter, started);
+        // A program that does not start costs nothing: so the engine can tell a run of such trials, which would never
+        // use up a budget of cost. The file is kept until the program has ended: dropping it removes it.
+        let (_file, mut process) = self.start(request, reporter)?;
+        let result = self.follow(&mut process, request, reporter, started);
         result.map_err(|failure| Failure { cost_seconds: started.elapsed().as_secs_f64(), ..failure })
     }
 
-    fn run(
+    /// Starts the program; with it comes the file that holds the configuration, where an argument asks for one.
+    fn start(
         &self,
         request: &EvaluationRequest,
         reporter: &dyn Reporter,
-        started: Instant,
-    ) -> Result<Outcome, Failure> {
+    ) -> Result<(Option<NamedTempFile>, Process), Failure> {
         let rejected = |error: heirloom_plugin::SpaceError| {
             Failure::new(FailureKind::Rejected, format!("the configuration does not fit the space: {error}"))
         };
@@ -71,15 +74,25 @@ impl Command {
         }
         let named = self.space.to_named(&request.configuration);
         let input = serde_json::to_string(&named).expect("names and plain values are JSON");
-        // Kept until the program has ended: dropping it removes the file.
-        let (mut command, _file) = self.command(request, &input)?;
-        let mut process = Process::spawn(&mut command, input).map_err(|error| {
+        let (mut command, file) = self.command(request, &input)?;
+        let process = Process::spawn(&mut command, input).map_err(|error| {
             let program = &self.options.command[0];
             let message = format!("`{program}` does not start: {error}; hint: check `command` and `folder`");
             Failure::new(FailureKind::Crashed, message)
         })?;
+        Ok((file, process))
+    }
+
+    /// Follows the program to its end and turns what it printed into the outcome.
+    fn follow(
+        &self,
+        process: &mut Process,
+        request: &EvaluationRequest,
+        reporter: &dyn Reporter,
+        started: Instant,
+    ) -> Result<Outcome, Failure> {
         let mut outcome = Outcome::new(Vec::new(), 0.0);
-        match self.watch(&mut process, request, reporter, started, &mut outcome) {
+        match self.watch(process, request, reporter, started, &mut outcome) {
             Ending::Failed(failure) => return Err(failure),
             Ending::Stopped => {
                 process.end(Duration::from_secs_f64(self.options.grace_seconds));
@@ -148,7 +161,7 @@ impl Command {
         ];
         variables.extend(optional.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
         for (dimension, size) in self.fidelities.iter().zip(&request.fidelity.0) {
-            variables.push((format!("FIDELITY_{}", dimension.name.to_uppercase()), size.to_string()));
+            variables.push((variable(&dimension.name), size.to_string()));
         }
         variables.into_iter().map(|(name, value)| (format!("HEIRLOOM_{name}"), value)).collect()
     }

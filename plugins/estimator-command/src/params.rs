@@ -8,6 +8,12 @@ use heirloom_plugin::{ComponentError, Direction, FidelityDimension, Objective, P
 /// What stands in an argument for the path of the file that holds the configuration.
 pub(crate) const PLACEHOLDER: &str = "{configuration}";
 
+/// Which of the program's variables, behind `HEIRLOOM_`, holds the fidelity `name`: one that a shell can read.
+pub(crate) fn variable(name: &str) -> String {
+    let plain = |letter: char| if letter.is_ascii_alphanumeric() { letter.to_ascii_uppercase() } else { '_' };
+    format!("FIDELITY_{}", name.chars().map(plain).collect::<String>())
+}
+
 /// The options of a program that evaluates.
 #[derive(Debug, Clone, PluginOptions)]
 pub struct Options {
@@ -23,8 +29,8 @@ pub struct Options {
     #[option(default = ".")]
     pub folder: PathBuf,
     /// Seconds between asking the program to end and killing it, when it is stopped early or the run is cancelled. A
-    /// run that is cancelled waits 2 seconds at most.
-    #[option(default = 1.5, low = 0.0)]
+    /// run that is cancelled waits 2 seconds at most. A day at most.
+    #[option(default = 1.5, low = 0.0, high = 86_400.0)]
     pub grace_seconds: f64,
 }
 
@@ -49,7 +55,8 @@ pub enum ObjectiveDirection {
 /// One dimension of an evaluation's size.
 #[derive(Debug, Clone, PartialEq, PluginOptions)]
 pub struct FidelityOptions {
-    /// Its name, such as `epochs`. The program finds its value in `HEIRLOOM_FIDELITY_EPOCHS`.
+    /// Its name, such as `epochs`. The program finds its value in `HEIRLOOM_FIDELITY_EPOCHS`: in capitals, with `_` for
+    /// what is no letter, digit or `_`.
     pub name: String,
     /// The smallest value that says anything.
     pub low: f64,
@@ -76,6 +83,14 @@ impl Options {
         if let Some(twice) = self.objectives.iter().find(|objective| !names.insert(&objective.name)) {
             let name = &twice.name;
             return wrong(&format!("two objectives are called `{name}`; hint: leave one of them out"));
+        }
+        let mut variables = BTreeSet::new();
+        let is_twice = |fidelity: &&FidelityOptions| !variables.insert(variable(&fidelity.name));
+        if let Some(FidelityOptions { name, .. }) = self.fidelities.iter().find(is_twice) {
+            let variable = variable(name);
+            return wrong(&format!(
+                "two fidelities share the variable `HEIRLOOM_{variable}`; hint: rename `{name}`, or leave it out"
+            ));
         }
         for FidelityOptions { name, low, high, integer } in &self.fidelities {
             if low > high {

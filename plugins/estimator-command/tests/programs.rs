@@ -9,9 +9,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use common::{estimator_of, options, requests};
-use heirloom_estimator_command::Options;
+use heirloom_estimator_command::{FidelityOptions, Options};
 use heirloom_plugin::{
-    CurvePoint, EvaluationRequest, Failure, FailureKind, Limits, Outcome, Reporter, TrialId, Verdict,
+    CurvePoint, EvaluationRequest, Failure, FailureKind, Limits, Outcome, PluginOptions, Reporter, TrialId,
+    Verdict, json,
 };
 
 /// Answers every point with one verdict, and can be cancelled.
@@ -93,6 +94,15 @@ fn the_environment_tells_trial_attempt_seed_threads_fidelity_and_limits() {
         echo '{{"acc": 1, "loss": 1}}'"#
     );
     run_with(options(&["sh", "-c", &script]), request, &Host::new(Verdict::Continue)).unwrap();
+}
+
+#[test]
+fn a_shell_can_read_the_variable_of_every_fidelity() {
+    let mut options =
+        options(&["sh", "-c", r#"echo "{\"acc\": $HEIRLOOM_FIDELITY_DATA_FRACTION, \"loss\": 1}""#]);
+    options.fidelities[0].name = "data-fraction".into();
+    let outcome = run_with(options, requests(1).remove(0), &Host::new(Verdict::Continue)).unwrap();
+    assert_eq!(outcome.objectives, [-3.0, 1.0]);
 }
 
 #[test]
@@ -207,6 +217,7 @@ fn a_program_that_is_not_there_is_named() {
     let failure = run_with(options(&["no-such-program"]), requests(1).remove(0), &host).unwrap_err();
     assert_eq!(failure.kind, FailureKind::Crashed);
     assert!(failure.message.starts_with("`no-such-program` does not start: "), "{failure}");
+    assert_eq!(failure.cost_seconds, 0.0, "the engine ends runs in which trials only fail at no cost");
 }
 
 #[test]
@@ -236,4 +247,11 @@ fn options_that_no_run_could_keep_are_refused() {
     refused(&|options| options.objectives[1].name = "acc".into(), "two objectives are called `acc`");
     refused(&|options| options.fidelities[0].low = 1.5, "not both whole numbers");
     refused(&|options| options.fidelities[0].high = 0.0, "swap them");
+    let twin = |options: &mut Options| {
+        options.fidelities.push(FidelityOptions { name: "Epochs".into(), ..options.fidelities[0].clone() });
+    };
+    let table = json!({"command": ["true"], "objectives": [], "grace_seconds": 1e300});
+    let message = Options::from_json(&table).unwrap_err().message;
+    assert!(message.contains("is above the largest value, 86400"), "{message}");
+    refused(&twin, "two fidelities share the variable `HEIRLOOM_FIDELITY_EPOCHS`; hint: rename `Epochs`");
 }

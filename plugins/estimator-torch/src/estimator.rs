@@ -54,6 +54,7 @@ impl TorchEstimator {
         if data.is_dense() {
             options.check_dense(&space)?;
         }
+        options.check_effect(&space, data.is_images())?;
         let fidelities = fidelity::dimensions(&options, &data.input_shape())?;
         let bfloat16 = match options.precision {
             Precision::Auto => device.is_cuda() && data.is_images(),

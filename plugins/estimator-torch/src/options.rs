@@ -76,10 +76,13 @@ pub struct Options {
     /// Channels of the first convolution, for networks of cells.
     pub stem_channels: Option<usize>,
     /// Cells of each stage, for networks of NAS-Bench cells.
+    #[option(low = 1, high = 1024)]
     pub cells_per_stage: Option<usize>,
     /// Stages between which the image gets smaller.
+    #[option(low = 1, high = 16)]
     pub n_stages: Option<usize>,
     /// All cells, for networks of normal and reduction cells.
+    #[option(low = 1, high = 1024)]
     pub cells: Option<usize>,
     /// Channels before the last layer.
     pub head_channels: Option<usize>,

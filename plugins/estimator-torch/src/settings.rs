@@ -1,38 +1,82 @@
 //! Settings that a configuration changes.
 
+use std::fmt::Display;
+
 use heirloom_plugin::space::{Parameter, ParameterKind};
+use heirloom_plugin::tracing::warn;
 use heirloom_plugin::{ComponentError, Configuration, PluginOptions, Space, Value, json};
 use heirloom_torch_nets::{Recipe, Rule, Schedule};
 
 use crate::options::{OptimizerChoice, Options, ScheduleChoice, ScheduleSpan};
 
-/// The options that a parameter of the same name can stand for.
-const SETTINGS: [&str; 24] = [
-    "width",
-    "stem_channels",
-    "cells_per_stage",
-    "n_stages",
-    "cells",
-    "head_channels",
-    "optimizer",
-    "learning_rate",
-    "momentum",
-    "nesterov",
-    "weight_decay",
-    "batch_size",
-    "schedule",
-    "step_share",
-    "step_factor",
-    "label_smoothing",
-    "class_weights",
-    "mixup",
-    "cutout",
-    "crop",
-    "flip",
-    "drop_path",
-    "auxiliary_weight",
-    "gradient_clip",
+/// Where a setting changes a training.
+#[derive(Debug, Clone, Copy)]
+enum Counts {
+    Always,
+    /// Where rows are images.
+    Images,
+    /// Where architectures are of one of these families.
+    Families(&'static [&'static str]),
+}
+
+const LAYERS: &[&str] = &["chain", "macro", "resolution-path", "encoder-decoder"];
+const EQUAL_CELLS: &[&str] = &["edge-cell", "node-cell", "hierarchical"];
+const PAIRED_CELLS: &[&str] = &["paired-cells"];
+const WITH_STEM: &[&str] = &[
+    "chain",
+    "macro",
+    "resolution-path",
+    "encoder-decoder",
+    "edge-cell",
+    "node-cell",
+    "hierarchical",
+    "paired-cells",
 ];
+
+/// The most cells and stages that a setting asks for; as the options' schema has them.
+const MAX_CELLS: usize = 1024;
+const MAX_STAGES: usize = 16;
+
+/// The options that a parameter of the same name can stand for, and where they count.
+const SETTINGS: [(&str, Counts); 24] = [
+    ("width", Counts::Always),
+    ("stem_channels", Counts::Families(WITH_STEM)),
+    ("cells_per_stage", Counts::Families(EQUAL_CELLS)),
+    ("n_stages", Counts::Families(EQUAL_CELLS)),
+    ("cells", Counts::Families(PAIRED_CELLS)),
+    ("head_channels", Counts::Families(LAYERS)),
+    ("optimizer", Counts::Always),
+    ("learning_rate", Counts::Always),
+    ("momentum", Counts::Always),
+    ("nesterov", Counts::Always),
+    ("weight_decay", Counts::Always),
+    ("batch_size", Counts::Always),
+    ("schedule", Counts::Always),
+    ("step_share", Counts::Always),
+    ("step_factor", Counts::Always),
+    ("label_smoothing", Counts::Always),
+    ("class_weights", Counts::Always),
+    ("mixup", Counts::Always),
+    ("cutout", Counts::Images),
+    ("crop", Counts::Images),
+    ("flip", Counts::Images),
+    ("drop_path", Counts::Families(PAIRED_CELLS)),
+    ("auxiliary_weight", Counts::Families(PAIRED_CELLS)),
+    ("gradient_clip", Counts::Always),
+];
+
+impl Counts {
+    /// Why it does not count for architectures of the family `kind` and these rows.
+    fn missing(self, kind: &str, has_images: bool) -> Option<String> {
+        match self {
+            Self::Images if !has_images => Some("counts for images, and the data is a table".into()),
+            Self::Families(families) if !families.contains(&kind) => {
+                Some(format!("counts for `{}`, and the architectures are `{kind}`", families.join("`, `")))
+            }
+            _ => None,
+        }
+    }
+}
 
 impl Options {
     /// Checks that each hyperparameter of `space` is a setting, over its whole range.
@@ -40,8 +84,8 @@ impl Options {
         let n_hyperparameters = space.spec().parameters.len();
         for parameter in &space.parameters()[..n_hyperparameters] {
             let name = &parameter.name;
-            if !SETTINGS.contains(&name.as_str()) {
-                let known = SETTINGS.map(|name| format!("`{name}`")).join(", ");
+            if !SETTINGS.iter().any(|(known, _)| known == name) {
+                let known = SETTINGS.map(|(name, _)| format!("`{name}`")).join(", ");
                 return Err(ComponentError::unsupported(format!(
                     "the space has the parameter `{name}`, which no training depends on; hint: the settings that can \
                      be searched are {known}"
@@ -54,6 +98,41 @@ impl Options {
             }
         }
         Ok(())
+    }
+
+    /// Checks that each setting that `space` searches counts for its architectures and the data, and warns of those that
+    /// are set and do not.
+    pub(crate) fn check_effect(&self, space: &Space, has_images: bool) -> Result<(), ComponentError> {
+        let Some(spec) = space.architecture_spec() else { return Ok(()) };
+        for (name, counts) in SETTINGS {
+            let Some(problem) = counts.missing(spec.kind(), has_images) else { continue };
+            if space.spec().parameters.iter().any(|parameter| parameter.name == name) {
+                return Err(ComponentError::unsupported(format!(
+                    "the space has the parameter `{name}`, which {problem}; hint: leave it out of the space"
+                )));
+            }
+            if self.asks_for(name) {
+                warn!("`{name}` changes nothing here: it {problem}; hint: leave it out");
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a setting that does not always count is set to change something.
+    fn asks_for(&self, name: &str) -> bool {
+        match name {
+            "stem_channels" => self.stem_channels.is_some(),
+            "cells_per_stage" => self.cells_per_stage.is_some(),
+            "n_stages" => self.n_stages.is_some(),
+            "cells" => self.cells.is_some(),
+            "head_channels" => self.head_channels.is_some(),
+            "cutout" => self.cutout > 0,
+            "crop" => self.crop > 0,
+            "flip" => self.flip,
+            "drop_path" => self.drop_path > 0.0,
+            "auxiliary_weight" => self.auxiliary_weight > 0.0,
+            _ => false,
+        }
     }
 
     /// Checks that no setting asks for what targets of pixels cannot have.
@@ -94,9 +173,9 @@ impl Options {
         match name {
             "width" => self.width = above_zero(value)?,
             "stem_channels" => self.stem_channels = Some(count(value, 1)?),
-            "cells_per_stage" => self.cells_per_stage = Some(count(value, 1)?),
-            "n_stages" => self.n_stages = Some(count(value, 1)?),
-            "cells" => self.cells = Some(count(value, 1)?),
+            "cells_per_stage" => self.cells_per_stage = Some(at_most(MAX_CELLS, count(value, 1)?)?),
+            "n_stages" => self.n_stages = Some(at_most(MAX_STAGES, count(value, 1)?)?),
+            "cells" => self.cells = Some(at_most(MAX_CELLS, count(value, 1)?)?),
             "head_channels" => self.head_channels = Some(count(value, 0)?),
             "optimizer" => self.optimizer = choice(value)?,
             "learning_rate" => self.learning_rate = above_zero(value)?,
@@ -105,7 +184,7 @@ impl Options {
             "weight_decay" => self.weight_decay = at_least_zero(value)?,
             "batch_size" => self.batch_size = count(value, 1)?,
             "schedule" => self.schedule = choice(value)?,
-            "step_share" => self.step_share = above_zero(value)?,
+            "step_share" => self.step_share = at_most(1.0, above_zero(value)?)?,
             "step_factor" => self.step_factor = above_zero(value)?,
             "label_smoothing" => self.label_smoothing = share(value)?,
             "class_weights" => self.class_weights = flag(value)?,
@@ -113,7 +192,7 @@ impl Options {
             "cutout" => self.cutout = count(value, 0)?,
             "crop" => self.crop = count(value, 0)?,
             "flip" => self.flip = flag(value)?,
-            "drop_path" => self.drop_path = share(value)?,
+            "drop_path" => self.drop_path = at_most(0.99, share(value)?)?,
             "auxiliary_weight" => self.auxiliary_weight = at_least_zero(value)?,
             "gradient_clip" => self.gradient_clip = at_least_zero(value)?,
             _ => unreachable!("names are checked against the settings first"),
@@ -200,6 +279,10 @@ fn count(value: &Value, least: usize) -> Result<usize, String> {
     let number = number(value)?;
     let is_count = number >= least as f64 && number.fract() == 0.0;
     if is_count { Ok(number as usize) } else { Err(format!("`{number}` is no whole number from {least} on")) }
+}
+
+fn at_most<T: PartialOrd + Display>(most: T, number: T) -> Result<T, String> {
+    if number <= most { Ok(number) } else { Err(format!("`{number}` is above {most}")) }
 }
 
 fn flag(value: &Value) -> Result<bool, String> {

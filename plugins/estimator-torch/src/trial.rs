@@ -184,6 +184,10 @@ impl<'a> Trial<'a> {
                 return Err(Failure::new(FailureKind::Crashed, message));
             }
         };
+        // The run has gone on without a trial whose time is up: its network must not stand there as if it had been measured.
+        if let Some(failure) = self.timed_out() {
+            return Err(failure);
+        }
         note.seconds = seconds();
         self.keep(training, note);
         let mut outcome = Outcome::new(objectives, seconds());
@@ -192,6 +196,14 @@ impl<'a> Trial<'a> {
         outcome.stopped = is_stopped && training.progress().epoch < epochs;
         outcome.cost_seconds = seconds();
         Ok(outcome)
+    }
+
+    /// The failure of a trial whose time is up.
+    fn timed_out(&self) -> Option<Failure> {
+        let limit =
+            self.request.limits.seconds.filter(|&limit| self.started.elapsed().as_secs_f64() > limit)?;
+        let message = format!("the training took longer than {limit} seconds");
+        Some(Failure::new(FailureKind::TimedOut, message))
     }
 
     /// The objectives, all finite; `trained`: the scores of the last epoch's batches.

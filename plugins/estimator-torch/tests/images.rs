@@ -244,14 +244,14 @@ fn a_graphics_card_trains_too() {
         folder: Some(run),
         ..request(&common::space(), 0, 12.0)
     };
-    let failure = evaluate(on_card.as_ref(), &first, &Listener::cancelled_after(60)).unwrap_err();
+    let failure = evaluate(on_card.as_ref(), &first, &Listener::cancelled_after(10)).unwrap_err();
     assert_eq!(failure.kind, FailureKind::Cancelled);
     let on_host = estimator(&data, json!({"epochs": 12, "learning_rate": 0.02, "batch_size": 32}));
     let listener = Listener::patient();
     let outcome = evaluate(on_host.as_ref(), &first, &listener).unwrap();
     assert!(listener.points.lock().unwrap().len() < 12, "{outcome:?}");
     // More numbers than any card holds.
-    let wide = estimator(&data, json!({"device": "cuda", "width": 1e6, "epochs": 1}));
+    let wide = estimator(&data, json!({"device": "cuda", "width": 6e4, "batch_size": 240, "epochs": 1}));
     let too_large = EvaluationRequest { folder: None, fidelity: Fidelity(vec![1.0]), ..first };
     let failure = evaluate(wide.as_ref(), &too_large, &Listener::patient()).unwrap_err();
     assert_eq!(failure.kind, FailureKind::OutOfMemory, "{failure}");

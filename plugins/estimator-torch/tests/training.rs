@@ -4,12 +4,14 @@
 mod common;
 
 use std::path::Path;
+use std::time::Duration;
 
 use common::{Files, Listener, estimator, evaluate, named, options, request, space, space_of};
 use heirloom_dataset::shared_data;
-use heirloom_estimator_torch::torch;
+use heirloom_estimator_torch::{Options, torch};
 use heirloom_plugin::{
-    Context, EvaluationRequest, FailureKind, Fidelity, Limits, Outcome, TrialId, Value, Verdict, json,
+    Context, CurvePoint, EvaluationRequest, FailureKind, Fidelity, Limits, Outcome, PluginOptions, Reporter,
+    TrialId, Value, Verdict, json,
 };
 
 fn weights(run: &Path, trial: u64) -> Vec<u8> {
@@ -125,9 +127,9 @@ fn a_training_that_was_cancelled_goes_on_as_if_nothing_had_been() {
     let (whole, broken) = (files.path().join("whole"), files.path().join("broken"));
     let undisturbed = in_folder(request(&space(), 0, 4.0), &whole);
     let undisturbed = evaluate(estimator.as_ref(), &undisturbed, &Listener::patient()).unwrap();
-    // 180 training rows make 6 batches an epoch: the cancellations fall into the middle of epochs 1 and 3, and on the
-    // border of 3 and 4.
-    for asks in [3, 10, 5] {
+    // 180 training rows make 6 batches an epoch: the cancellations fall into the middle of epoch 1, on the end of epoch 2
+    // before it is measured, and on the border of 3 and 4.
+    for asks in [3, 10, 8] {
         let request = in_folder(request(&space(), 0, 4.0), &broken);
         let failure = evaluate(estimator.as_ref(), &request, &Listener::cancelled_after(asks)).unwrap_err();
         assert_eq!(failure.kind, FailureKind::Cancelled);
@@ -301,6 +303,52 @@ fn limits_are_kept() {
 }
 
 #[test]
+fn an_epoch_of_one_batch_is_cancelled_before_it_is_measured_and_goes_on_as_if_nothing_had_been() {
+    let files = Files::new();
+    let estimator = estimator(options(&files.clouds(60), json!({"epochs": 1}))).unwrap();
+    let values = [("learning_rate", Value::Float(0.01)), ("batch_size", Value::Int(64))];
+    let asked = EvaluationRequest {
+        configuration: named(&space(), &values),
+        ..in_folder(request(&space(), 0, 1.0), &files.path().join("run"))
+    };
+    // The first question comes before the training.
+    let listener = Listener::cancelled_after(1);
+    let failure = evaluate(estimator.as_ref(), &asked, &listener).unwrap_err();
+    assert_eq!(failure.kind, FailureKind::Cancelled);
+    assert!(listener.points.lock().unwrap().is_empty());
+    let resumed = evaluate(estimator.as_ref(), &asked, &Listener::patient()).unwrap();
+    let undisturbed = EvaluationRequest { folder: None, ..asked };
+    let undisturbed = evaluate(estimator.as_ref(), &undisturbed, &Listener::patient()).unwrap();
+    assert_eq!(course(&resumed), course(&undisturbed));
+}
+
+/// A run that gives a trial up while it reports.
+struct GivenUp;
+
+impl Reporter for GivenUp {
+    fn report(&self, _: TrialId, _: &CurvePoint) -> Verdict {
+        std::thread::sleep(Duration::from_millis(300));
+        Verdict::Stop
+    }
+
+    fn cancelled(&self) -> bool {
+        false
+    }
+}
+
+#[test]
+fn a_trial_whose_time_is_up_keeps_no_network() {
+    let files = Files::new();
+    let estimator = estimator(options(&files.clouds(60), json!({}))).unwrap();
+    let run = files.path().join("run");
+    let limits = Limits { seconds: Some(0.25), memory_bytes: None };
+    let slow = EvaluationRequest { limits, ..in_folder(request(&space(), 0, 4.0), &run) };
+    let failure = evaluate(estimator.as_ref(), &slow, &GivenUp).unwrap_err();
+    assert_eq!(failure.kind, FailureKind::TimedOut);
+    assert!(!run.join("trial-0/weights.safetensors").exists());
+}
+
+#[test]
 fn a_learning_rate_beyond_reason_is_divergence() {
     let files = Files::new();
     let space = space_of(json!([{"name": "learning_rate", "type": "float", "low": 1e-3, "high": 1e30}]));
@@ -334,6 +382,25 @@ fn a_parameter_that_no_training_knows_is_refused_with_the_known_ones() {
     );
     let message = refused(json!([{"name": "batch_size", "type": "int", "low": 0, "high": 64}]));
     assert!(message.contains("`0` is no whole number from 1 on"), "{message}");
+    let message = refused(json!([{"name": "step_share", "type": "float", "low": 0.1, "high": 2}]));
+    assert!(message.contains("`2` is above 1"), "{message}");
+    // Known, and without a meaning to perceptrons or to tables.
+    for (name, reason) in [("cells", "the architectures are `shaped-mlp`"), ("cutout", "the data is a table")]
+    {
+        let message = refused(json!([{"name": name, "type": "int", "low": 1, "high": 4}]));
+        assert!(message.contains(&format!("`{name}`")) && message.contains(reason), "{message}");
+    }
+}
+
+#[test]
+fn a_number_of_cells_that_makes_no_network_or_no_end_is_refused_before_the_first_trial() {
+    for name in ["cells", "cells_per_stage", "n_stages"] {
+        for number in [0, 1_000_000] {
+            let table = json!({"data": "absent.csv", name: number});
+            let message = Options::from_json(&table).err().unwrap().to_string();
+            assert!(message.contains(&format!("`{number}` is ")), "{name}: {message}");
+        }
+    }
 }
 
 #[test]

@@ -27,10 +27,10 @@ pub struct Options {
     /// Channels of the convolution before the classifier, 0 for none; by default as published.
     pub head_channels: Option<usize>,
     /// Cells in all, where normal and reduction cells differ; by default 8.
-    #[option(low = 1)]
+    #[option(low = 1, high = 1024)]
     pub cells: Option<usize>,
     /// Cells in a stage; by default as published for the architecture's family.
-    #[option(low = 1)]
+    #[option(low = 1, high = 1024)]
     pub cells_per_stage: Option<usize>,
     /// Cells: how many stages, each with twice the channels and half the side of the one before.
     #[option(default = 3, low = 1, high = 16)]

@@ -27,7 +27,9 @@ impl CostProxy {
             ));
         };
         Frame::check_space(spec).map_err(|error| ComponentError::unsupported(error.to_string()))?;
-        Ok(Self { space: Arc::clone(&problem.space), frame: options.frame(), measure: options.measure })
+        let frame = options.frame();
+        frame.check(spec).map_err(|error| ComponentError::configuration(error.to_string()))?;
+        Ok(Self { space: Arc::clone(&problem.space), frame, measure: options.measure })
     }
 
     /// The network of a configuration; `None` for a configuration that has none.

@@ -50,6 +50,10 @@ fn spaces_whose_cost_is_not_known_are_refused_with_a_remedy() {
         r#"{"architecture": {"kind": "linked-cell", "links": ["00"], "operations": ["gat"]}}"#,
         "a `linked-cell` is a network on graphs, and this builds networks on features and images; hint",
     );
+    let stemless = Options { stem_channels: Some(0), ..Options::default() };
+    let problem = problem(SpaceSpec::preset("nas-bench-201").unwrap());
+    let error = cost(stemless, &problem, &Context::detached()).err().unwrap().to_string();
+    assert!(error.contains("a stem of 0 channels") && error.contains("hint"), "{error}");
     let tiny = Options { image_size: 2, ..Options::default() };
     assert!(tiny.check().unwrap_err().message.contains("halves an image"));
 }

@@ -53,10 +53,11 @@ pub struct Options {
     #[option(low = 1)]
     pub n_features: Option<u64>,
     /// Side length of the square images, in pixels, to which the data's are brought; by default theirs, else
-    /// 32.
+    /// 32. Not where the data is a table.
     #[option(low = 1)]
     pub image_size: Option<u64>,
-    /// Channels of the images; grey ones are repeated. By default the data's, else 3.
+    /// Channels of the images; grey ones are repeated, others must have as many. By default the data's, else 3. Not
+    /// where the data is a table.
     #[option(low = 1)]
     pub image_channels: Option<u64>,
     /// Channels of the convolution in front, 0 for none (chains and stages only); by default as published for
@@ -65,10 +66,10 @@ pub struct Options {
     /// Channels of the convolution before the classifier, 0 for none; by default as published.
     pub head_channels: Option<u64>,
     /// Cells in all, where normal and reduction cells differ; by default 8.
-    #[option(low = 1)]
+    #[option(low = 1, high = 1024)]
     pub cells: Option<u64>,
     /// Cells in a stage; by default as published for the architecture's family.
-    #[option(low = 1)]
+    #[option(low = 1, high = 1024)]
     pub cells_per_stage: Option<u64>,
     /// Cells: how many stages, each with twice the channels and half the side of the one before.
     #[option(low = 1, high = 16)]

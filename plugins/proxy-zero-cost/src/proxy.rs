@@ -61,6 +61,7 @@ impl ScoreProxy {
         let head =
             if rows.has_classes() { Head::Classes(rows.n_outputs) } else { Head::Values(rows.n_outputs) };
         let full = frame(&options, &rows.shape, head);
+        full.check(spec).map_err(|error| ComponentError::configuration(error.to_string()))?;
         let narrow = if score == Score::LinearRegions { narrow_frame(&full, spec) } else { None };
         let is_narrow = narrow.is_some();
         let frame = narrow.unwrap_or(full);

@@ -68,6 +68,9 @@ impl Rows {
                            out, and set `image_size` and `image_channels`";
             return Err(refused(problem.into()));
         }
+        if let Some(problem) = contradiction(&data, options) {
+            return Err(refused(problem));
+        }
         Self::of(&data, options, seed).map_err(|error| refused(error.to_string()))
     }
 
@@ -110,6 +113,9 @@ impl Rows {
         let n = score.n_inputs(i64::from(batch_size)) as usize;
         let sample = if score.shows_noise() || matches!(self.targets, RowTargets::Noise) {
             self.noise(n, shape)
+        } else if score == Score::Zico {
+            // It compares two batches: rows that stand in both say nothing.
+            self.rows(n.min(self.n_rows() / 2 * 2))
         } else {
             self.rows(n)
         };
@@ -123,10 +129,18 @@ impl Rows {
         sample.and_then(moved).map_err(TorchError::at("a sample"))
     }
 
+    /// Numbers in a row.
+    fn width(&self) -> usize {
+        self.shape.0.iter().product()
+    }
+
+    fn n_rows(&self) -> usize {
+        self.inputs.len() / self.width().max(1)
+    }
+
     /// The first `n` rows, from the beginning again where there are fewer.
     fn rows(&self, n: usize) -> Result<Sample, TchError> {
-        let width: usize = self.shape.0.iter().product();
-        let (n_rows, n_outputs) = (self.inputs.len() / width.max(1), self.n_outputs);
+        let (width, n_rows, n_outputs) = (self.width(), self.n_rows(), self.n_outputs);
         let places = || (0..n).map(|place| place % n_rows);
         let inputs: Vec<f32> =
             places().flat_map(|row| &self.inputs[row * width..(row + 1) * width]).copied().collect();
@@ -153,6 +167,25 @@ impl Rows {
         let targets = Targets::Classes(Tensor::f_from_slice(&targets)?);
         Ok(Sample { inputs: shaped(&inputs, n, shape)?, targets })
     }
+}
+
+/// What `options` say of the inputs that is not so in `data`.
+fn contradiction(data: &Data, options: &Options) -> Option<String> {
+    let set = |name: &str, value: Option<u64>| value.map(|value| format!("`{name} = {value}`"));
+    if let Some(option) = set("n_features", options.n_features) {
+        return Some(format!("{option} is for where no data is shown; hint: leave it out"));
+    }
+    if !data.is_images() {
+        let option =
+            set("image_size", options.image_size).or(set("image_channels", options.image_channels))?;
+        return Some(format!("{option} is for images, and these are rows of a table; hint: leave it out"));
+    }
+    let (own, wanted) = (data.input_shape().0[0] as u64, options.image_channels?);
+    (own != 1 && own != wanted).then(|| {
+        format!(
+            "`image_channels = {wanted}`, and the images have {own}: only grey ones can be repeated; hint: leave it out"
+        )
+    })
 }
 
 fn shaped(numbers: &[f32], n: usize, shape: &Shape) -> Result<Tensor, TchError> {

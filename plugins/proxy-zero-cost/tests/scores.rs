@@ -151,6 +151,21 @@ fn a_chain_of_two_weights_is_scored_by_hand() {
 }
 
 #[test]
+fn two_batches_that_are_alike_or_empty_say_nothing_of_how_steady_gradients_are() {
+    let (network, weights) = chain([2.0, 3.0]);
+    let probe = Probe::new(&network, &weights).unwrap();
+    let score = |inputs: &[f32]| {
+        let inputs = Tensor::from_slice(inputs).reshape([-1, 1]);
+        let targets = Targets::Values(inputs.zeros_like());
+        Score::Zico.measure(&probe, &Sample { inputs, targets }).unwrap()
+    };
+    assert!(score(&[1.0, 2.0, 1.0, 2.0]).is_nan());
+    assert!(score(&[1.0]).is_nan());
+    // Of both gradients mean and deviation are as 1 + 4 to 4 - 1: twice ln 5/3.
+    assert!((score(&[1.0, 2.0]) - 2.0 * (5.0_f64 / 3.0).ln()).abs() < 1e-6);
+}
+
+#[test]
 fn a_network_that_ignores_its_input_is_scored_worst_or_not_at_all() {
     let (network, weights) = chain([0.0, 3.0]);
     let probe = Probe::new(&network, &weights).unwrap();

@@ -4,8 +4,8 @@ use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 
 use heirloom_plugin::{
-    AskRequest, ComponentError, Configuration, Fidelity, Observation, PriorKnowledge, Problem, Proposal, Rng,
-    Space, SpaceError, Strategy, TrialId,
+    AskRequest, ComponentError, Configuration, Expected, Fidelity, Observation, PriorKnowledge, Problem,
+    Proposal, Rng, Space, SpaceError, Strategy, TrialId,
 };
 
 use crate::params::Options;
@@ -23,8 +23,7 @@ pub struct Evolution {
     options: Options,
     /// The oldest first, at most `options.population`.
     population: VecDeque<Member>,
-    /// Expected good configurations with the trust in them, the best first.
-    expected: VecDeque<(Configuration, f64)>,
+    expected: Expected,
     /// All that were proposed; kept only when children shall be distinct.
     seen: HashSet<Configuration>,
 }
@@ -45,7 +44,7 @@ impl Evolution {
             fidelity: problem.full_fidelity(),
             options,
             population: VecDeque::new(),
-            expected: VecDeque::new(),
+            expected: Expected::default(),
             seen: HashSet::new(),
         }
     }
@@ -53,13 +52,10 @@ impl Evolution {
     /// A first member: with probability `weight / (1 + weight)` the best expected configuration left, else a
     /// uniform draw.
     fn first_member(&mut self, rng: &mut Rng) -> Result<Configuration, SpaceError> {
-        if let Some((_, weight)) = self.expected.front()
-            && rng.uniform() * (1.0 + weight) < *weight
-            && let Some((configuration, _)) = self.expected.pop_front()
-        {
-            return Ok(configuration);
+        match self.expected.draw(rng, |_| false) {
+            Some(configuration) => Ok(configuration),
+            None => self.space.sample(rng),
         }
-        self.space.sample(rng)
     }
 
     /// The best of `options.tournament` members, drawn with replacement.
@@ -135,14 +131,7 @@ impl Strategy for Evolution {
     }
 
     fn inform(&mut self, knowledge: &PriorKnowledge) -> Result<bool, ComponentError> {
-        let mut expected: Vec<_> = knowledge.observations.iter().collect();
-        expected.sort_by(|a, b| a.score.total_cmp(&b.score));
-        for observation in &expected {
-            self.space
-                .check(&observation.configuration)
-                .map_err(|error| ComponentError::failed(format!("prior knowledge: {error}")))?;
-        }
-        self.expected = expected.iter().map(|prior| (prior.configuration.clone(), prior.weight)).collect();
+        self.expected = Expected::of(knowledge, &self.space)?;
         Ok(!self.expected.is_empty())
     }
 }

@@ -3,12 +3,12 @@
 //! All progress is made in `ask`: `tell` only notes results. What is in flight is read from the request, so that a
 //! proposal that was filtered out and never comes back does not hold up the climb.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use heirloom_plugin::{
-    AskRequest, ComponentError, Configuration, Fidelity, Observation, PriorKnowledge, Problem, Proposal, Rng,
-    Seed, Space, Strategy, TrialId,
+    AskRequest, ComponentError, Configuration, Expected, Fidelity, Observation, PriorKnowledge, Problem,
+    Proposal, Rng, Seed, Space, Strategy, TrialId,
 };
 
 use crate::climb::{Batch, Climb, Evaluated, Standing, Step};
@@ -26,17 +26,36 @@ pub struct LocalSearch {
     space: Arc<Space>,
     fidelity: Fidelity,
     options: Options,
-    /// Told configurations; `None` where the evaluation failed.
-    told: HashMap<Configuration, Option<Evaluated>>,
-    /// Proposed, not told: the request's pending trials and what the same ask proposed before.
-    in_flight: HashSet<Configuration>,
+    seen: Seen,
     /// The draws for the next climb.
     starts: Batch,
     climb: Option<Climb>,
     /// How often a climb has come to a new centre: the counter of the random stream for neighbours.
     n_centres: u64,
-    /// Expected good configurations with the trust in them, the best first.
-    expected: VecDeque<(Configuration, f64)>,
+    expected: Expected,
+}
+
+/// What was proposed so far.
+#[derive(Debug, Default)]
+struct Seen {
+    /// Told configurations; `None` where the evaluation failed.
+    told: HashMap<Configuration, Option<Evaluated>>,
+    /// Proposed, not told: the request's pending trials and what the same ask proposed before.
+    in_flight: HashSet<Configuration>,
+}
+
+impl Seen {
+    fn contains(&self, configuration: &Configuration) -> bool {
+        self.told.contains_key(configuration) || self.in_flight.contains(configuration)
+    }
+
+    fn standing(&self, configuration: &Configuration) -> Standing<'_> {
+        match self.told.get(configuration) {
+            Some(Some(evaluated)) => Standing::Known(evaluated),
+            None if self.in_flight.contains(configuration) => Standing::Pending,
+            Some(None) | None => Standing::Worthless,
+        }
+    }
 }
 
 impl LocalSearch {
@@ -46,34 +65,24 @@ impl LocalSearch {
             space: Arc::clone(&problem.space),
             fidelity: problem.full_fidelity(),
             options,
-            told: HashMap::new(),
-            in_flight: HashSet::new(),
+            seen: Seen::default(),
             starts: Batch::default(),
             climb: None,
             n_centres: 0,
-            expected: VecDeque::new(),
+            expected: Expected::default(),
         }
     }
 
     /// Draws what has not been seen: with probability `weight / (1 + weight)` the best expected configuration
     /// left, else a uniform one. `None` when everything drawn had been seen.
     fn draw(&mut self, rng: &mut Rng) -> Result<Option<Configuration>, ComponentError> {
-        let is_seen = |configuration: &Configuration| {
-            self.told.contains_key(configuration) || self.in_flight.contains(configuration)
-        };
-        while let Some((configuration, weight)) = self.expected.front() {
-            if is_seen(configuration) {
-                self.expected.pop_front();
-                continue;
-            }
-            if rng.uniform() * (1.0 + weight) < *weight {
-                return Ok(self.expected.pop_front().map(|(configuration, _)| configuration));
-            }
-            break;
+        let expected = self.expected.draw(rng, |configuration| self.seen.contains(configuration));
+        if expected.is_some() {
+            return Ok(expected);
         }
         for _ in 0..MAX_DRAWS {
             let drawn = self.space.sample(rng).map_err(|error| ComponentError::failed(error.to_string()))?;
-            if !is_seen(&drawn) {
+            if !self.seen.contains(&drawn) {
                 return Ok(Some(drawn));
             }
         }
@@ -82,25 +91,15 @@ impl LocalSearch {
 
     /// The climb's next neighbour, and the trial that evaluated its centre.
     fn next_neighbour(&mut self) -> Option<(Configuration, TrialId)> {
-        let Self { told, in_flight, climb, .. } = self;
-        let climb = climb.as_mut()?;
-        let is_seen = |configuration: &Configuration| {
-            told.contains_key(configuration) || in_flight.contains(configuration)
-        };
-        Some((climb.next_neighbour(is_seen)?, climb.centre.trial))
+        let climb = self.climb.as_mut()?;
+        let neighbour = climb.next_neighbour(|configuration| self.seen.contains(configuration))?;
+        Some((neighbour, climb.centre.trial))
     }
 
     /// Takes in what was told since the last ask, and climbs as far as that allows.
     fn advance(&mut self, seed: Seed) {
-        let Self { told, in_flight, .. } = self;
-        let is_seen = |configuration: &Configuration| {
-            told.contains_key(configuration) || in_flight.contains(configuration)
-        };
-        let standing = |configuration: &Configuration| match told.get(configuration) {
-            Some(Some(evaluated)) => Standing::Known(evaluated),
-            None if in_flight.contains(configuration) => Standing::Pending,
-            Some(None) | None => Standing::Worthless,
-        };
+        let seen = &self.seen;
+        let standing = |configuration: &Configuration| seen.standing(configuration);
         self.starts.settle(&standing);
         loop {
             let step = match &mut self.climb {
@@ -117,6 +116,7 @@ impl LocalSearch {
                 Step::Move(centre) => {
                     let mut rng = seed.derive("neighbours", self.n_centres).rng();
                     self.n_centres += 1;
+                    let is_seen = |configuration: &Configuration| seen.contains(configuration);
                     self.climb = Some(Climb::at(centre, &self.space, &mut rng, is_seen));
                 }
             }
@@ -126,7 +126,7 @@ impl LocalSearch {
 
 impl Strategy for LocalSearch {
     fn ask(&mut self, request: &AskRequest<'_>) -> Result<Vec<Proposal>, ComponentError> {
-        self.in_flight = request.pending.iter().map(|trial| trial.configuration.clone()).collect();
+        self.seen.in_flight = request.pending.iter().map(|trial| trial.configuration.clone()).collect();
         self.advance(request.seed);
         let mut proposals = Vec::with_capacity(request.n);
         while proposals.len() < request.n {
@@ -138,7 +138,7 @@ impl Strategy for LocalSearch {
             } else {
                 break;
             };
-            self.in_flight.insert(configuration.clone());
+            self.seen.in_flight.insert(configuration.clone());
             proposals.push(Proposal { parent, ..Proposal::new(configuration, self.fidelity.clone()) });
         }
         Ok(proposals)
@@ -151,20 +151,13 @@ impl Strategy for LocalSearch {
                 trial: observation.trial,
                 objective,
             });
-            self.told.insert(observation.configuration.clone(), evaluated);
+            self.seen.told.insert(observation.configuration.clone(), evaluated);
         }
         Ok(())
     }
 
     fn inform(&mut self, knowledge: &PriorKnowledge) -> Result<bool, ComponentError> {
-        let mut expected: Vec<_> = knowledge.observations.iter().collect();
-        expected.sort_by(|a, b| a.score.total_cmp(&b.score));
-        for observation in &expected {
-            self.space
-                .check(&observation.configuration)
-                .map_err(|error| ComponentError::failed(format!("prior knowledge: {error}")))?;
-        }
-        self.expected = expected.iter().map(|prior| (prior.configuration.clone(), prior.weight)).collect();
+        self.expected = Expected::of(knowledge, &self.space)?;
         Ok(!self.expected.is_empty())
     }
 }

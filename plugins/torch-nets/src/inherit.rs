@@ -60,27 +60,12 @@ pub fn inherit(
     fresh: Weights,
     seed: Seed,
 ) -> Result<(Weights, Inherited), TorchError> {
-    inherit_noisy(parent, parent_weights, child, fresh, 0.0, seed)
+    morph(parent, parent_weights, child, fresh, 0.0, seed)
 }
 
 /// The same, with noise added to the weights of replicated units: uniform, with a standard deviation of `noise` times
 /// that of the layer's weights. Replicas without noise get the same gradients and stay alike, unless dropout parts
-/// them; Net2Net adds a little. With `noise` above 0 a wider child is not exact.
-pub fn inherit_noisy(
-    parent: &Network,
-    parent_weights: &Weights,
-    child: &Network,
-    fresh: Weights,
-    noise: f64,
-    seed: Seed,
-) -> Result<(Weights, Inherited), TorchError> {
-    let (weights, mut inherited, is_noisy) =
-        tch::no_grad(|| fill::Filler::new(parent, parent_weights, child, fresh, noise, seed)?.run())?;
-    inherited.exact &= !is_noisy;
-    Ok((weights, inherited))
-}
-
-/// The same; `exact` says what holds but for the noise.
+/// them; Net2Net adds a little. `exact` says what holds but for the noise.
 pub(crate) fn morph(
     parent: &Network,
     parent_weights: &Weights,
@@ -89,7 +74,5 @@ pub(crate) fn morph(
     noise: f64,
     seed: Seed,
 ) -> Result<(Weights, Inherited), TorchError> {
-    let filler = || fill::Filler::new(parent, parent_weights, child, fresh, noise, seed)?.run();
-    let (weights, inherited, _) = tch::no_grad(filler)?;
-    Ok((weights, inherited))
+    tch::no_grad(|| fill::Filler::new(parent, parent_weights, child, fresh, noise, seed)?.run())
 }

@@ -35,7 +35,7 @@ pub use train::{Interruption, Progress, Recipe, Training};
 pub mod checkpoint;
 
 mod inherit;
-pub use inherit::{Inherited, inherit, inherit_noisy};
+pub use inherit::{Inherited, inherit};
 
 mod morphism;
 pub use morphism::{Morphism, apply};

@@ -120,11 +120,6 @@ impl<'a> Training<'a> {
         &self.weights
     }
 
-    /// The weights, at the end.
-    pub fn into_weights(self) -> Weights {
-        self.weights
-    }
-
     /// The optimizer with its state.
     pub fn optimizer(&self) -> &Optimizer {
         &self.optimizer
@@ -177,8 +172,8 @@ impl<'a> Training<'a> {
     /// Trains the current epoch to its end, from where it is; returns the [scores](Score::of_training) of its batches as
     /// they were trained on: augmented, before each step, with dropout, and with mix-up against the larger share.
     ///
-    /// `watch` is called after each batch but the last and may end the training; what it sees can be kept and taken up
-    /// again.
+    /// `watch` is called after batches, always after an epoch's last one, and may end the training; what it sees can be
+    /// kept and taken up again.
     pub fn epoch<B>(
         &mut self,
         watch: &mut dyn FnMut(&Self) -> ControlFlow<B>,
@@ -213,7 +208,7 @@ impl<'a> Training<'a> {
                     return Err(Interruption::Diverged { steps: self.optimizer.n_steps() });
                 }
                 // Only what was looked at may be watched: what is kept then is complete.
-                if !is_last && let ControlFlow::Break(end) = watch(self) {
+                if let ControlFlow::Break(end) = watch(self) {
                     self.order = Some(order);
                     return Err(Interruption::Ended(end));
                 }

@@ -43,7 +43,10 @@ def main():
     # The host decides when a run ends; a key pressed at the terminal is for it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_host, args=(stream,), daemon=True).start()
-    serve(frames.Link(stream))
+    try:
+        serve(frames.Link(stream))
+    finally:
+        _end_started()
 
 
 def serve(link):
@@ -80,7 +83,40 @@ def _end_with_host(stream):
     poll.register(stream, 0)
     while not poll.poll():
         pass
-    os._exit(0)
+    try:
+        _end_started()
+    finally:
+        os._exit(0)
+
+
+def _end_started():
+    """Kills what this process has started, where it began a session of its own: else it cannot have started any."""
+    own = os.getpid()
+    # Each round leaves only what was started while it looked.
+    for _ in range(1000 if os.getsid(0) == own else 0):
+        started = [process for process in _session(own) if process != own]
+        for process in started:
+            try:
+                os.kill(process, signal.SIGKILL)
+            except OSError:
+                pass  # it has ended meanwhile
+        if not started:
+            return
+
+
+def _session(leader):
+    """The living processes of a session; none where the system does not say."""
+    found = []
+    for name in filter(str.isdigit, os.listdir("/proc") if os.path.isdir("/proc") else []):
+        try:
+            with open(f"/proc/{name}/stat", "rb") as file:
+                # The second field, the name, stands in parentheses and may hold anything.
+                state, _, _, session = file.read().rpartition(b")")[2].split()[:4]
+        except (OSError, ValueError):
+            continue  # no process, or one that has ended
+        if int(session) == leader and state not in (b"Z", b"X"):
+            found.append(int(name))
+    return found
 
 
 def _written(error):

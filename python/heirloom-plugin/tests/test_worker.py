@@ -2,7 +2,9 @@
 
 import logging
 import os
+import signal
 import socket
+import subprocess
 import sys
 import tempfile
 import threading
@@ -164,6 +166,20 @@ class Calls(unittest.TestCase):
             nowhere.close()
         logger.warning("%d epochs", 3)
         self.assertIn(b"3 epochs", self.ours.recv(1 << 16))
+
+
+@unittest.skipUnless(os.path.isdir("/proc"), "processes are found in /proc")
+class End(unittest.TestCase):
+    def test_what_it_has_started_ends_with_it(self):
+        script = (
+            "import os, subprocess\n"
+            "from heirloom_plugin import worker\n"
+            "program = subprocess.Popen(['sleep', '60'], preexec_fn=os.setpgrp)\n"
+            "worker._end_started()\n"
+            "print(program.wait())\n"
+        )
+        run = subprocess.run([sys.executable, "-c", script], start_new_session=True, stdout=subprocess.PIPE)
+        self.assertEqual(run.stdout.split(), [str(-signal.SIGKILL).encode()])
 
 
 def _none():

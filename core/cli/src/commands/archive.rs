@@ -1,13 +1,16 @@
 //! `heirloom archive`
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
-use heirloom_archive::{Archive as Opened, Provenance};
+use heirloom_archive::{Archive as Opened, MergeReport, Provenance, RunId};
 use heirloom_recorded_table::RecordedTable;
+use serde::Serialize;
 
 use crate::context::Context;
 use crate::failure::{Exit, Failure, OrFail};
+use crate::files;
 use crate::output::{self, Table};
 
 /// Look after the archive: stats, check, merge, import
@@ -25,19 +28,23 @@ enum ArchiveCommand {
     )]
     Stats,
     /// Look for torn or inconsistent records (exit code 3 where there are any)
-    #[command(after_help = "Example:\n  heirloom archive check && cp lab.heirloom backup/")]
+    #[command(
+        after_help = "Example:\n  heirloom archive check --archive lab.heirloom\n\nA backup is a merge into another \
+        archive: `heirloom archive merge lab.heirloom --archive backup.heirloom`. A copy of the file alone lacks what \
+        lies in `lab.heirloom-wal`."
+    )]
     Check,
     /// Take in every run of another archive that is not here yet (exit code 3 where some are damaged)
-    #[command(
-        after_help = "Example:\n  heirloom archive merge lab-share.heirloom\n\nMerging again changes nothing."
-    )]
+    #[command(after_help = "Examples:\n  heirloom archive merge lab-share.heirloom\n  \
+        heirloom archive merge lab.heirloom --archive backup.heirloom\n\nThe files of the runs' trials (trained networks) \
+        are copied along. The other archive may be in use. Merging again takes in what is new, and changes nothing else.")]
     Merge {
         /// The other archive
         from: PathBuf,
     },
     /// Take in evaluations that were recorded elsewhere
     #[command(
-        after_help = "What can be read:\n  table.toml             a Parquet or CSV table with its descriptor\n  \
+        after_help = "What can be read:\n  table.toml             a Parquet or CSV table with its descriptor, or their folder\n  \
         *.json                 HPO-B\n  a folder               auto-sklearn or ASlib\n  *.db, *.sqlite3        Optuna\n\n\
         Examples:\n  heirloom archive import meta-data/seed/oboe/table.toml\n  heirloom archive import study.db"
     )]
@@ -111,18 +118,43 @@ fn check(context: &Context) -> miette::Result<Exit> {
 
 fn merge(from: &Path, context: &Context) -> miette::Result<Exit> {
     let other = Opened::open_read_only(from).or_fail()?;
-    let report = context.write_archive(None)?.merge(&other).or_fail()?;
+    let (archive, path) = (context.write_archive(None)?, context.archive_path(None)?);
+    let (before, theirs) = (steps(&archive)?, steps(&other)?);
+    let report = archive.merge(&other).or_fail()?;
+    let here = steps(&archive)?;
+    // Not of a run that has come further here, nor of a damaged one that was left out.
+    let is_theirs = |run: &RunId, steps: u64| {
+        here.contains_key(run) && before.get(run).is_none_or(|&before| before <= steps)
+    };
+    let taken = theirs.iter().filter(|(run, steps)| is_theirs(run, **steps));
+    let files = taken.map(|(&run, _)| files::copy(from, &path, run)).sum::<miette::Result<u64>>()?;
+    let merged = Merged { report, files };
+    let report = &merged.report;
     if context.json {
-        output::json(&report)?;
+        output::json(&merged)?;
     } else {
         output::line(&format!(
-            "{} runs added, {} brought up to date, {} known already; {} artifacts added",
+            "{} runs added, {} brought up to date, {} known already; {} artifacts added, {files} files of trials copied",
             report.added, report.updated, report.unchanged, report.artifacts
         ))?;
         let damaged = |record: &String| output::line(&format!("- damaged and left out: {record}"));
         report.damaged.iter().try_for_each(damaged)?;
     }
     Ok(if report.damaged.is_empty() { Exit::Done } else { Exit::Findings })
+}
+
+/// What a merge did, in the archives and beside them.
+#[derive(Serialize)]
+struct Merged {
+    #[serde(flatten)]
+    report: MergeReport,
+    /// Files of trials that were copied.
+    files: u64,
+}
+
+/// How far each run has come.
+fn steps(archive: &Opened) -> miette::Result<HashMap<RunId, u64>> {
+    Ok(archive.runs().or_fail()?.into_iter().map(|run| (run.id, run.steps)).collect())
 }
 
 impl Import {

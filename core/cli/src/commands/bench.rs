@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use heirloom_archive::Archive;
 use heirloom_config::{Catalogue, ComponentConfig, ComponentKind, RunConfig, RunFile, WarmStartMode};
+use heirloom_engine::StopSignal;
 use heirloom_warm_start::Knowledge;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
@@ -18,24 +19,27 @@ use crate::failure::{Exit, Failure, OrFail};
 use crate::files::{self, Passing};
 use crate::job::Job;
 use crate::output::{self, Table};
-use crate::{beliefs, past, plot};
+use crate::{beliefs, interrupt, past, plot};
 
-/// Repeat a search on a recorded table over seeds and strategies, cold and warm
+/// The most seeds, and the most trials of each: all their incumbents are held in memory.
+const MOST: u64 = 1_000_000;
+
+/// Repeat a search, on a recorded table or with real trainings, over seeds and strategies, cold and warm
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  heirloom bench run.toml --seeds 100\n  heirloom bench run.toml --seeds 50 \
     --strategy random --strategy evolution --plot curves.svg\n\nEvery strategy starts cold, and warm where the run \
     file allows it and the archive knows other tasks; past runs on the run file's own task are never used. Cold and \
     warm runs share their seeds. A trial may be a small evaluation in one and a full one in another: the second table has \
-    them at the same cost. Nothing is written to the archive."
+    them at the same cost. Nothing is written to the archive, and Ctrl-C stops at once."
 )]
 pub(crate) struct Bench {
     /// The run file; its budget must be in trials
     #[arg(value_name = "FILE")]
-    file: PathBuf,
+    pub(super) file: PathBuf,
 
     /// How many seeds, counted from the run file's
-    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=MOST))]
     seeds: u64,
 
     /// A strategy, with its default options unless it is the run file's; may be given several times
@@ -43,7 +47,7 @@ pub(crate) struct Bench {
     strategies: Vec<String>,
 
     /// The budget in trials, in place of the file's
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=MOST))]
     trials: Option<u64>,
 
     /// Report this metric of the incumbent instead of the objective
@@ -77,6 +81,11 @@ impl Bench {
                 .mistake("budget", "`bench` needs a budget in trials; hint: add `trials = …`")
                 .into());
         };
+        let Some(n_trials) = usize::try_from(n_trials).ok().filter(|_| n_trials <= MOST) else {
+            let message =
+                format!("`bench` makes at most {MOST} trials a run; hint: give fewer with `--trials`");
+            return Err(file.mistake("budget.trials", &message).into());
+        };
         if self.cold {
             config.ignore_past();
         }
@@ -100,11 +109,17 @@ impl Bench {
             vote: job.vote(&beliefs),
             n_seeds: self.seeds,
             first_seed: config.seed,
-            checkpoints: self.checkpoints(n_trials as usize)?,
+            checkpoints: self.checkpoints(n_trials)?,
             metric: self.metric.clone(),
             files: Passing::new()?,
+            stop: StopSignal::default(),
         };
-        let lines = self.lines(&plan, &strategies, knowledge.as_ref(), context)?;
+        interrupt::watch_to_cancel(&plan.stop)?;
+        let lines = match self.lines(&plan, &strategies, knowledge.as_ref(), context) {
+            // Whatever it came to by then.
+            _ if plan.stop.stopping() => return Ok(Exit::Interrupted),
+            lines => lines?,
+        };
         let is_missing =
             || lines.iter().flat_map(|line| line.curves.iter().flatten()).all(|value| value.is_nan());
         if let Some(metric) = self.metric.as_ref().filter(|_| is_missing()) {

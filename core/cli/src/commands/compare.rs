@@ -82,8 +82,8 @@ impl Compare {
 
 /// 1, 2, 5, 10, 20, 50, … up to and including `n`.
 pub(crate) fn checkpoints(n: usize) -> Vec<usize> {
-    let decades = (0..).map(|power| 10usize.pow(power));
-    let steps = decades.flat_map(|decade| [decade, 2 * decade, 5 * decade]);
+    let decades = (0..).map_while(|power| 10usize.checked_pow(power));
+    let steps = decades.flat_map(|decade| [1, 2, 5].map(|factor| decade.saturating_mul(factor)));
     let mut at: Vec<_> = steps.take_while(|&step| step < n).collect();
     if n > 0 {
         at.push(n);
@@ -100,5 +100,6 @@ mod tests {
         assert_eq!(checkpoints(100), [1, 2, 5, 10, 20, 50, 100]);
         assert_eq!(checkpoints(7), [1, 2, 5, 7]);
         assert!(checkpoints(0).is_empty());
+        assert_eq!(checkpoints(usize::MAX).last(), Some(&usize::MAX));
     }
 }

@@ -47,10 +47,9 @@ impl Data {
 
 fn list(context: &Context) -> miette::Result<()> {
     let sources = seed_data::sources();
+    let known = sources.data.iter().chain(&sources.trained);
     if context.json {
-        let data: Vec<_> = sources
-            .data
-            .iter()
+        let data: Vec<_> = known
             .map(|data| {
                 let packages: Vec<_> =
                     sources.packages.iter().filter(|package| data.packages.contains(&package.name)).collect();
@@ -60,10 +59,13 @@ fn list(context: &Context) -> miette::Result<()> {
         return output::json(&data);
     }
     let mut table = Table::new(&["name", "from", "what", "file"]);
-    for data in &sources.data {
-        let place =
-            place(data).map_or_else(|| "– (`heirloom data get`)".into(), |path| path.display().to_string());
-        table.row([data.name.clone(), data.packages.join(", "), data.what.clone(), place]);
+    for data in known {
+        let (from, absent) = match data.packages.is_empty() {
+            true => (String::from("our own trainings"), "– (in the source tree)"),
+            false => (data.packages.join(", "), "– (`heirloom data get`)"),
+        };
+        let place = place(data).map_or_else(|| absent.into(), |path| path.display().to_string());
+        table.row([data.name.clone(), from, data.what.clone(), place]);
     }
     table.print()
 }
@@ -81,6 +83,15 @@ fn folder() -> miette::Result<PathBuf> {
 
 fn get(name: &str, out: Option<&Path>, context: &Context) -> miette::Result<()> {
     let sources = seed_data::sources();
+    if let Some(data) = sources.trained.iter().find(|data| data.name == name) {
+        return match place(data) {
+            Some(file) => show_file(name, &file, context),
+            None => Err(Failure::usage(format!(
+                "`{name}` is not fetched: it lies in the source tree, in `meta-data/seed/{name}`"
+            ))
+            .into()),
+        };
+    }
     let Some(data) = sources.data.iter().find(|data| data.name == name) else {
         let names: Vec<_> = sources.data.iter().map(|data| data.name.as_str()).collect();
         let remedy = heirloom_config::suggest::remedy(name, "there are", &names);
@@ -117,7 +128,11 @@ fn get(name: &str, out: Option<&Path>, context: &Context) -> miette::Result<()> 
         let message = format!("`{name}` was not made: {last}; hint: `--log debug` shows all that was said");
         return Err(Failure::new(message).into());
     }
-    let file = out.join(name).join(&data.file);
+    show_file(name, &out.join(name).join(&data.file), context)
+}
+
+/// Says where a data set lies.
+fn show_file(name: &str, file: &Path, context: &Context) -> miette::Result<()> {
     if context.json {
         output::json(&json!({ "name": name, "file": file }))
     } else {

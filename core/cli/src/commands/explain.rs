@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use clap::Args;
 use heirloom_archive::{RunHeader, TrialRecord};
-use heirloom_model::{Origin, WarmStartReport};
+use heirloom_model::{Origin, Proposal, WarmStartReport};
 use heirloom_warm_start::ProxyBelief;
 use serde::Serialize;
 use serde_json::json;
@@ -97,12 +97,18 @@ fn shares(
         if improves {
             incumbent = Some(trial);
         }
-        let configuration = &trial.proposal.configuration;
-        if let Some(Origin::WarmStart { sources }) = &trial.origin {
-            came_from.insert(configuration, sources.first());
-        }
-        // A strategy that goes on with a transferred configuration, at a larger size, owes it to the past task.
-        match came_from.get(configuration) {
+        let Proposal { configuration, fidelity, .. } = &trial.proposal;
+        let size = fidelity.0.iter().product::<f64>();
+        let came = match &trial.origin {
+            Some(Origin::WarmStart { sources }) => {
+                came_from.insert(configuration, (sources.first(), size));
+                Some(sources.first())
+            }
+            // A strategy that goes on with a transferred configuration, at a larger size, owes it to the past task; one
+            // that came upon it by itself does not.
+            _ => came_from.get(configuration).filter(|(_, before)| size > *before).map(|(source, _)| *source),
+        };
+        match came {
             Some(source) => {
                 transferred.add(value, failed, improves);
                 if let Some(source) = source {
@@ -206,4 +212,49 @@ fn print_proxies(
         output::line("the archive knew no past scores of these proxies")?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use heirloom_archive::{Task, TrialState};
+    use heirloom_model::{
+        Configuration, Direction, Fidelity, FidelityDimension, Objective, Outcome, SpaceSpec, TrialId,
+    };
+
+    use super::*;
+
+    #[test]
+    fn what_a_strategy_comes_upon_by_itself_is_its_own() {
+        let objective = Objective { name: "loss".into(), direction: Direction::Minimise };
+        let space = SpaceSpec::preset("nas-bench-201").unwrap();
+        let mut header = RunHeader::new(Task::default(), space, vec![objective]);
+        header.fidelities = vec![FidelityDimension {
+            name: "epochs".into(),
+            low: 1.0,
+            high: 9.0,
+            integer: true,
+            levels: Vec::new(),
+        }];
+        let trial = |number: u64, origin: Origin, epochs: f64| TrialRecord {
+            id: TrialId(number),
+            proposal: Proposal::new(Configuration::new([1.0]), Fidelity(vec![epochs])),
+            origin: Some(origin),
+            scores: Vec::new(),
+            state: TrialState::Completed,
+            attempt: 1,
+            result: Some(Ok(Outcome::new(vec![0.5], 1.0))),
+            wall_seconds: None,
+            proposed: number,
+            told: Some(number),
+        };
+        let own = |ask: u64| Origin::Strategy { ask, n: 1 };
+        // Transferred small, gone on with, and drawn again at the small size.
+        let trials = [
+            trial(0, Origin::WarmStart { sources: Vec::new() }, 1.0),
+            trial(1, own(0), 9.0),
+            trial(2, own(1), 1.0),
+        ];
+        let (transferred, own, _) = shares(&header, &trials).unwrap();
+        assert_eq!((transferred.n_trials, own.n_trials), (2, 1));
+    }
 }

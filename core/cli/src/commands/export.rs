@@ -28,9 +28,9 @@ pub(crate) struct Export {
     /// The run: its id, the beginning or end of it, its name, or `latest`
     run: String,
 
-    /// The table's format
-    #[arg(long, value_enum, default_value_t = Format::Csv, conflicts_with = "network")]
-    format: Format,
+    /// The table's format [default: csv, or jsonl with `--json`]
+    #[arg(long, value_enum, conflicts_with = "network")]
+    format: Option<Format>,
 
     /// Write the trials' learning curves, a row a point, in place of the trials
     #[arg(long, conflicts_with = "network")]
@@ -79,7 +79,7 @@ impl Export {
         let which = match self.trial {
             Some(number) => Which::Number(number),
             None if self.best => Which::Best,
-            None => return self.table(&archive, run.id),
+            None => return self.table(&archive, run.id, context),
         };
         let files = files::of_run(&context.archive_path(None)?, run.id)?;
         let exported = trained::export(&archive, &run, which, &files, self.out.as_deref())?;
@@ -91,10 +91,11 @@ impl Export {
         Ok(Exit::Done)
     }
 
-    fn table(&self, archive: &Archive, run: RunId) -> miette::Result<Exit> {
+    fn table(&self, archive: &Archive, run: RunId, context: &Context) -> miette::Result<Exit> {
+        let format = self.format.unwrap_or(if context.json { Format::Jsonl } else { Format::Csv });
         let write = |out: &mut (dyn Write + Send)| match self.curves {
-            true => archive.export_curves(run, self.format.into(), out),
-            false => archive.export(run, self.format.into(), out),
+            true => archive.export_curves(run, format.into(), out),
+            false => archive.export(run, format.into(), out),
         };
         // Whole before the first byte is shown or lies on the disk: a reader that goes away is no failure of the export.
         let mut bytes = Vec::new();

@@ -15,6 +15,8 @@ mod search;
 mod show;
 mod space;
 
+use std::path::Path;
+
 use clap::Subcommand;
 
 use crate::context::Context;
@@ -40,6 +42,15 @@ pub(crate) enum Command {
 }
 
 impl Command {
+    /// The run file that it begins from.
+    pub(crate) fn run_file(&self) -> Option<&Path> {
+        match self {
+            Self::Search(command) => Some(&command.file),
+            Self::Bench(command) => Some(&command.file),
+            _ => None,
+        }
+    }
+
     pub(crate) fn run(&self, context: &Context) -> miette::Result<Exit> {
         match self {
             Self::Search(command) => command.run(context),

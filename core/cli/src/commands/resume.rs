@@ -3,13 +3,13 @@
 use std::path::Path;
 
 use clap::Args;
-use heirloom_archive::{RunState, RunSummary};
+use heirloom_archive::{Archive, RunState, RunSummary};
 use heirloom_config::RunConfig;
 
 use crate::catalogue::Plugins;
 use crate::context::{Context, find_run};
 use crate::failure::{Exit, Failure, OrFail};
-use crate::job::{ArchivedRun, Job};
+use crate::job::{ArchivedRun, Job, refuse_without_knowledge};
 use crate::project_lock::{self, ProjectLock, RecordedLock};
 use crate::run_lock::RunLock;
 use crate::{beliefs, described, past};
@@ -25,7 +25,7 @@ pub(crate) struct Resume {
     /// The run: its id, the beginning or end of it, its name, or `latest` [default: the newest that has not finished and that no other process carries out]
     run: Option<String>,
 
-    /// Go on even if `heirloom.lock` is another one than the run began under
+    /// Go on even if `heirloom.lock`, or the build of a plugin, is another one than the run began with
     #[arg(long)]
     other_lock: bool,
 }
@@ -33,7 +33,7 @@ pub(crate) struct Resume {
 impl Resume {
     pub(crate) fn run(&self, context: &Context) -> miette::Result<Exit> {
         let path = context.archive_path(None)?;
-        let archive = heirloom_archive::Archive::open(&path).or_fail()?;
+        let archive = Archive::open(&path).or_fail()?;
         let (found, _alone) = match &self.run {
             Some(text) => {
                 let found = find_run(&archive, text)?;
@@ -42,10 +42,10 @@ impl Resume {
                     let message = format!("run `{}` is {state}: there is nothing to go on with", found.id);
                     return Err(Failure::usage(message).into());
                 }
-                let alone = RunLock::take(found.id)?;
+                let alone = RunLock::take(&path, found.id)?;
                 (found, alone)
             }
-            None => newest_unfinished(archive.runs().or_fail()?, &path)?,
+            None => newest_unfinished(&archive, &path)?,
         };
         let header = archive.header(found.id).or_fail()?;
         let config: RunConfig =
@@ -60,6 +60,9 @@ impl Resume {
             None => None,
         };
         let plugins = Plugins::open_with(context, None, lock)?;
+        if !self.other_lock {
+            project_lock::check_builds(found.id, &header.plugin_lock, &plugins.lock(&config))?;
+        }
         let job = Job::prepare(&config, &plugins).map_err(Failure::from)?;
         if *job.problem.space.hash() != found.space {
             return Err(Failure::new(format!(
@@ -96,18 +99,54 @@ fn is_unfinished(run: &RunSummary) -> bool {
     !matches!(run.state, RunState::Finished | RunState::Imported)
 }
 
-/// The newest run that has not finished and that no other process carries out.
-fn newest_unfinished(runs: Vec<RunSummary>, archive: &Path) -> miette::Result<(RunSummary, RunLock)> {
+/// The newest run that has not finished, that can go on, and that no other process carries out.
+fn newest_unfinished(archive: &Archive, path: &Path) -> miette::Result<(RunSummary, RunLock)> {
     let mut refused = None;
-    for run in runs.into_iter().rev().filter(is_unfinished) {
-        match RunLock::take(run.id) {
-            Ok(alone) => return Ok((run, alone)),
-            Err(error) => _ = refused.get_or_insert(error),
+    for run in archive.runs().or_fail()?.into_iter().rev().filter(is_unfinished) {
+        let alone = match RunLock::take(path, run.id) {
+            Ok(alone) => alone,
+            Err(error) => {
+                _ = refused.get_or_insert(error);
+                continue;
+            }
+        };
+        let is_warm = past::again(archive, run.id)?.is_some();
+        match refuse_without_knowledge(archive, run.id, is_warm) {
+            Ok(()) => return Ok((run, alone)),
+            Err(error) => tracing::warn!("left out: {error}"),
         }
     }
     Err(refused.unwrap_or_else(|| {
-        let archive = archive.display();
+        let archive = path.display();
         let hint = "`heirloom runs` lists all; another archive is named by `--archive FILE`";
         Failure::usage(format!("the archive `{archive}` has no unfinished run; hint: {hint}")).into()
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use heirloom_archive::{RunHeader, Task};
+    use heirloom_model::SpaceSpec;
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn by_itself_resume_passes_over_a_run_that_cannot_go_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        let archive = Archive::create(&path).unwrap();
+        let begin = |warm: bool| {
+            let space = SpaceSpec::preset("nas-bench-201").unwrap();
+            let mut header = RunHeader::new(Task::default(), space, Vec::new());
+            header.configuration = json!({ "warm": warm });
+            archive.begin_run(&header).unwrap().0
+        };
+        let cold = begin(false);
+        // Its process died before what it knew was kept.
+        begin(true);
+        assert_eq!(newest_unfinished(&archive, &path).unwrap().0.id, cold);
+        archive.set_run_state(cold, RunState::Finished).unwrap();
+        assert!(newest_unfinished(&archive, &path).is_err());
+    }
 }

@@ -8,7 +8,7 @@ use crate::context::Context;
 use crate::failure::{Exit, OrFail};
 use crate::output::{self, Table};
 
-/// List runs, the newest last
+/// List runs, the newest last, after those that were imported
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  heirloom runs\n  heirloom runs --task cifar100 --last 20\n  heirloom runs --json"

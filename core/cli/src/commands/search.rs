@@ -28,7 +28,7 @@ use crate::{beliefs, output, past, project_lock};
 pub(crate) struct Search {
     /// The run file
     #[arg(value_name = "FILE")]
-    file: PathBuf,
+    pub(super) file: PathBuf,
 
     /// The run's seed, in place of the file's
     #[arg(long)]
@@ -77,13 +77,19 @@ impl Search {
         let header = job.header(file.text(), described.task, knowledge.is_some());
         beliefs::warn(&job, &beliefs);
         let (run, recorder) = archive.begin_run(&header).or_fail()?;
-        let _alone = RunLock::take(run)?;
-        project_lock::keep(&archive, run, &plugins)?;
-        if let Some(set) = &described.set {
-            archive.put_meta_features(&header.task.key, set).or_fail()?;
-        }
-        beliefs::keep(&archive, run, &beliefs)?;
-        let warm_start = past::begin(&archive, run, knowledge)?;
+        let enter = || -> miette::Result<_> {
+            let alone = RunLock::take(&path, run)?;
+            project_lock::keep(&archive, run, &plugins)?;
+            if let Some(set) = &described.set {
+                archive.put_meta_features(&header.task.key, set).or_fail()?;
+            }
+            beliefs::keep(&archive, run, &beliefs)?;
+            Ok((alone, past::begin(&archive, run, knowledge)?))
+        };
+        let (_alone, warm_start) = enter().inspect_err(|_| {
+            // Else it would count as at work for ever. Where this is not kept either, the first error says more.
+            let _ = archive.set_run_state(run, RunState::Failed);
+        })?;
         tracing::info!(%run, seed = config.seed, configuration = config.hash(), "the run begins");
         let archived = ArchivedRun {
             archive: &archive,

@@ -147,6 +147,34 @@ fn images_keep_their_bytes_and_serve_as_columns() {
     ));
 }
 
+/// An IDX file of bytes.
+fn idx(shape: &[u8], values: &[u8]) -> Vec<u8> {
+    let sizes = shape.iter().flat_map(|&size| u32::from(size).to_be_bytes());
+    [0, 0, 8, shape.len() as u8].into_iter().chain(sizes).chain(values.iter().copied()).collect()
+}
+
+#[test]
+fn images_without_labels_are_refused_with_the_name_of_the_file_looked_for() {
+    use std::io::Write as _;
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, bytes: Vec<u8>| std::fs::write(folder.path().join(name), bytes).unwrap();
+    let open =
+        |options: &DatasetOptions| Dataset::open(folder.path().join("train-images-idx3-ubyte"), options);
+    write("train-images-idx3-ubyte", idx(&[2, 2, 2], &[1, 2, 3, 4, 5, 6, 7, 8]));
+    let message = open(&DatasetOptions::default()).unwrap_err().to_string();
+    let looked_for = "there is no `train-labels-idx1-ubyte` or `train-labels-idx1-ubyte.gz` beside it";
+    assert!(message.contains(looked_for), "{message}");
+    assert_eq!(open(&with_target("x3")).unwrap().n_features(), 3, "a pixel that is asked for by name");
+    let mut gz = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    gz.write_all(&idx(&[2], &[1, 0])).unwrap();
+    write("train-labels-idx1-ubyte.gz", gz.finish().unwrap());
+    let data = open(&with_target("y")).unwrap();
+    assert_eq!((data.n_rows(), data.pixels().unwrap().shape), (2, &[2, 2][..]));
+    let ignoring = DatasetOptions { ignore: vec!["x0".into()], ..Default::default() };
+    let message = open(&ignoring).unwrap_err().to_string();
+    assert!(message.contains("`ignore` names columns, and rows that are images have none"), "{message}");
+}
+
 #[test]
 fn fashion_mnist_is_read_with_its_labels() {
     let Some(folder) = shared_data("fashion-mnist-small") else { return };

@@ -116,6 +116,13 @@ fn errors_name_file_place_and_remedy() {
         message("t.csv", b"a,b\n1,\xff\n"),
         "`t.csv` is not a readable CSV file: line `2`, column `2` is not UTF-8 text; hint: save the file as UTF-8"
     );
+    let quoted = b"a,b\n1,\"x, \"\"y\"\"\n\"\n2,z\"\n3,\"\n4,u\n5,v\n";
+    assert_eq!(
+        message("t.csv", quoted),
+        "`t.csv` is not a readable CSV file: the quote that opens on line `5` is not closed; \
+         hint: close it, or write a quote within a field twice and the field in quotes"
+    );
+    assert_eq!(csv("\u{feff}\"a, \"\"\",b\n1,\"2\"\n").column("b").unwrap().get(0), Value::Int(2));
     assert_eq!(
         message("t.csv", b"a,a\n1,2\n"),
         "`t.csv`: column name `a` occurs twice; hint: rename one of the two"
@@ -242,6 +249,81 @@ fn npz_matrix_and_vector_make_a_table() {
     let table = Table::read(path).unwrap();
     assert_eq!(table.column("x1").unwrap().values(), &Values::Int(vec![2, 4]));
     assert_eq!(table.column("y").unwrap().values(), &Values::Bool(vec![false, true]));
+}
+
+#[test]
+fn arrays_are_a_data_set_with_the_columns_that_options_name() {
+    let x = || ("X", npy("|u1", "False", "(2, 3)", &[1, 2, 3, 4, 5, 6]));
+    let y = || ("y", npy("|u1", "False", "(2,)", &[0, 1]));
+    let open = |arrays: &[(&str, Vec<u8>)], options: &DatasetOptions| {
+        let (_folder, path) = npz(arrays);
+        Dataset::open(path, options)
+    };
+    let options = DatasetOptions {
+        target: Some("y".into()),
+        ignore: vec!["x1".into()],
+        categorical: vec!["x2".into()],
+        ..Default::default()
+    };
+    let data = open(&[y(), x()], &options).unwrap();
+    let names: Vec<_> =
+        (0..data.n_features()).map(|feature| data.feature_name(feature).into_owned()).collect();
+    assert_eq!(names, ["x0", "x2"]);
+    assert!(matches!(data.kind(1), FeatureKind::Categorical { .. }));
+    let target = DatasetOptions { target: Some("x1".into()), ..Default::default() };
+    assert_eq!(open(&[x(), y()], &target).unwrap().n_features(), 3);
+    assert_eq!(open(&[x()], &target).unwrap().n_features(), 2);
+    let message = open(&[x()], &DatasetOptions::default()).unwrap_err().to_string();
+    assert!(message.contains("has no targets: there is no array `y` in it; hint: "), "{message}");
+    let image = ("X", npy("|u1", "False", "(1, 2, 3)", &[1, 2, 3, 4, 5, 6]));
+    assert!(matches!(open(&[image], &target), Err(Error::NoTargets { .. })));
+}
+
+#[test]
+fn arrays_of_nothing_take_no_time_and_no_memory() {
+    let (_folder, path) = npz(&[("a", npy("<f8", "True", "(68719476736, 0)", &[]))]);
+    assert_eq!(read_npz(path).unwrap()[0].values, ArrayValues::Float(vec![]));
+    let x = npy("|u1", "False", "(2, 0, 5)", &[]);
+    let (_folder, path) = npz(&[("X", x.clone()), ("y", x)]);
+    let message = Dataset::open(path, &DatasetOptions::default()).unwrap_err().to_string();
+    assert!(message.contains("an image has at least one pixel"), "{message}");
+}
+
+#[test]
+fn what_a_column_of_parquet_must_not_be_is_said_and_ignored_columns_are_not_read() {
+    use parquet::data_type::{ByteArray, ByteArrayType, FixedLenByteArray, FixedLenByteArrayType, Int64Type};
+    let (_folder, path) = file("t.parquet", b"");
+    let schema = "message m { required fixed_len_byte_array(2) fixed; required binary bytes;
+                  required int64 large (UINT_64); required int64 x; required int64 y; }";
+    let schema = std::sync::Arc::new(parquet::schema::parser::parse_message_type(schema).unwrap());
+    let target = std::fs::File::create(&path).unwrap();
+    let mut writer =
+        parquet::file::writer::SerializedFileWriter::new(target, schema, Default::default()).unwrap();
+    let mut group = writer.next_row_group().unwrap();
+    let mut column = group.next_column().unwrap().unwrap();
+    let fixed = FixedLenByteArray::from(vec![1_u8, 2]);
+    column.typed::<FixedLenByteArrayType>().write_batch(&[fixed], None, None).unwrap();
+    column.close().unwrap();
+    let mut column = group.next_column().unwrap().unwrap();
+    let bytes = ByteArray::from(vec![0xff_u8]);
+    column.typed::<ByteArrayType>().write_batch(&[bytes], None, None).unwrap();
+    column.close().unwrap();
+    for value in [-1, 1, 0] {
+        let mut column = group.next_column().unwrap().unwrap();
+        column.typed::<Int64Type>().write_batch(&[value], None, None).unwrap();
+        column.close().unwrap();
+    }
+    group.close().unwrap();
+    writer.close().unwrap();
+
+    let refused = |column: &str| Table::read_columns(&path, &[column]).unwrap_err().to_string();
+    assert!(refused("fixed").contains("has the type"), "{}", refused("fixed"));
+    assert!(refused("bytes").contains("bytes that are no UTF-8 text; hint: "), "{}", refused("bytes"));
+    let large = "the value `18446744073709551615` does not fit into 63 bits; hint: store the column as";
+    assert!(refused("large").contains(large), "{}", refused("large"));
+    let ignore = ["fixed", "bytes", "large"].map(String::from).to_vec();
+    let data = Dataset::open(&path, &DatasetOptions { ignore, ..Default::default() }).unwrap();
+    assert_eq!((data.n_rows(), &*data.feature_name(0)), (1, "x"));
 }
 
 #[test]

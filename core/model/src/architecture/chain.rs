@@ -6,7 +6,7 @@ use crate::Value;
 use crate::space::{ConditionSpec, Configuration, ParameterSpec, ParameterType, Space, SpaceError};
 
 use super::parameters::is;
-use super::{ArchitectureGraph, Node};
+use super::{ArchitectureGraph, Node, check_size, n_pairs};
 
 /// A chain of `min_layers` to `max_layers` layers, each with one of `operations` and that operation's own
 /// hyperparameters.
@@ -100,7 +100,7 @@ impl Chain {
         space.architecture_values(configuration)?;
         let value = |name: &str| {
             space
-                .value(configuration, name)
+                .architecture_value(configuration, name)
                 .ok_or_else(|| SpaceError::MissingValue { parameter: name.into() })
         };
         let n_layers = value(N_LAYERS)?.as_f64().map_or(0, |n| n as usize);
@@ -110,7 +110,8 @@ impl Chain {
             let mut input = outputs[layer - 1];
             let skips: Vec<usize> = (0..layer - 1)
                 .filter(|&from| {
-                    space.value(configuration, &skip_name(layer, from)) == Some(Value::Bool(true))
+                    let skip = space.architecture_value(configuration, &skip_name(layer, from));
+                    skip == Some(Value::Bool(true))
                 })
                 .collect();
             if !skips.is_empty() {
@@ -123,7 +124,7 @@ impl Chain {
             let mut node = Node::new(&*name);
             for parameter in own {
                 let place = format!("layer_{layer}_{name}_{}", parameter.name);
-                if let Some(value) = space.value(configuration, &place) {
+                if let Some(value) = space.architecture_value(configuration, &place) {
                     node = node.with(&*parameter.name, value);
                 }
             }
@@ -145,7 +146,8 @@ impl Chain {
         } else if let Some(join) = self.joins.iter().find(|join| !known.contains(&join.as_str())) {
             format!("`{join}` does not join inputs; hint: use `sum` or `concat`")
         } else {
-            return Ok(());
+            let n_skips = if self.joins.is_empty() { 0 } else { n_pairs(self.max_layers) };
+            return check_size(n_skips.saturating_add(self.max_layers), "lower `max_layers`");
         };
         Err(SpaceError::BadArchitecture { problem })
     }

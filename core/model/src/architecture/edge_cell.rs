@@ -6,7 +6,7 @@ use crate::Value;
 use crate::space::{Configuration, ParameterSpec, ParameterType, Space, SpaceError};
 
 use super::text::Cursor;
-use super::{ArchitectureGraph, Node};
+use super::{ArchitectureGraph, Node, check_size, n_pairs};
 
 /// A cell of `n_nodes` nodes in which every pair of nodes has an edge with one of `operations` on it; a node is the
 /// sum of its edges.
@@ -27,16 +27,6 @@ pub struct EdgeCell {
     pub n_nodes: usize,
     /// What an edge may do.
     pub operations: Vec<String>,
-}
-
-/// Which cells of operations on edges count as one when the published counts of unique cells are reproduced.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum EdgeCellEquivalence {
-    /// A skip connection is what it skips from: 12,751 classes in NAS-Bench-201.
-    Skip,
-    /// The same, and an edge out of a node that is zero is zero: 6,466 classes in NAS-Bench-201, the count that is
-    /// published as its number of unique cells (Dong et al. 2021, NATS-Bench, table 1).
-    SkipAndZero,
 }
 
 impl EdgeCell {
@@ -90,49 +80,11 @@ impl EdgeCell {
         Ok(text)
     }
 
-    /// The cell as nested terms, each node the sorted sum of its edges: equal for cells that count as one.
-    ///
-    /// This is how the benchmark's authors told unique cells apart. It is coarser than
-    /// [`ArchitectureGraph::key`] where two edges do the same to the same node (two
-    /// convolutions with weights of their own, or one whose output is used twice), and finer where a sum has a zero
-    /// term: use it to reproduce their counts and records, and the graph's key to recognise one network.
-    pub fn published_class(
-        &self,
-        space: &Space,
-        configuration: &Configuration,
-        equivalence: EdgeCellEquivalence,
-    ) -> Result<String, SpaceError> {
-        const ZERO: &str = "#";
-        let considers_zero = equivalence == EdgeCellEquivalence::SkipAndZero;
-        let mut nodes = vec!["0".to_owned()];
-        let mut operations = self.chosen(space, configuration)?;
-        for to in 1..self.n_nodes {
-            let edges = operations.split_off(to);
-            let mut terms: Vec<String> = operations
-                .iter()
-                .enumerate()
-                .map(|(from, &operation)| {
-                    let node = Node::new(&*self.operations[operation]);
-                    if considers_zero && (node.is_zero() || nodes[from] == ZERO) {
-                        ZERO.to_owned()
-                    } else if node.is_identity() {
-                        nodes[from].clone()
-                    } else {
-                        format!("({})@{}", nodes[from], node.operation)
-                    }
-                })
-                .collect();
-            terms.sort_unstable();
-            nodes.push(terms.join("+"));
-            operations = edges;
-        }
-        Ok(nodes.swap_remove(self.n_nodes - 1))
-    }
-
     pub(super) fn parameters(&self) -> Result<Vec<ParameterSpec>, SpaceError> {
         if self.n_nodes < 2 {
             return Err(SpaceError::BadArchitecture { problem: "a cell needs at least 2 nodes".into() });
         }
+        check_size(n_pairs(self.n_nodes), "lower `n_nodes`")?;
         let choices: Vec<Value> = self.operations.iter().map(|operation| operation.as_str().into()).collect();
         let parameter = |(from, to)| {
             let kind = ParameterType::Categorical { choices: choices.clone() };

@@ -6,7 +6,7 @@ use crate::space::{ConditionSpec, Configuration, ParameterSpec, Space, SpaceErro
 
 use super::parameters::{Chosen, Parameters, at_least};
 use super::pyramid::{self, CONV, DOWN, Pyramid, UP};
-use super::{ArchitectureGraph, Node};
+use super::{ArchitectureGraph, Node, check_size, size};
 
 /// Stages of an encoder, each with half the resolution of the one before, and of a decoder that leads back.
 ///
@@ -171,7 +171,8 @@ impl EncoderDecoder {
         } else if unknown(&self.joins, &JOINS) {
             format!("`joins` must be some of `{}`", JOINS.join("`, `"))
         } else {
-            return Ok(());
+            let n_layers = size(self.depth[1]).saturating_mul(2 * size(self.n_stages[1]));
+            return check_size(n_layers, "lower `depth`");
         };
         Err(SpaceError::BadArchitecture { problem })
     }

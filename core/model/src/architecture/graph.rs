@@ -1,6 +1,6 @@
 //! The graph that a configuration decodes to.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use serde::{Deserialize, Serialize};
 
@@ -161,9 +161,10 @@ impl ArchitectureGraph {
         let inputs = self.inputs();
         let alive = self.alive(&inputs);
         let mut simple = Self::with_input();
-        // What each old node has become: terms of a sum, most often a single one; and the node that adds them.
+        // What each old node has become: terms of a sum, most often a single one.
         let mut terms: Vec<Vec<usize>> = vec![Vec::new(); self.nodes.len()];
-        let mut adders: Vec<Option<usize>> = vec![None; self.nodes.len()];
+        // The new nodes that add such terms, by the terms: a sum is one, read directly or through an identity.
+        let mut adders: HashMap<Vec<usize>, Vec<usize>> = HashMap::new();
         terms[0] = vec![0];
         let last = self.nodes.len() - 1;
         for place in 1..self.nodes.len() {
@@ -179,14 +180,21 @@ impl ArchitectureGraph {
             }
             let resolved: Vec<usize> = sources
                 .iter()
-                .map(|&from| match (terms[from].as_slice(), adders[from]) {
-                    (&[single], _) => single,
-                    (_, Some(adder)) => adder,
-                    (several, None) => {
-                        let attributes = self.nodes[from].attributes.clone();
-                        let adder = simple.add(Node { operation: Node::SUM.into(), attributes }, several);
-                        adders[from] = Some(adder);
-                        adder
+                .map(|&from| match terms[from].as_slice() {
+                    &[single] => single,
+                    several => {
+                        let mut sorted = several.to_vec();
+                        sorted.sort_unstable();
+                        let known = adders.entry(sorted).or_default();
+                        let attributes = &self.nodes[from].attributes;
+                        let is_same = |adder: &usize| simple.nodes[*adder].attributes == *attributes;
+                        let same = known.iter().copied().find(is_same);
+                        same.unwrap_or_else(|| {
+                            let attributes = attributes.clone();
+                            let adder = simple.add(Node { operation: Node::SUM.into(), attributes }, several);
+                            known.push(adder);
+                            adder
+                        })
                     }
                 })
                 .collect();

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::space::{Configuration, ParameterSpec, Space, SpaceError};
 
 use super::parameters::Parameters;
-use super::{ArchitectureGraph, Node};
+use super::{ArchitectureGraph, MOST_PARTS, Node, check_size, n_pairs};
 
 /// Levels of motifs: a motif is a small graph whose edges are motifs of the level below, and in the end operations.
 ///
@@ -52,8 +52,6 @@ pub struct MotifLevel {
     pub n_nodes: usize,
 }
 
-/// The most nodes that a flat graph may come to.
-const MOST_NODES: usize = 10_000;
 const MERGE: &str = "conv_1x1";
 
 impl Hierarchical {
@@ -181,13 +179,15 @@ impl Hierarchical {
                 .into()
         } else if self.operations.iter().any(|name| name == Node::ZEROS[0]) {
             "`none` among the operations; hint: leave it out, every edge may be `none`".into()
-        } else if n_nodes > MOST_NODES {
+        } else if n_nodes > MOST_PARTS {
             format!(
-                "motifs of motifs come to graphs of up to {n_nodes} nodes, and {MOST_NODES} are allowed; hint: use \
+                "motifs of motifs come to graphs of up to {n_nodes} nodes, and {MOST_PARTS} are allowed; hint: use \
                  fewer levels, or fewer nodes in a motif"
             )
         } else {
-            return Ok(());
+            let of_level = |level: &MotifLevel| level.n_edges().saturating_mul(level.n_motifs);
+            let n_edges = self.levels.iter().map(of_level).fold(0, usize::saturating_add);
+            return check_size(n_edges, "lower `n_motifs`");
         };
         Err(SpaceError::BadArchitecture { problem })
     }
@@ -195,7 +195,7 @@ impl Hierarchical {
 
 impl MotifLevel {
     fn n_edges(self) -> usize {
-        self.n_nodes.saturating_mul(self.n_nodes.saturating_sub(1)) / 2
+        n_pairs(self.n_nodes)
     }
 
     /// The edges of a motif, by target, then by source.

@@ -6,7 +6,7 @@ use crate::Value;
 use crate::space::{ConditionSpec, Configuration, ParameterSpec, ParameterType, Space, SpaceError};
 
 use super::text::Cursor;
-use super::{ArchitectureGraph, Node};
+use super::{ArchitectureGraph, Node, check_size, size};
 
 /// A network of `min_stages` or more of its `stages`, one after the other.
 ///
@@ -167,7 +167,7 @@ impl MacroShape {
         space.architecture_values(configuration)?;
         let number = |name: &str, only: i64| {
             space
-                .value(configuration, name)
+                .architecture_value(configuration, name)
                 .and_then(|value| value.as_f64())
                 .map_or(only, |value| value as i64)
         };
@@ -183,7 +183,7 @@ impl MacroShape {
             let width = number(&name("width"), stage.width[0]);
             let stride = number(&name("stride"), stage.stride[0]);
             for layer in 1..=number(&name("depth"), stage.depth[0]) {
-                let chosen = space.value(configuration, &name(&format!("op_{layer}")));
+                let chosen = space.architecture_value(configuration, &name(&format!("op_{layer}")));
                 let mut node = Node::new(chosen.map_or(stage.operations[0].clone(), |name| name.to_string()));
                 if layer == 1 && channels.replace(width) != Some(width) {
                     node = node.with("channels", width);
@@ -235,7 +235,9 @@ impl MacroShape {
                 index + 1
             )
         } else {
-            return Ok(());
+            let deepest = self.stages.iter().filter_map(|stage| stage.depth.last());
+            let n_layers = deepest.fold(0usize, |n, &depth| n.saturating_add(size(depth)));
+            return check_size(n_layers, "lower the `depth` of the stages");
         };
         Err(SpaceError::BadArchitecture { problem })
     }

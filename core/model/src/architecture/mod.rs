@@ -18,7 +18,7 @@ mod text;
 mod parameters;
 
 mod edge_cell;
-pub use edge_cell::{EdgeCell, EdgeCellEquivalence};
+pub use edge_cell::EdgeCell;
 
 mod node_cell;
 pub use node_cell::NodeCell;
@@ -228,6 +228,28 @@ impl ArchitectureSpec {
         let problem = format!("a `{}` has no string form; hint: give its parameters by name", self.kind());
         SpaceError::BadArchitecture { problem }
     }
+}
+
+/// The most nodes and edges that an architecture may come to.
+const MOST_PARTS: usize = 10_000;
+
+/// Refuses a family whose largest architecture comes to `n` nodes and edges, where those are too many.
+fn check_size(n: usize, remedy: &str) -> Result<(), SpaceError> {
+    if n <= MOST_PARTS {
+        return Ok(());
+    }
+    let problem = format!("it comes to {n} nodes and edges, and {MOST_PARTS} are allowed; hint: {remedy}");
+    Err(SpaceError::BadArchitecture { problem })
+}
+
+/// How many pairs `n` nodes have.
+fn n_pairs(n: usize) -> usize {
+    n.saturating_mul(n.saturating_sub(1)) / 2
+}
+
+/// A size as a person wrote it.
+fn size(number: i64) -> usize {
+    usize::try_from(number.max(0)).unwrap_or(usize::MAX)
 }
 
 /// Whether a name can stand in published strings and is not one that graphs use themselves.

@@ -1,13 +1,12 @@
 //! Cells with operations on nodes: NAS-Bench-101 (Ying et al. 2019).
 
-use md5::{Digest, Md5};
 use serde::{Deserialize, Serialize};
 
 use crate::Value;
 use crate::space::{Configuration, ParameterSpec, ParameterType, Space, SpaceError};
 
 use super::text::Cursor;
-use super::{ArchitectureGraph, Node};
+use super::{ArchitectureGraph, Node, check_size, n_pairs};
 
 /// A cell in which every inner node has one of `operations` and any earlier nodes may feed it; an inner node adds
 /// its inputs, the output joins its own along the channels (the cell's input, where it is among them, is added).
@@ -137,18 +136,12 @@ impl NodeCell {
         Ok(format!("{digits} {}", names.join(",")))
     }
 
-    /// The key under which the benchmark's records keep a cell: an MD5 hash, the same for isomorphic cells.
-    ///
-    /// Source: Ying et al. 2019, supplement S1, "iterated graph hash".
-    pub fn published_hash(&self, space: &Space, configuration: &Configuration) -> Result<String, SpaceError> {
-        Ok(iterated_hash(&self.prune(space.architecture_values(configuration)?)))
-    }
-
     pub(super) fn parameters(&self) -> Result<Vec<ParameterSpec>, SpaceError> {
         if self.max_nodes < 2 || self.max_edges == 0 {
             let problem = "a cell needs at least 2 nodes and 1 edge".into();
             return Err(SpaceError::BadArchitecture { problem });
         }
+        check_size(n_pairs(self.max_nodes), "lower `max_nodes`")?;
         // By default a chain of all nodes, or a plain connection where that has too many edges.
         let chain_fits = self.max_nodes - 1 <= self.max_edges;
         let edge = |(from, to)| {
@@ -251,45 +244,6 @@ fn join(graph: &mut ArchitectureGraph, operation: &str, inputs: &[usize]) -> usi
         &[single] => single,
         several => graph.add(Node::new(operation), several),
     }
-}
-
-/// Nodes start with the hash of their degrees and label; as many times as there are nodes, each takes in its
-/// neighbours' hashes in order. The exact bytes follow from how Python prints tuples and lists.
-pub(super) fn iterated_hash(cell: &PrunedCell) -> String {
-    let n = cell.operations.len() + 2;
-    let label = |node: usize| match node {
-        0 => -1,
-        _ if node == n - 1 => -2,
-        _ => cell.operations[node - 1] as i64,
-    };
-    let degree = |node: usize, end: fn(&(usize, usize)) -> usize| {
-        cell.edges.iter().filter(|&edge| end(edge) == node).count()
-    };
-    let mut hashes: Vec<String> = (0..n)
-        .map(|node| {
-            let (out_edges, in_edges) = (degree(node, |edge| edge.0), degree(node, |edge| edge.1));
-            md5_hex(&format!("({out_edges}, {in_edges}, {})", label(node)))
-        })
-        .collect();
-    for _ in 0..n {
-        hashes = (0..n)
-            .map(|node| {
-                let mut fed_by: Vec<&str> =
-                    cell.edges.iter().filter(|edge| edge.1 == node).map(|edge| &*hashes[edge.0]).collect();
-                let mut feeds: Vec<&str> =
-                    cell.edges.iter().filter(|edge| edge.0 == node).map(|edge| &*hashes[edge.1]).collect();
-                fed_by.sort_unstable();
-                feeds.sort_unstable();
-                md5_hex(&format!("{}|{}|{}", fed_by.concat(), feeds.concat(), hashes[node]))
-            })
-            .collect();
-    }
-    hashes.sort_unstable();
-    md5_hex(&format!("['{}']", hashes.join("', '")))
-}
-
-fn md5_hex(text: &str) -> String {
-    Md5::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

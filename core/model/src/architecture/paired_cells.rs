@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::space::{Configuration, ParameterSpec, Space, SpaceError};
 
 use super::parameters::Parameters;
-use super::{ArchitectureGraph, Node};
+use super::{ArchitectureGraph, Node, check_size, n_pairs};
 
 mod genotype;
 
@@ -124,6 +124,7 @@ impl PairedCells {
             let problem = "cells need at least 1 node and 1 operation; hint: set `n_nodes` and `operations`";
             return Err(SpaceError::BadArchitecture { problem: problem.into() });
         }
+        check_size(n_pairs(self.n_nodes), "lower `n_nodes`")?;
         let mut all = Parameters::default();
         let operations = || self.operations.iter().map(String::as_str);
         for cell in CELLS {

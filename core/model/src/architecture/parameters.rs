@@ -113,6 +113,6 @@ impl Chosen<'_> {
     }
 
     fn value(&self, name: &str) -> Option<Value> {
-        self.space.value(self.configuration, name)
+        self.space.architecture_value(self.configuration, name)
     }
 }

@@ -7,7 +7,7 @@ use crate::space::{Configuration, ParameterSpec, Space, SpaceError};
 
 use super::parameters::{Chosen, Parameters, at_least};
 use super::pyramid::{self, CONV, DOWN, Pyramid, UP};
-use super::{ArchitectureGraph, Node};
+use super::{ArchitectureGraph, Node, check_size, size};
 
 /// Layers in a row, each at a level of resolution of its own; the levels of neighbours differ by one step at most.
 ///
@@ -131,7 +131,7 @@ impl ResolutionPath {
                 self.coarsest, self.finest
             )
         } else {
-            return Ok(());
+            return check_size(size(most).saturating_mul(2), "lower `n_layers`");
         };
         Err(SpaceError::BadArchitecture { problem })
     }

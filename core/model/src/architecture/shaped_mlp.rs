@@ -6,7 +6,7 @@ use crate::Value;
 use crate::space::{ConditionSpec, Configuration, ParameterSpec, Space, SpaceError};
 
 use super::parameters::{Chosen, Parameters, is};
-use super::{ArchitectureGraph, Node};
+use super::{ArchitectureGraph, Node, check_size, size};
 
 mod widths;
 pub use widths::MlpShape;
@@ -176,10 +176,11 @@ impl ShapedMlp {
 
     /// Operations on the longest path.
     pub(super) fn max_length(&self) -> usize {
-        let plain = if self.residual.contains(&false) { 4 * self.n_layers[1] } else { 0 };
-        let n_blocks = self.n_groups[1] * self.blocks_per_group[1];
-        let residual = if self.residual.contains(&true) { 7 * n_blocks + 3 } else { 0 };
-        plain.max(residual) as usize
+        let plain = if self.residual.contains(&false) { size(self.n_layers[1]).saturating_mul(4) } else { 0 };
+        let n_blocks = size(self.n_groups[1]).saturating_mul(size(self.blocks_per_group[1]));
+        let residual =
+            if self.residual.contains(&true) { n_blocks.saturating_mul(7).saturating_add(3) } else { 0 };
+        plain.max(residual)
     }
 
     /// The shapes that have a narrow end.
@@ -218,7 +219,7 @@ impl ShapedMlp {
         {
             format!("`{name}` is no activation; hint: use one of `{}`", ACTIVATIONS.join("`, `"))
         } else {
-            return Ok(());
+            return check_size(self.max_length(), "lower `n_layers`, or `n_groups` and `blocks_per_group`");
         };
         Err(SpaceError::BadArchitecture { problem })
     }

@@ -86,6 +86,73 @@ fn simplifying_drops_what_does_nothing_and_keeps_what_is_added_twice() {
 }
 
 #[test]
+fn a_sum_that_is_read_directly_and_through_an_identity_is_one_sum() {
+    let keys = [false, true].map(|through_identity| {
+        let mut graph = ArchitectureGraph::with_input();
+        let conv = graph.add(Node::new("conv"), &[0]);
+        let sum = graph.add(Node::new(Node::SUM), &[0, conv]);
+        let again = if through_identity { graph.add(Node::new("skip_connect"), &[sum]) } else { sum };
+        let (left, right) = (graph.add(Node::new("pool"), &[sum]), graph.add(Node::new("conv"), &[again]));
+        let joined = graph.add(Node::new(Node::CONCAT), &[left, right]);
+        graph.add(Node::new(Node::OUTPUT), &[joined]);
+        graph.key()
+    });
+    assert_eq!(keys[0], keys[1]);
+}
+
+#[test]
+fn a_hyperparameter_does_not_stand_in_for_what_the_architecture_fixes() {
+    let name = |name: &str| {
+        format!("[[parameter]]\nname = \"{name}\"\ntype = \"int\"\nlow = 7\nhigh = 9\n[architecture]\n")
+    };
+    let graph = |text: String| {
+        let space = space(&text).unwrap();
+        space.architecture(&space.default_configuration()).unwrap().unwrap()
+    };
+    let mlp = "kind = \"shaped-mlp\"\nn_layers = [2, 2]";
+    assert_eq!(graph(name("n_layers") + mlp), graph(name("other") + mlp));
+    let shape = "kind = \"macro\"\nresolution = [32]\n[[architecture.stage]]\ndepth = [2]\nwidth = [8]\n\
+                 operations = [\"conv\"]\n[[architecture.stage]]\ndepth = [1, 2]\nwidth = [16]\n\
+                 operations = [\"conv\"]";
+    for fixed in ["resolution", "n_stages", "stage_1_depth"] {
+        assert_eq!(graph(name(fixed) + shape), graph(name("other") + shape), "{fixed}");
+    }
+}
+
+#[test]
+fn architectures_beyond_all_measure_are_refused_at_once() {
+    let many = 100_000_000_000_u64;
+    let descriptions = [
+        format!("kind = \"edge-cell\"\nn_nodes = {many}\noperations = [\"a\", \"b\"]"),
+        format!("kind = \"node-cell\"\nmax_nodes = {many}\nmax_edges = 9\noperations = [\"a\", \"b\"]"),
+        format!("kind = \"chain\"\nmin_layers = 1\nmax_layers = {many}\noperation = [{{ name = \"a\" }}]"),
+        format!("kind = \"macro\"\nstage = [{{ depth = [{many}], width = [8], operations = [\"a\"] }}]"),
+        format!("kind = \"shaped-mlp\"\nn_layers = [1, {many}]"),
+        format!("kind = \"shaped-mlp\"\nresidual = [true]\nn_groups = [1, {many}]"),
+        format!(
+            "kind = \"paired-cells\"\nn_nodes = {many}\ndistinct_inputs = true\nconcat = \"all\"\n\
+             operations = [\"a\", \"b\"]"
+        ),
+        format!(
+            "kind = \"hierarchical\"\noperations = [\"a\"]\n\
+             level = [{{ n_motifs = {many}, n_nodes = 2 }}, {{ n_motifs = 1, n_nodes = 2 }}]"
+        ),
+        format!(
+            "kind = \"resolution-path\"\nn_layers = [1, {many}]\nfinest = 1\ncoarsest = 2\nchannels = [8]\n\
+             operations = [\"a\"]"
+        ),
+        format!(
+            "kind = \"encoder-decoder\"\nn_stages = [1, 2]\ndepth = [1, {many}]\nfinest = 1\nchannels = [8]\n\
+             operations = [\"a\"]"
+        ),
+    ];
+    for description in descriptions {
+        let error = space(&format!("[architecture]\n{description}")).unwrap_err().to_string();
+        assert!(error.contains("nodes and edges, and 10000 are allowed; hint: lower"), "{error}");
+    }
+}
+
+#[test]
 fn an_identity_with_a_stride_is_no_identity() {
     let strided = |stride: Option<i64>| {
         let mut graph = ArchitectureGraph::with_input();

@@ -1,8 +1,11 @@
 //! When a parameter is active, and which combinations are forbidden.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-use super::{ConditionSpec, Parameter, ParameterKind, SpaceError};
+use crate::Value;
+use crate::value::ValueKey;
+
+use super::{ConditionSpec, Parameter, SpaceError};
 
 /// A test on the values of a configuration. A test on an inactive parameter fails.
 #[derive(Debug, Clone, PartialEq)]
@@ -42,9 +45,13 @@ impl Clause {
 
     /// The clause in words.
     pub fn describe(&self, parameters: &[Parameter]) -> String {
-        let join = |clauses: &[Self], word: &str| {
-            clauses.iter().map(|clause| clause.describe(parameters)).collect::<Vec<_>>().join(word)
+        let part = |clause: &Self| match clause {
+            Self::All(parts) | Self::Any(parts) if parts.len() > 1 => {
+                format!("({})", clause.describe(parameters))
+            }
+            _ => clause.describe(parameters),
         };
+        let join = |clauses: &[Self], word: &str| clauses.iter().map(part).collect::<Vec<_>>().join(word);
         match self {
             Self::In { parameter, values } => {
                 let parameter = &parameters[*parameter];
@@ -60,6 +67,29 @@ impl Clause {
             }
             Self::All(clauses) => join(clauses, " and "),
             Self::Any(clauses) => join(clauses, " or "),
+        }
+    }
+
+    /// Whether `other`, a clause over `others`, holds parameters of the same names against the same values, in whatever
+    /// order these stand.
+    pub(super) fn is_same(&self, parameters: &[Parameter], other: &Self, others: &[Parameter]) -> bool {
+        let name = |index: usize| &parameters[index].name;
+        let other_name = |index: usize| &others[index].name;
+        match (self, other) {
+            (Self::In { parameter, values }, Self::In { parameter: other, values: other_values }) => {
+                let own = named(&parameters[*parameter], values);
+                let foreign = named(&others[*other], other_values);
+                name(*parameter) == other_name(*other) && set(&own) == set(&foreign)
+            }
+            (
+                Self::Between { parameter, low, high },
+                Self::Between { parameter: other, low: other_low, high: other_high },
+            ) => name(*parameter) == other_name(*other) && (low, high) == (other_low, other_high),
+            (Self::All(own), Self::All(foreign)) | (Self::Any(own), Self::Any(foreign)) => {
+                let mut pairs = own.iter().zip(foreign);
+                own.len() == foreign.len() && pairs.all(|(own, other)| own.is_same(parameters, other, others))
+            }
+            _ => false,
         }
     }
 
@@ -103,11 +133,18 @@ impl Clause {
     }
 }
 
+/// The values as a person writes them.
+fn named(parameter: &Parameter, values: &[f64]) -> Vec<Value> {
+    values.iter().map(|&value| parameter.to_value(value)).collect()
+}
+
+fn set(values: &[Value]) -> HashSet<ValueKey<'_>> {
+    values.iter().map(Value::key).collect()
+}
+
 /// The test that `parameter` lies in `low..=high`. Of choices, the numbers that they name are compared.
 fn bounded(parameter: &Parameter, index: usize, low: f64, high: f64) -> Result<Clause, SpaceError> {
-    let (ParameterKind::Categorical { choices: values } | ParameterKind::Ordinal { values }) =
-        &parameter.kind
-    else {
+    let Some(values) = parameter.kind.listed() else {
         let on_grid = |bound: f64| parameter.check(bound).map_or(bound, |()| parameter.on_grid(bound));
         return Ok(Clause::Between { parameter: index, low: on_grid(low), high: on_grid(high) });
     };

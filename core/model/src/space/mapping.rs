@@ -13,16 +13,17 @@ use thiserror::Error;
 use crate::Value;
 use crate::architecture::ArchitectureSpec;
 
-use super::{Configuration, Parameter, ParameterKind, Space, SpaceHash};
+use super::{Clause, Configuration, Parameter, ParameterKind, Space, SpaceHash};
 
-/// What becomes of a configuration with a number beyond the range of its parameter in the target space.
+/// What becomes of a configuration with a number beyond the range of its parameter in the target space, or with a value
+/// of a parameter that is inactive there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum OutOfRange {
     /// It is left out. A clipped configuration is another one, and its measurements are not its own.
     #[default]
     LeaveOut,
-    /// It gets the nearest value there is. For first configurations, whose measurements do not come along.
+    /// It gets the nearest value there is, or none. For first configurations, whose measurements do not come along.
     Clip,
 }
 
@@ -84,6 +85,13 @@ pub enum MappingNote {
         /// The value it gets.
         default: Value,
     },
+    /// The parameter is active under other conditions: where only the source's is, its value has no place.
+    Inactive {
+        /// The target's parameter.
+        parameter: String,
+        /// What becomes of configurations with such a value.
+        out_of_range: OutOfRange,
+    },
     /// The target forbids combinations of its own: configurations with them are left out.
     Forbidden,
 }
@@ -114,6 +122,13 @@ impl fmt::Display for MappingNote {
             Self::Condition { parameter, default } => {
                 let fate = format!("where it had no value it gets `{default}`");
                 write!(f, "`{parameter}` is active under other conditions: {fate}")
+            }
+            Self::Inactive { parameter, out_of_range } => {
+                let fate = match out_of_range {
+                    OutOfRange::LeaveOut => "configurations with a value where it is inactive are left out",
+                    OutOfRange::Clip => "its value is dropped where it is inactive",
+                };
+                write!(f, "`{parameter}` is inactive under other conditions: {fate}")
             }
             Self::Forbidden => f.write_str("other combinations are forbidden: those are left out"),
         }
@@ -157,6 +172,14 @@ pub enum Dropped {
         value: Value,
         /// What the target allows.
         allowed: String,
+    },
+    /// A value belongs to a parameter that is inactive in the target.
+    #[error("parameter `{parameter}`: `{value}` has no place where it is inactive in the target space")]
+    Inactive {
+        /// The target's parameter.
+        parameter: String,
+        /// The source's value.
+        value: Value,
     },
     /// The target forbids the combination.
     #[error("the combination is forbidden in the target space")]
@@ -205,11 +228,10 @@ impl SpaceMapping {
         let extra = extra.map(|(_, parameter)| MappingNote::Extra { parameter: parameter.name.clone() });
         let mut notes = matcher.notes;
         notes.extend(extra);
-        let forbids = |space: &Space| -> Vec<String> {
-            space.forbidden.iter().map(|clause| clause.describe(&space.parameters)).collect()
+        let is_known = |clause: &Clause| {
+            from.forbidden.iter().any(|known| known.is_same(&from.parameters, clause, &to.parameters))
         };
-        let known = forbids(from);
-        let forbids_more = forbids(to).iter().any(|clause| !known.contains(clause));
+        let forbids_more = !to.forbidden.iter().all(is_known);
         let restricts = to.architecture_spec().is_some_and(ArchitectureSpec::restricts_values);
         if forbids_more || restricts && from.architecture_spec() != to.architecture_spec() {
             notes.push(MappingNote::Forbidden);
@@ -265,7 +287,25 @@ impl SpaceMapping {
                 allowed: target.describe(),
             });
         }
+        if self.out_of_range == OutOfRange::LeaveOut
+            && let Some((index, source)) = self.without_place(values, mapped.values())
+        {
+            return Err(Dropped::Inactive {
+                parameter: self.to.parameters[index].name.clone(),
+                value: self.from.parameters[source].to_value(values[source]),
+            });
+        }
         if self.to.is_forbidden(&mapped) { Err(Dropped::Forbidden) } else { Ok(mapped) }
+    }
+
+    /// The first parameter of the target that is inactive though its source has a value, and that source.
+    fn without_place(&self, values: &[f64], mapped: &[f64]) -> Option<(usize, usize)> {
+        self.rules.iter().enumerate().find_map(|(index, rule)| match rule {
+            Rule::Default => None,
+            Rule::Copy(source) | Rule::Number(source) | Rule::Choice(source, _) => {
+                (mapped[index].is_nan() && !values[*source].is_nan()).then_some((index, *source))
+            }
+        })
     }
 }
 
@@ -304,12 +344,17 @@ impl Matcher<'_> {
         } else {
             self.converted(source_index, index)
         };
-        let condition = |space: &Space, index: usize| {
-            space.condition(index).map(|clause| clause.describe(&space.parameters))
+        let (before, after) = (self.from.condition(source_index), self.to.condition(index));
+        let is_same = match (before, after) {
+            (Some(before), Some(after)) => before.is_same(&self.from.parameters, after, &self.to.parameters),
+            _ => before.is_none() && after.is_none(),
         };
-        let before = condition(self.from, source_index);
-        if before.is_some() && before != condition(self.to, index) {
+        if before.is_some() && !is_same {
             self.notes.push(MappingNote::Condition { parameter: target.name.clone(), default });
+        }
+        if after.is_some() && !is_same {
+            let (parameter, out_of_range) = (target.name.clone(), self.out_of_range);
+            self.notes.push(MappingNote::Inactive { parameter, out_of_range });
         }
         rule
     }
@@ -323,7 +368,7 @@ impl Matcher<'_> {
             let (parameter, from, to) = (parameter.clone(), from.clone(), to.clone());
             self.notes.push(MappingNote::Retyped { parameter, from, to });
         }
-        let Some(choices) = choices(&source.kind) else {
+        let Some(choices) = source.kind.listed() else {
             if !keeps_all(source, target) {
                 let out_of_range = self.out_of_range;
                 self.notes.push(MappingNote::Range { parameter, from, to, out_of_range });
@@ -383,15 +428,6 @@ fn keeps_all(source: &Parameter, target: &Parameter) -> bool {
     }
 }
 
-/// The values of a kind that lists them.
-fn choices(kind: &ParameterKind) -> Option<&[Value]> {
-    match kind {
-        ParameterKind::Categorical { choices: values } | ParameterKind::Ordinal { values } => Some(values),
-        ParameterKind::Constant { value } => Some(std::slice::from_ref(value)),
-        ParameterKind::Float { .. } | ParameterKind::Int { .. } => None,
-    }
-}
-
 fn from_value(target: &Parameter, value: &Value, out_of_range: OutOfRange) -> Option<f64> {
     match value.as_f64() {
         Some(number) => from_number(target, number, out_of_range),
@@ -410,9 +446,11 @@ fn from_number(target: &Parameter, number: f64, out_of_range: OutOfRange) -> Opt
             let last = target.n_values().map_or(0, |n| n - 1);
             let (low, high) = (target.nth_value(0), target.nth_value(last));
             let step = if last == 0 { 1.0 } else { target.nth_value(1) - low };
-            let is_near = (low - step / 2.0..=high + step / 2.0).contains(&number);
+            // What a computed number on the grid may be off by.
+            let slack = 1e-9 * step.max(number.abs());
+            let is_inside = (low - slack..=high + slack).contains(&number);
             let index = ((number - low) / step).round().max(0.0) as u64;
-            (clips || is_near).then(|| target.nth_value(index.min(last)))
+            (clips || is_inside).then(|| target.nth_value(index.min(last)))
         }
         ParameterKind::Ordinal { values } => {
             let distance = |value: &Value| value.as_f64().map(|level| (level - number).abs());

@@ -353,7 +353,16 @@ impl Space {
 
     /// The active value of the parameter `name` as a person writes it.
     pub fn value(&self, configuration: &Configuration, name: &str) -> Option<Value> {
-        let index = self.index_of(name)?;
+        self.value_at(configuration, self.index_of(name)?)
+    }
+
+    /// The same for a parameter of the architecture; a hyperparameter of that name is something else.
+    pub(crate) fn architecture_value(&self, configuration: &Configuration, name: &str) -> Option<Value> {
+        let index = self.index_of(name).filter(|index| *index >= self.spec.parameters.len())?;
+        self.value_at(configuration, index)
+    }
+
+    fn value_at(&self, configuration: &Configuration, index: usize) -> Option<Value> {
         let value = configuration.values()[index];
         (!value.is_nan()).then(|| self.parameters[index].to_value(value))
     }

@@ -74,6 +74,17 @@ pub enum Prior {
     Weights(Vec<f64>),
 }
 
+impl ParameterKind {
+    /// The values of a kind that lists them.
+    pub(super) fn listed(&self) -> Option<&[Value]> {
+        match self {
+            Self::Categorical { choices: values } | Self::Ordinal { values } => Some(values),
+            Self::Constant { value } => Some(std::slice::from_ref(value)),
+            Self::Float { .. } | Self::Int { .. } => None,
+        }
+    }
+}
+
 impl Parameter {
     /// How many values it has; `None`: infinitely many.
     pub fn n_values(&self) -> Option<u64> {

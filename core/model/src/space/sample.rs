@@ -12,6 +12,9 @@ const MAX_DRAWS: usize = 10_000;
 const N_FLOAT_NEIGHBOURS: usize = 4;
 const FLOAT_NEIGHBOUR_STD: f64 = 0.2;
 
+/// Draws of parameters that become active after which the change that made them so counts as forbidden.
+const MAX_REDRAWS: usize = 100;
+
 impl Space {
     /// A configuration drawn uniformly in unit coordinates, parents before children.
     pub fn sample(&self, rng: &mut Rng) -> Result<Configuration, SpaceError> {
@@ -43,7 +46,8 @@ impl Space {
     }
 
     /// `configuration` with parameter `index` set to `value`; parameters that become active get a draw, those
-    /// that become inactive lose their value. `None` where that is forbidden or the parameter is inactive.
+    /// that become inactive lose their value. `None` where that is forbidden, whatever is drawn, or the parameter is
+    /// inactive.
     pub fn with_value(
         &self,
         configuration: &Configuration,
@@ -55,12 +59,24 @@ impl Space {
         if old[index].is_nan() {
             return None;
         }
-        let changed = self.fill(|place| match place {
-            _ if place == index => value,
-            _ if old[place].is_nan() => self.parameters()[place].sample(rng),
-            _ => old[place],
-        });
-        (!self.is_forbidden(&changed)).then_some(changed)
+        for _ in 0..MAX_REDRAWS {
+            let mut is_drawn = false;
+            let changed = self.fill(|place| match place {
+                _ if place == index => value,
+                _ if old[place].is_nan() => {
+                    is_drawn = true;
+                    self.parameters()[place].sample(rng)
+                }
+                _ => old[place],
+            });
+            if !self.is_forbidden(&changed) {
+                return Some(changed);
+            }
+            if !is_drawn {
+                break;
+            }
+        }
+        None
     }
 
     /// All configurations that differ in one parameter: every other choice of a categorical one, the two next

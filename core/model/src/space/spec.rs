@@ -1,5 +1,7 @@
 //! A space as a person writes it.
 
+use std::collections::HashSet;
+
 use serde::{Deserialize, Serialize};
 
 use crate::Value;
@@ -289,7 +291,11 @@ impl ParameterSpec {
                 Ok(Prior::Normal { mean: parameter.to_unit(parameter.from_value(around)?), std })
             }
             PriorSpec::Weights { weights } => {
-                let expected = parameter.n_values().unwrap_or(0);
+                let Some(expected) = parameter.n_values() else {
+                    let problem = "its prior has weights, which belong to values that can be counted; hint: write \
+                                   `prior = { around = … }`";
+                    return Err(self.bad(problem.into()));
+                };
                 let usable = weights.iter().all(|weight| *weight >= 0.0 && weight.is_finite())
                     && weights.iter().sum::<f64>() > 0.0;
                 if weights.len() as u64 != expected || !usable {
@@ -374,10 +380,9 @@ fn check_choices(field: &str, choices: &[Value]) -> Result<(), String> {
     if choices.is_empty() {
         return Err(format!("`{field}` is empty; hint: give at least one value"));
     }
-    for (index, choice) in choices.iter().enumerate() {
-        if choices[..index].iter().any(|earlier| earlier.same_as(choice)) {
-            return Err(format!("`{choice}` stands twice in `{field}`"));
-        }
+    let mut seen = HashSet::with_capacity(choices.len());
+    match choices.iter().find(|choice| !seen.insert(choice.key())) {
+        Some(twice) => Err(format!("`{twice}` stands twice in `{field}`")),
+        None => Ok(()),
     }
-    Ok(())
 }

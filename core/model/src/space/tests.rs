@@ -128,6 +128,7 @@ fn descriptions_with_mistakes_are_refused_with_a_remedy() {
     check(r#"{"name": "y", "type": "int", "low": 0, "high": 4, "step": 0}"#, "not positive");
     check(r#"{"name": "y", "type": "constant", "value": 1, "when": {"parameter": "z", "is": 1}}"#, "`z`");
     check(r#"{"name": "y", "type": "categorical", "choices": [1, 2], "prior": {"weights": [1]}}"#, "give 2");
+    check(r#"{"name": "y", "type": "float", "low": 0, "high": 1, "prior": {"weights": [1]}}"#, "be counted");
     check(r#"{"name": "y", "type": "float", "low": 0, "high": 1, "default": 3}"#, "`3` is not one of 0 to 1");
 }
 
@@ -140,6 +141,61 @@ fn a_bound_on_an_ordinal_parameter_is_held_against_its_numbers_not_its_places() 
     let space = Space::compile(serde_json::from_str(text).unwrap()).unwrap();
     let active: Vec<bool> = (0..3).map(|place| space.is_active(1, &[f64::from(place), f64::NAN])).collect();
     assert_eq!(active, [false, true, true]);
+}
+
+#[test]
+fn a_bound_on_a_constant_is_held_against_its_value() {
+    let text = r#"{"parameter": [
+        {"name": "epochs", "type": "constant", "value": 10},
+        {"name": "long", "type": "int", "low": 1, "high": 3, "when": {"parameter": "epochs", "at_least": 5}},
+        {"name": "short", "type": "int", "low": 1, "high": 3, "when": {"parameter": "epochs", "at_most": 5}}
+    ]}"#;
+    let space = compiled(text);
+    let active = [1, 2].map(|index| space.is_active(index, &[0.0, f64::NAN, f64::NAN]));
+    assert_eq!(active, [true, false]);
+}
+
+#[test]
+fn a_neighbour_whose_new_parameter_is_first_drawn_forbidden_is_not_lost() {
+    let space = compiled(
+        r#"{"parameter": [
+            {"name": "optimizer", "type": "categorical", "choices": ["adam", "sgd"]},
+            {"name": "nesterov", "type": "categorical", "choices": [false, true],
+             "when": {"parameter": "optimizer", "is": "sgd"}}],
+            "forbidden": [{"parameter": "nesterov", "is": true}]}"#,
+    );
+    let mut rng = Seed::from_number(8).rng();
+    let adam = Configuration::new(vec![0.0, f64::NAN]);
+    for _ in 0..100 {
+        assert_eq!(space.neighbours(&adam, &mut rng), [Configuration::new(vec![1.0, 0.0])]);
+    }
+}
+
+#[test]
+fn clauses_within_clauses_stand_in_brackets() {
+    let parameters = r#"{"name": "a", "type": "int", "low": 0, "high": 3},
+        {"name": "b", "type": "int", "low": 0, "high": 3}, {"name": "c", "type": "int", "low": 0, "high": 3}"#;
+    let is = |name: &str| format!(r#"{{"parameter": "{name}", "is": 1}}"#);
+    let any = format!(r#"{{"any": [{}, {}]}}"#, is("b"), is("c"));
+    let space = compiled(&format!(
+        r#"{{"parameter": [{parameters}], "forbidden": [{{"all": [{}, {any}]}}]}}"#,
+        is("a")
+    ));
+    let words = space.forbidden()[0].describe(space.parameters());
+    assert_eq!(words, "`a = 1` and (`b = 1` or `c = 1`)");
+}
+
+#[test]
+fn many_choices_are_checked_at_once() {
+    let mut choices: Vec<Value> = (0..200_000).map(Value::Int).collect();
+    let space = |choices: Vec<Value>| {
+        let parameters = vec![ParameterSpec::new("x", ParameterType::Categorical { choices })];
+        Space::compile(SpaceSpec { parameters, ..SpaceSpec::default() })
+    };
+    assert!(space(choices.clone()).is_ok());
+    choices.push(Value::Float(7.0));
+    let error = space(choices).unwrap_err().to_string();
+    assert!(error.contains("`7` stands twice in `choices`"), "{error}");
 }
 
 fn compiled(json: &str) -> Space {

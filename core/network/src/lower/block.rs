@@ -3,6 +3,7 @@
 use heirloom_model::Value;
 use heirloom_model::architecture::Node;
 
+use crate::network::MAX_CHANNELS;
 use crate::{Activation, NetworkError, Operation, Resampling};
 
 use super::layers::{Convolution, Layers, Order, Pooling};
@@ -95,9 +96,10 @@ impl Setting {
     }
 }
 
-/// `n` times `width`, rounded, at least 1.
+/// `n` times `width`, rounded, at least 1. One more than a layer may have stands for all that is too much, so that
+/// nothing made of it is beyond counting before a layer refuses it.
 pub(super) fn scaled(n: usize, width: f64) -> usize {
-    ((n as f64 * width).round() as usize).max(1)
+    ((n as f64 * width).round() as usize).clamp(1, MAX_CHANNELS + 1)
 }
 
 impl Block {

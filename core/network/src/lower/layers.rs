@@ -292,7 +292,7 @@ impl Layers {
         input: usize,
     ) -> Result<usize, NetworkError> {
         let relu6 = Operation::activation(Activation::Relu6);
-        let wide_channels = self.channels(input) * expansion;
+        let wide_channels = self.channels(input).saturating_mul(expansion);
         let mut wide = input;
         if expansion > 1 {
             let name = format!("{name}.expand");

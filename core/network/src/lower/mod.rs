@@ -43,6 +43,9 @@ use crate::{Activation, Network, NetworkBuilder, NetworkError, Operation, Resamp
 use block::{Block, Setting, attribute, scaled};
 use layers::{Convolution, Layers, Order};
 
+/// The most cells in a stage or in all, and the most stages: more would take hours to write down.
+const MAX_CELLS: usize = 1024;
+
 /// What a network gives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -116,7 +119,7 @@ impl Frame {
         spec: &ArchitectureSpec,
         graph: &ArchitectureGraph,
     ) -> Result<Network, NetworkError> {
-        self.check()?;
+        self.check(spec)?;
         graph.check().map_err(|error| NetworkError::Architecture { problem: error.to_string() })?;
         let mut layers = Layers::new(NetworkBuilder::new(self.input.clone()));
         let mut auxiliary = None;
@@ -218,10 +221,14 @@ impl Frame {
         layers.conv_norm("stem", Convolution::new(scaled(channels, self.width), 3), input)
     }
 
-    fn check(&self) -> Result<(), NetworkError> {
+    /// Checks the frame of architectures of the family `spec`, whatever the configuration.
+    ///
+    /// Errors with [`NetworkError::Architecture`] where it makes no sense.
+    pub fn check(&self, spec: &ArchitectureSpec) -> Result<(), NetworkError> {
         let n_outputs = match self.head {
             Head::Classes(n) | Head::Values(n) | Head::Dense(n) => n,
         };
+        let is_too_many = |n: usize| n > MAX_CELLS;
         let problem = if !matches!(self.input.0.len(), 1 | 3) || self.input.0.contains(&0) {
             format!("an input of shape {}; hint: give [features] or [channels, height, width]", self.input)
         } else if n_outputs == 0 {
@@ -230,11 +237,31 @@ impl Frame {
             format!("a width multiplier of {}; hint: give a number above 0, 1 for none", self.width)
         } else if self.n_stages == 0 || self.cells_per_stage == Some(0) || self.cells == Some(0) {
             "a network without cells; hint: at least one stage and one cell in it".into()
+        } else if [Some(self.n_stages), self.cells_per_stage, self.cells]
+            .into_iter()
+            .flatten()
+            .any(is_too_many)
+        {
+            format!("a network of more than {MAX_CELLS} cells or stages; hint: fewer")
+        } else if self.stem_channels == Some(0) && has_cells(spec) {
+            "a stem of 0 channels, from which those of the cells follow; hint: at least 1, or leave `stem_channels` out"
+                .into()
         } else {
             return Ok(());
         };
         Err(NetworkError::Architecture { problem })
     }
+}
+
+/// Whether networks of the family are cells behind a stem.
+fn has_cells(spec: &ArchitectureSpec) -> bool {
+    matches!(
+        spec,
+        ArchitectureSpec::EdgeCell(_)
+            | ArchitectureSpec::NodeCell(_)
+            | ArchitectureSpec::PairedCells(_)
+            | ArchitectureSpec::Hierarchical(_)
+    )
 }
 
 fn no_layers() -> NetworkError {

@@ -8,6 +8,8 @@ mod options;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use heirloom_plugin_abi::DROPPED;
+
 use crate::instance::Instance;
 use crate::loaded::{Loaded, trouble};
 use crate::session::failed;
@@ -69,7 +71,7 @@ fn dropped(loaded: &Loaded<'_>) -> Result<(), Trouble> {
     let result = tracing::subscriber::with_default(Listener { heard: Arc::clone(&heard) }, || work(loaded));
     let heard = heard.lock().expect("no holder of this lock panics");
     // What the boundary says of a drop that failed.
-    match heard.iter().find(|message| message.contains("was dropped and ")) {
+    match heard.iter().find(|message| message.contains(DROPPED)) {
         Some(message) => failed(message.clone()),
         None => result,
     }

@@ -4,6 +4,7 @@
 //! three runs, goes into quarantine: nobody is served by a run in which every trial fails for the same reason, nor by
 //! the same crash on every day. A worker that was ended for a limit is not held against its plugin: another run file
 //! may allow more. The quarantine is of one build: another version, or a library that was built anew, is free of it.
+//! A plugin of which no further worker starts is in quarantine for the host that saw it, and for no later one.
 
 mod build;
 
@@ -20,6 +21,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use crate::aside;
 use crate::error::HostError;
 use crate::plugin::Plugin;
 
@@ -105,6 +107,15 @@ impl Health {
         }
     }
 
+    /// A further worker does not start, because its library is gone, say: no call would work from now on. Only this
+    /// host holds it against the plugin.
+    pub(crate) fn starts_no_more(&self, message: &str) {
+        let reason = format!("no further worker of it starts: {message}");
+        if self.quarantined.set(reason.clone()).is_ok() {
+            tracing::warn!("plugin `{}` {} goes into quarantine: {reason}", self.plugin, self.version);
+        }
+    }
+
     /// A worker has died. Writes the report; returns what to add to the message.
     pub(crate) fn crashed(&self, crash: &Crash<'_>) -> String {
         let Some(folder) = self.folder.as_deref() else { return String::new() };
@@ -171,11 +182,11 @@ fn write_report(folder: &Path, crash: &Crash<'_>) -> io::Result<PathBuf> {
     report.time = now();
     if crash.replay.iter().map(|frame| frame.len()).sum::<usize>() <= MAX_REPLAY_BYTES {
         let name = format!("crash-{number}.replay");
-        fs::write(folder.join(&name), crash.replay.concat())?;
+        aside::write(&folder.join(&name), crash.replay.concat())?;
         report.replay = Some(name);
     }
     let path = folder.join(format!("crash-{number}.json"));
-    fs::write(&path, serde_json::to_string_pretty(&report)?)?;
+    aside::write(&path, serde_json::to_string_pretty(&report)?)?;
     Ok(path)
 }
 

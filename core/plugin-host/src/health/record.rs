@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::aside;
+
 use super::build::Build;
 
 /// The record's name in its plugin's folder.
@@ -41,9 +43,6 @@ impl Record {
 
     pub(super) fn write(&self, folder: &Path) -> io::Result<()> {
         fs::create_dir_all(folder)?;
-        // Another host may be reading it.
-        let new = folder.join(format!(".{FILE}.{}", std::process::id()));
-        fs::write(&new, serde_json::to_string_pretty(self)?)?;
-        fs::rename(new, folder.join(FILE))
+        aside::write(&folder.join(FILE), serde_json::to_string_pretty(self)?)
     }
 }

@@ -48,13 +48,20 @@ impl IsolatedEstimator {
         }
         for folder in requests.iter().filter_map(|request| request.folder.as_deref()) {
             if self.launcher.let_write(folder) {
-                self.idle.lock().unwrap_or_else(PoisonError::into_inner).clear();
+                let confined_before =
+                    std::mem::take(&mut *self.idle.lock().unwrap_or_else(PoisonError::into_inner));
+                // Each is killed and waited for: not under the lock.
+                drop(confined_before);
             }
         }
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let started = || {
             let worker = self.launcher.start().map(|(worker, _)| worker);
-            worker.map_err(|error| Fault { kind: FailureKind::Crashed, message: error.message })
+            worker.map_err(|ComponentError { message, .. }| {
+                self.launcher.starts_no_more(&message);
+                // The trial is not to blame, and stays for a plugin that starts again.
+                Fault { kind: FailureKind::Cancelled, message }
+            })
         };
         let mut worker = idle.map_or_else(started, Ok)?;
         let mut frame = match Requests::from_model(requests) {
@@ -127,7 +134,9 @@ impl RawEstimator for IsolatedEstimator {
             }
             Ok(results) => results,
             // One trial has ended the worker; the others must not pay for it.
-            Err(_) if requests.len() > 1 => Ok(requests.iter().map(one).collect()),
+            Err(fault) if requests.len() > 1 && fault.kind != FailureKind::Cancelled => {
+                Ok(requests.iter().map(one).collect())
+            }
             Err(Fault { kind, message }) => {
                 let cost_seconds = start.elapsed().as_secs_f64();
                 Ok(requests

@@ -170,6 +170,11 @@ impl Launcher {
         Ok(self.health.check()?)
     }
 
+    /// A further worker does not start, because of `message`.
+    pub(super) fn starts_no_more(&self, message: &str) {
+        self.health.starts_no_more(message);
+    }
+
     /// A call has worked.
     pub(super) fn worked(&self) {
         self.health.worked();

@@ -93,20 +93,30 @@ impl Worker {
         self.is_excess
     }
 
-    /// A call in which the worker asks nothing.
+    /// A call in which the worker asks nothing, and of which nothing need be known but what went wrong.
     pub(super) fn call_simply(
         &mut self,
         verb: Verb,
         frame: &mut [u8],
         limit: Duration,
     ) -> Result<&[u8], ComponentError> {
+        self.call_alone(verb, frame, limit)?
+    }
+
+    /// A [`call`](Self::call) in which the worker asks nothing.
+    pub(super) fn call_alone(
+        &mut self,
+        verb: Verb,
+        frame: &mut [u8],
+        limit: Duration,
+    ) -> Result<Result<&[u8], ComponentError>, Fault> {
         let mut watch = Watch {
             limit: Some(limit),
             memory_bytes: None,
             answer: &mut |verb, _, _| Err(ComponentError::failed(format!("unexpected frame {verb:?}"))),
             abandon: &mut || false,
         };
-        self.call(verb, frame, &mut watch)?
+        self.call(verb, frame, &mut watch)
     }
 
     /// Sends a frame and waits for its answer: `Err` for a worker that is of no use any more, `Ok(Err)` for an error

@@ -27,6 +27,7 @@ use crate::libtorch;
 
 use super::frame::{FrameReader, HEADER, Verb, frame_of, new_frame, send};
 use super::message::{Create, LogEvent, WrittenError, read, write};
+use super::session;
 
 /// The line to the host.
 struct Link {
@@ -61,7 +62,13 @@ pub fn serve() -> io::Result<()> {
     std::thread::spawn(move || end_with_host(&watched));
     let frames = Mutex::new(FrameReader::new(socket.try_clone()?));
     let link = LINK.get_or_init(|| Link { frames, out: Mutex::new(socket) });
+    let served = answer_calls(link);
+    session::kill_own();
+    served
+}
 
+/// Answers one call after the other until the host hangs up.
+fn answer_calls(link: &Link) -> io::Result<()> {
     let (mut component, mut body, mut frame) = (None, Vec::new(), new_frame());
     loop {
         let verb = match link.receive(&mut body) {
@@ -129,7 +136,7 @@ fn keep_memory() {
 /// How often the socket is looked at anew, should the plugin have closed it: until then the system keeps it open.
 const LOOK_MILLISECONDS: i32 = 500;
 
-/// Ends the process when the host is gone, even in the middle of a call.
+/// Ends the process with all that it has started when the host is gone, even in the middle of a call.
 ///
 /// Linux's `PR_SET_PDEATHSIG` would do so too early: it fires when the host's thread ends that started the worker.
 fn end_with_host(socket: &UnixStream) {
@@ -142,6 +149,7 @@ fn end_with_host(socket: &UnixStream) {
             std::thread::park();
         }
     }
+    session::kill_own();
     // A host that hangs up in order has let the worker answer before: there is nothing to wait for.
     // SAFETY: ends the process at once; destructors of a plugin that may hang are what must not run.
     unsafe { libc::_exit(0) }

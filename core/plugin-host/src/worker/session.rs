@@ -97,8 +97,26 @@ pub(super) fn kill(leader: u32, all: bool) {
     let Ok(leader_id) = i32::try_from(leader) else { return };
     // SAFETY: takes numbers. An error means that nobody is left in the group.
     unsafe { libc::kill(-leader_id, libc::SIGKILL) };
-    for _ in 0..if all { MAX_ROUNDS } else { 0 } {
-        let members = members(leader);
+    if all {
+        kill_members(leader, None);
+    }
+}
+
+/// Kills what this process has started, where it began a session of its own: else it cannot have started any.
+pub(super) fn kill_own() {
+    let own = std::process::id();
+    // SAFETY: takes a number; 0 is this process.
+    let session = unsafe { libc::getsid(0) };
+    if u32::try_from(session) == Ok(own) {
+        kill_members(own, Some(own));
+    }
+}
+
+/// Kills the processes of a session, all but `spared`.
+fn kill_members(session: u32, spared: Option<u32>) {
+    for _ in 0..MAX_ROUNDS {
+        let mut members = members(session);
+        members.retain(|(process, _)| Some(*process) != spared);
         for (process, _) in &members {
             if let Ok(process) = i32::try_from(*process) {
                 // SAFETY: takes numbers. One that ended meanwhile is an error, and its number is not another's yet.

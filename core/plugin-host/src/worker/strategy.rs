@@ -16,7 +16,7 @@ use crate::identity::clean;
 
 use super::frame::{Verb, frame_of, new_frame};
 use super::launch::{Call, Launcher};
-use super::process::{Fault, Watch, Worker};
+use super::process::Worker;
 
 pub(crate) struct IsolatedStrategy {
     launcher: Launcher,
@@ -60,13 +60,7 @@ impl IsolatedStrategy {
                 Some(worker) => worker,
                 none => none.insert(self.rebuild(&state.seen)?),
             };
-            let mut watch = Watch {
-                limit: Some(self.launcher.call_limit),
-                memory_bytes: None,
-                answer: &mut |verb, _, _| Err(ComponentError::failed(format!("unexpected frame {verb:?}"))),
-                abandon: &mut || false,
-            };
-            match worker.call(verb, &mut frame, &mut watch) {
+            let mut error = match worker.call_alone(verb, &mut frame, self.launcher.call_limit) {
                 Ok(Ok(answer)) => {
                     let answer = read(answer)?;
                     self.launcher.worked();
@@ -75,50 +69,26 @@ impl IsolatedStrategy {
                     }
                     return Ok(answer);
                 }
-                Ok(Err(error)) if error.kind != ComponentErrorKind::Panicked => return Err(error),
                 // After a panic the object is of no use.
-                Ok(Err(panic)) => {
-                    let message =
-                        self.crashed(verb, &frame, &about, worker, &state.seen, panic.message, died_before);
-                    state.worker = None;
-                    if died_before {
-                        return Err(ComponentError { message, ..panic });
-                    }
-                    self.say_rebuilt(verb, &about, &message);
-                }
+                Ok(Err(error)) if error.kind == ComponentErrorKind::Panicked => error,
+                Ok(Err(error)) => return Err(error),
                 Err(fault) if fault.kind == FailureKind::TimedOut => {
                     state.worker = None;
                     return Err(fault.into());
                 }
-                Err(fault) => {
-                    let message =
-                        self.crashed(verb, &frame, &about, worker, &state.seen, fault.message, died_before);
-                    state.worker = None;
-                    if died_before {
-                        return Err(Fault { message, ..fault }.into());
-                    }
-                    self.say_rebuilt(verb, &about, &message);
-                }
+                Err(fault) => ComponentError::from(fault),
+            };
+            let seen: Vec<&[u8]> = state.seen.iter().map(|(_, seen)| &seen[..]).chain([&frame[..]]).collect();
+            let About { trials, seed } = about.clone();
+            let call = Call { verb, trials, seed, seen: &seen };
+            error.message = self.launcher.crashed(&call, worker, error.message, died_before);
+            state.worker = None;
+            if died_before {
+                return Err(error);
             }
+            self.say_rebuilt(verb, &about, &error.message);
             died_before = true;
         }
-    }
-
-    /// Reports a worker's end; returns the message with where the report is.
-    #[expect(clippy::too_many_arguments, reason = "parts of a call that the caller holds apart")]
-    fn crashed(
-        &self,
-        verb: Verb,
-        frame: &[u8],
-        about: &About,
-        worker: &Worker,
-        seen: &[(Verb, Vec<u8>)],
-        message: String,
-        ends_run: bool,
-    ) -> String {
-        let seen: Vec<&[u8]> = seen.iter().map(|(_, frame)| frame.as_slice()).chain([frame]).collect();
-        let About { trials, seed } = about.clone();
-        self.launcher.crashed(&Call { verb, trials, seed, seen: &seen }, worker, message, ends_run)
     }
 
     /// Says that a call is made once more, and why.

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use heirloom_model::{
     ComponentErrorKind, Direction, EvaluationRequest, FailureKind, Seed, SpaceSpec, TrialId, Verdict,
 };
-use heirloom_plugin_host::{HostOptions, Isolation, Kind, Language, PluginHost};
+use heirloom_plugin_host::{CrashReport, HostOptions, Isolation, Kind, Language, PluginHost, remembered};
 use serde_json::{Value as Json, json};
 
 use crate::common::{
@@ -185,6 +185,17 @@ fn failures_of_an_estimator_are_of_their_kind_and_the_next_trial_runs() {
             assert!(failure.message.contains(expected), "{fault}: {failure}");
         }
     }
+}
+
+#[test]
+fn what_was_printed_before_a_worker_ended_is_in_its_report() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = HostOptions { reports: Some(folder.path().into()), ..HostOptions::default() };
+    let host = PluginHost::open(&[beside("everything_py")], options);
+    let estimator = host.estimator("py-sum", &faulty("exit"), Isolation::None, Some(&small().space)).unwrap();
+    estimator.evaluate(&[request(0, 1.0)], &GO_ON).remove(0).unwrap_err();
+    let report = CrashReport::read(&remembered(folder.path())[0].reports[0]).unwrap();
+    assert!(report.printed.contains("a plugin may print"), "{}", report.printed);
 }
 
 #[test]

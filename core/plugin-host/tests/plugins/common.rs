@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use heirloom_model::space::{ParameterSpec, ParameterType};
 use heirloom_model::{
@@ -84,6 +85,15 @@ pub(crate) fn see_what_reaches_an_estimator(isolation: Isolation) {
     assert_eq!([0, 1, 2].map(|trial| metric(trial, "continues")), [None, None, Some(1.0)]);
     let kept = |trial: u64| std::fs::read_to_string(files.join(format!("trial-{trial}/sum"))).ok();
     assert_eq!([0, 1, 2].map(kept), [None, Some("0.75".into()), Some("0.75".into())]);
+}
+
+/// Waits until something is so that another process brings about.
+pub(crate) fn wait_for(what: &str, is_so: impl Fn() -> bool) {
+    let start = Instant::now();
+    while !is_so() {
+        assert!(start.elapsed() < Duration::from_secs(20), "waited in vain for {what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
 }
 
 /// Answers always the same.

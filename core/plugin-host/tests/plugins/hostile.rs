@@ -3,17 +3,18 @@
 #![cfg(target_os = "linux")]
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs::Permissions;
 use std::net::TcpListener;
-use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::os::unix::net::UnixDatagram;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use heirloom_model::{EvaluationRequest, Failure, FailureKind, Limits, Outcome};
 use heirloom_plugin_host::{Capability, HostOptions, Isolation, PluginHost, WorkerLimits};
 use serde_json::json;
 
-use crate::common::{GO_ON, ask, library, problem, request, told};
+use crate::common::{GO_ON, ask, library, problem, request, told, wait_for};
 
 /// Small limits, so that an attack comes to them soon.
 fn small() -> WorkerLimits {
@@ -82,12 +83,42 @@ fn a_process_that_leaves_its_parent_group_and_session_ends_with_its_worker() {
     let struck = strike(&host(small(), &[Capability::Processes]), "daemon", "", 60.0).unwrap();
     let process = format!("/proc/{}/stat", struck.metrics["struck"]);
     // The estimator is gone: so must be what it left. A dead one may not have been collected yet.
-    let is_alive = || std::fs::read_to_string(&process).is_ok_and(|stat| !stat.contains(") Z "));
-    let start = Instant::now();
-    while is_alive() {
-        assert!(start.elapsed() < Duration::from_secs(5), "{process} is still there");
-        std::thread::sleep(Duration::from_millis(5));
-    }
+    wait_for("its end", || !std::fs::read_to_string(&process).is_ok_and(|stat| !stat.contains(") Z ")));
+}
+
+/// Run by the next test in a process of its own, which it kills.
+#[test]
+fn host_of_a_program() {
+    let Some(program) = std::env::var_os("HEIRLOOM_TEST_PROGRAM").map(PathBuf::from) else { return };
+    let limits = WorkerLimits { readable: vec![program.parent().unwrap().into()], ..small() };
+    let options = json!({ "attack": "exec", "at": 0, "target": program });
+    let host = host(limits, &[Capability::Processes]);
+    let estimator = host.estimator("hostile", &options, Isolation::Process, None).unwrap();
+    panic!("the program runs until this process is killed: {:?}", estimator.evaluate(&[request(0)], &GO_ON));
+}
+
+#[test]
+fn the_program_of_a_worker_ends_with_a_host_that_is_killed() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = folder.path().join("program");
+    std::fs::write(&program, "#!/bin/sh\nsleep 60\necho done\n").unwrap();
+    std::fs::set_permissions(&program, Permissions::from_mode(0o755)).unwrap();
+    let mut host = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "hostile::host_of_a_program"])
+        .env("HEIRLOOM_TEST_PROGRAM", &program)
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let named = program.to_string_lossy();
+    let runs = || {
+        let processes = std::fs::read_dir("/proc").unwrap().flatten();
+        let mut lines = processes.filter_map(|process| std::fs::read(process.path().join("cmdline")).ok());
+        lines.any(|line| String::from_utf8_lossy(&line).contains(&*named))
+    };
+    wait_for("the program", runs);
+    host.kill().unwrap();
+    host.wait().unwrap();
+    wait_for("the program's end", || !runs());
 }
 
 #[test]

@@ -10,6 +10,7 @@ use serde_json::{Value as Json, json};
 
 use crate::common::{
     Answers, GO_ON, ask, faulty_library, host, problem, request, see_what_reaches_an_estimator, told,
+    wait_for,
 };
 
 fn strategy(options: &Json) -> Box<dyn Strategy> {
@@ -211,27 +212,20 @@ fn a_worker_ends_with_its_host_even_in_a_call_that_hangs() {
         .stdout(std::process::Stdio::null())
         .spawn()
         .unwrap();
-    let wait_for = |what: &str, done: &dyn Fn() -> bool| {
-        let start = Instant::now();
-        while !done() {
-            assert!(start.elapsed() < Duration::from_secs(20), "waited in vain for {what}");
-            std::thread::sleep(Duration::from_millis(5));
-        }
-    };
     let tasks = format!("/proc/{}/task", host.id());
     let workers = || -> Vec<String> {
         let tasks = std::fs::read_dir(&tasks).into_iter().flatten().flatten();
         let children = tasks.filter_map(|task| std::fs::read_to_string(task.path().join("children")).ok());
         children.flat_map(|pids| pids.split_whitespace().map(str::to_owned).collect::<Vec<_>>()).collect()
     };
-    wait_for("a worker", &|| !workers().is_empty());
+    wait_for("a worker", || !workers().is_empty());
     // Long enough for it to be in the middle of its call.
     std::thread::sleep(Duration::from_millis(200));
     let worker = format!("/proc/{}/comm", workers()[0]);
     assert!(std::fs::read_to_string(&worker).unwrap().starts_with("heirloom-plugin"));
     host.kill().unwrap();
     host.wait().unwrap();
-    wait_for("the worker's end", &|| {
+    wait_for("the worker's end", || {
         !std::fs::read_to_string(&worker).is_ok_and(|name| name.starts_with("heirloom-plugin"))
     });
 }

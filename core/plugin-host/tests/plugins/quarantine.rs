@@ -6,7 +6,7 @@ use heirloom_plugin_host::{
 };
 use serde_json::json;
 
-use crate::common::{GO_ON, ask, faulty_library, problem, request, told};
+use crate::common::{GO_ON, ask, faulty_library, host_of, problem, request, told};
 
 fn host(folder: &tempfile::TempDir) -> PluginHost {
     let options = HostOptions { reports: Some(folder.path().into()), ..HostOptions::default() };
@@ -94,6 +94,32 @@ fn three_crashes_in_a_row_are_a_quarantine_that_later_hosts_know_until_it_is_rel
     later().unwrap();
     // The reports stay for the author.
     assert_eq!(remembered(folder.path())[0].reports.len(), 5);
+}
+
+#[test]
+fn a_library_that_is_gone_ends_the_run_at_once_and_costs_no_trial() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("libfaulty.so");
+    std::fs::copy(faulty_library(), &file).unwrap();
+    let host = host_of(&file);
+    let options = json!({ "fault": "exit", "at": 1 });
+    let estimator = host.estimator("faulty", &options, Isolation::Process, None).unwrap();
+    std::fs::remove_file(&file).unwrap();
+    let evaluate = |trials: &[u64]| {
+        let requests: Vec<_> = trials.iter().map(|&trial| request(trial)).collect();
+        estimator.evaluate(&requests, &GO_ON)
+    };
+    // The worker that there is goes on, until a crash ends it.
+    evaluate(&[0]).remove(0).unwrap();
+    assert_eq!(evaluate(&[1]).remove(0).unwrap_err().kind, FailureKind::Crashed);
+    assert!(host.quarantined().is_empty());
+    // What is cancelled stays pending.
+    for result in evaluate(&[2, 3]) {
+        assert_eq!(result.unwrap_err().kind, FailureKind::Cancelled);
+    }
+    let words = "plugin `heirloom-faulty` 0.1.0 is in quarantine: no further worker of it starts: ";
+    let said = host.quarantined();
+    assert!(said.len() == 1 && said[0].starts_with(words) && said[0].contains("libfaulty.so"), "{said:?}");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! From a descriptor and its files to a [`RecordedTable`].
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -31,6 +31,7 @@ pub(super) fn open(path: &Path) -> Result<RecordedTable> {
     let (levels, level_of) = row_levels(&file, &table, &descriptor)?;
     let (n_row_trainings, training_of) = row_trainings(&file, &table, &descriptor)?;
 
+    check_costs(&file, &table, &descriptor)?;
     let mut measurements = measurements(&table, &descriptor, &levels, n_row_trainings)?;
     let mut entries = Entries::default();
     for row in 0..table.n_rows() {
@@ -132,9 +133,9 @@ fn row_levels(file: &File<'_>, table: &Table, descriptor: &Descriptor) -> Result
         return Ok((sizes, vec![0; table.n_rows()]));
     };
     let cells = table.column(column.get_ref())?.to_f64()?;
-    if let Some(row) = cells.iter().position(|size| !size.is_finite()) {
+    if let Some(row) = cells.iter().position(|size| !size.is_finite() || *size < 0.0) {
         let problem = format!("column `{}` has the value `{}`", column.get_ref(), cells[row]);
-        return Err(file.bad_row(row, problem, "a size is a number"));
+        return Err(file.bad_row(row, problem, "a size is a number from 0 on"));
     }
     let mut sizes = cells.clone();
     sizes.sort_by(f64::total_cmp);
@@ -154,6 +155,22 @@ fn row_trainings(file: &File<'_>, table: &Table, descriptor: &Descriptor) -> Res
     };
     let of_row = keys.into_iter().map(number).collect();
     Ok((numbers.len().max(1), of_row))
+}
+
+/// Refuses costs below 0: budgets are filled by them.
+fn check_costs(file: &File<'_>, table: &Table, descriptor: &Descriptor) -> Result<()> {
+    for measured in descriptor.recorded.iter().filter_map(|recorded| recorded.get_ref().cost_seconds.as_ref())
+    {
+        let Measured { columns, scale } = measured.get_ref();
+        for name in columns {
+            let cells = table.column(name)?.to_f64()?;
+            if let Some(row) = cells.iter().position(|cell| cell * scale < 0.0) {
+                let problem = format!("column `{name}` has the value `{}`", cells[row]);
+                return Err(file.bad_row(row, problem, "a cost is 0 seconds or more, or missing"));
+            }
+        }
+    }
+    Ok(())
 }
 
 fn dimension(descriptor: &Descriptor, levels: &[f64]) -> Option<FidelityDimension> {
@@ -230,10 +247,14 @@ fn meta_features(source: &Source, descriptor: &Descriptor) -> Result<HashMap<Str
     let (Some(path), Some(task)) = (&descriptor.files.meta_features, &descriptor.columns.task) else {
         return Ok(HashMap::new());
     };
-    let file = File { source, path: source.file(path) };
+    let file = File { source, path: source.file(path.get_ref()) };
     file.read(&[task.into()])?;
     let table = Table::read(&file.path)?;
     let names = file.keys(table.column(task.get_ref())?)?;
+    let mut seen = HashSet::new();
+    if let Some(row) = names.iter().position(|name| !seen.insert(name)) {
+        return Err(file.bad_row(row, format!("task `{}` stands twice", names[row]), "a task has one row"));
+    }
     let mut features: Vec<BTreeMap<String, f64>> = vec![BTreeMap::new(); names.len()];
     let is_feature =
         |column: &&Column| column.name() != task.get_ref() && !matches!(column.values(), Values::Text(_));

@@ -232,6 +232,13 @@ fn errors_name_the_place_in_the_descriptor() {
         ),
         ("low = 0.0", "low = 2.0", "parameter `momentum`: `low = 2` is above `high = 1`"),
         (
+            "evaluations = \"runs.csv\"\n\n[columns]\ntask = \"task\"",
+            "evaluations = \"runs.csv\"\nmeta_features = \"meta.csv\"\n[columns]",
+            "table.toml:5:17: meta-features, and no `columns.task` says whose they are; hint: name the column",
+        ),
+        ("scale = 60", "scale = nan", "table.toml:22:16: `scale = NaN`; hint: a scale is a finite number"),
+        ("scale = 0.01", "scale = 0", "table.toml:21:15: `scale = 0`; hint: a scale is a finite number"),
+        (
             "objectives.loss = \"loss\"",
             "objectives.loss = 3",
             "table.toml:20:19: invalid type: integer `3`, expected a column",
@@ -260,6 +267,16 @@ fn errors_name_the_row_of_the_file() {
             "row 2 (counted from 0): it records what row 0 records already",
         ),
         ("b,adam,,7", ",adam,,7", "row 6 (counted from 0): column `task` has the value `null`"),
+        (
+            "a,adam,,7,2,NaN,50,3",
+            "a,adam,,7,2,NaN,50,-3",
+            "row 5 (counted from 0): column `minutes` has the value `-3`; hint: a cost is 0 seconds or more",
+        ),
+        (
+            "a,sgd,0.5,7,1,4.0",
+            "a,sgd,0.5,7,-1,4.0",
+            "row 0 (counted from 0): column `epoch` has the value `-1`; hint: a size is a number from 0 on",
+        ),
     ];
     for (from, to, expected) in cases {
         let (error, message) = error(from, to);
@@ -268,4 +285,39 @@ fn errors_name_the_row_of_the_file() {
             "{message}\nlacks\n{expected}"
         );
     }
+}
+
+#[test]
+fn a_task_has_one_row_of_meta_features() {
+    let descriptor = DESCRIPTOR.replace("[files]", "[files]\nmeta_features = \"meta.csv\"");
+    let folder = folder(&descriptor, RUNS);
+    let write = |text: &str| std::fs::write(folder.path().join("meta.csv"), text).unwrap();
+    write("task,n\na,150\nb,90\n");
+    let table = RecordedTable::open(folder.path()).unwrap();
+    assert_eq!(table.tasks()[1].meta_features["n"], 90.0);
+    write("task,n\na,150\nb,90\na,151\n");
+    let message = RecordedTable::open(folder.path()).unwrap_err().to_string();
+    assert!(message.contains("row 2 (counted from 0): task `a` stands twice; hint: a task has"), "{message}");
+}
+
+/// As an archive's export writes them: which type a column of CSV has is told from what stands in it.
+#[test]
+fn choices_are_found_by_how_they_are_written() {
+    let open = |choices: &str, cells: [&str; 2]| {
+        let descriptor = format!(
+            "name = \"t\"\nfiles = {{ evaluations = \"runs.csv\" }}\n\
+             objective = [{{ name = \"loss\", direction = \"minimise\" }}]\n\
+             recorded = [{{ objectives.loss = \"loss\" }}]\n[space]\n\
+             [[space.parameter]]\nname = \"c\"\ntype = \"categorical\"\nchoices = {choices}\n"
+        );
+        let runs = format!("c,loss\n{},1\n{},2\n", cells[0], cells[1]);
+        let table = RecordedTable::open(folder(&descriptor, &runs)).map_err(|error| error.to_string())?;
+        Ok::<_, String>(table.configurations().iter().map(|one| one.values()[0]).collect::<Vec<_>>())
+    };
+    assert_eq!(open("[true, \"auto\"]", ["auto", "true"]).unwrap(), [1.0, 0.0]);
+    assert_eq!(open("[\"1\", \"2\"]", ["2", "1"]).unwrap(), [1.0, 0.0]);
+    assert_eq!(open("[\"1e-3\", \"1.0\"]", ["1.0", "1e-3"]).unwrap(), [1.0, 0.0]);
+    assert_eq!(open("[\"True\", \"False\"]", ["False", "True"]).unwrap(), [1.0, 0.0]);
+    let message = open("[\"1\", \"1.0\", 2]", ["1", "2"]).unwrap_err();
+    assert!(message.contains("parameter `c`: `1` is not one of"), "which one is not known: {message}");
 }

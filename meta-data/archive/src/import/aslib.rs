@@ -62,9 +62,10 @@ impl Archive {
             });
             let direction = if maximise { Direction::Maximise } else { Direction::Minimise };
             let measured = row[measure].parse::<f64>().ok().filter(|value| value.is_finite());
+            // A run that ended without a result took its time too.
+            let cost = measured.filter(|_| metric.eq_ignore_ascii_case("runtime")).unwrap_or(0.0);
             match (status_of(&row[status]), measured) {
                 (Ok(()), Some(value)) => {
-                    let cost = if metric.eq_ignore_ascii_case("runtime") { value } else { 0.0 };
                     let mut outcome = Outcome::new(vec![direction.turn(value)], cost);
                     outcome.metrics = features(others.iter().filter_map(|&other| {
                         Some((runs.attributes[other].clone(), row[other].parse().ok()?))
@@ -72,12 +73,12 @@ impl Archive {
                     recording.measured(configuration.values(), &[], &outcome);
                 }
                 (Ok(()), None) => recording.failed(configuration.values(), &[], FailureKind::Diverged, 0.0),
-                (Err(Some(kind)), _) => recording.failed(configuration.values(), &[], kind, 0.0),
+                (Err(Some(kind)), _) => recording.failed(configuration.values(), &[], kind, cost),
                 (Err(None), _) => report.n_left_out += 1,
             }
         }
         for recording in recordings.into_values() {
-            report.keep(self, recording.finish())?;
+            report.keep_recording(self, recording)?;
         }
         self.keep_features(folder, name)?;
         Ok(report)

@@ -2,9 +2,10 @@
 //!
 //! Read as a stream: one data set is held in memory at a time.
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::fs::File;
-use std::io::BufReader;
+use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 
 use heirloom_model::space::{ParameterSpec, ParameterType};
@@ -21,25 +22,42 @@ use crate::{Archive, Result, RunHeader, Task};
 struct DataSet {
     /// `[n, d]`, each in `0..=1`.
     #[serde(rename = "X")]
-    x: Vec<Vec<f64>>,
+    x: Vec<Vec<Number>>,
     /// Accuracies, `[n, 1]`, larger is better.
-    y: Vec<Vec<f64>>,
+    y: Vec<Vec<Number>>,
+}
+
+/// A number, NaN where there is none.
+struct Number(f64);
+
+impl<'de> Deserialize<'de> for Number {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Option::<f64>::deserialize(deserializer).map(|number| Self(number.unwrap_or(f64::NAN)))
+    }
 }
 
 impl Archive {
     /// Keeps all data sets of a file of HPO-B, under the task keys `hpob/DATA SET`.
     ///
     /// Parameters have no names there: they are `x0`, `x1` and so on, each from 0 to 1. Rows outside that or not
-    /// finite are left out.
+    /// finite (`NaN`, `Infinity` and `null` are read so) are left out.
     pub fn import_hpob(&self, path: &Path, provenance: &Provenance) -> Result<ImportReport> {
         let file = File::open(path).map_err(|error| import_error(path, error))?;
         let mut report = ImportReport::default();
         let mut keep = |space: &str, data_set: &str, rows: DataSet| {
             self.keep_hpob(space, data_set, &rows, provenance, &mut report).map_err(|error| error.to_string())
         };
-        let mut json = serde_json::Deserializer::from_reader(BufReader::with_capacity(1 << 20, file));
+        let file = BufReader::with_capacity(1 << 20, file);
+        let mut json = serde_json::Deserializer::from_reader(BufReader::new(PlainJson::new(file)));
         let read = Spaces { keep: &mut keep }.deserialize(&mut json).and_then(|()| json.end());
-        read.map_err(|error| import_error(path, error))?;
+        let n_kept = report.n_added + report.n_known;
+        read.map_err(|error| {
+            let hint = "hint: mend it and import the file again: what is kept already is kept once";
+            import_error(
+                path,
+                format!("{error}; {n_kept} data sets before that are kept, those after it not; {hint}"),
+            )
+        })?;
         Ok(report)
     }
 
@@ -71,12 +89,12 @@ impl Archive {
         let mut recording = Recording::new(header, space.hash());
         let mut row = Vec::with_capacity(n_parameters + 1);
         for (x, y) in rows.x.iter().zip(&rows.y) {
-            let inside = x.len() == n_parameters && x.iter().all(|value| (0.0..=1.0).contains(value));
+            let inside = x.len() == n_parameters && x.iter().all(|Number(value)| (0.0..=1.0).contains(value));
             match y.first() {
-                Some(y) if inside && y.is_finite() => {
+                Some(Number(y)) if inside && y.is_finite() => {
                     // The constant that names the space comes last.
                     row.clear();
-                    row.extend_from_slice(x);
+                    row.extend(x.iter().map(|Number(value)| value));
                     row.push(0.0);
                     recording.measured(&row, &[], &Outcome::new(vec![-y], 0.0));
                 }
@@ -84,7 +102,7 @@ impl Archive {
             }
         }
         report.n_left_out += rows.x.len().abs_diff(rows.y.len()) as u64;
-        report.keep(self, recording.finish())
+        report.keep_recording(self, recording)
     }
 }
 
@@ -95,6 +113,59 @@ fn space(id: &str, n_parameters: usize) -> Result<Space> {
     let mut spec = SpaceSpec { name: format!("hpob {id}"), parameters, ..SpaceSpec::default() };
     spec.parameters.push(ParameterSpec::new("space", ParameterType::Constant { value: id.into() }));
     Ok(Space::compile(spec)?)
+}
+
+/// JSON in which Python wrote `NaN`, `Infinity` and `-Infinity`, which JSON does not have: they are passed on as `null`.
+struct PlainJson<R> {
+    inner: R,
+    in_text: bool,
+    escaped: bool,
+    /// A sign or word that is not yet whole.
+    word: Vec<u8>,
+    ready: VecDeque<u8>,
+}
+
+impl<R: BufRead> PlainJson<R> {
+    fn new(inner: R) -> Self {
+        Self { inner, in_text: false, escaped: false, word: Vec::new(), ready: VecDeque::new() }
+    }
+
+    fn pass(&mut self, byte: u8) {
+        if self.in_text {
+            self.in_text = self.escaped || byte != b'"';
+            self.escaped = !self.escaped && byte == b'\\';
+            self.ready.push_back(byte);
+        } else if byte == b'-' || byte.is_ascii_alphabetic() {
+            self.word.push(byte);
+        } else {
+            self.end_word();
+            self.in_text = byte == b'"';
+            self.ready.push_back(byte);
+        }
+    }
+
+    fn end_word(&mut self) {
+        if matches!(self.word.as_slice(), b"NaN" | b"Infinity" | b"-Infinity") {
+            self.word.clear();
+            self.ready.extend(b"null");
+        }
+        self.ready.extend(self.word.drain(..));
+    }
+}
+
+impl<R: BufRead> Read for PlainJson<R> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        while self.ready.is_empty() {
+            let bytes = self.inner.fill_buf()?.to_vec();
+            if bytes.is_empty() {
+                self.end_word();
+                break;
+            }
+            bytes.iter().for_each(|&byte| self.pass(byte));
+            self.inner.consume(bytes.len());
+        }
+        self.ready.read(out)
+    }
 }
 
 type Keep<'a> = &'a mut dyn FnMut(&str, &str, DataSet) -> Result<(), String>;

@@ -16,6 +16,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use crate::{Archive, ArchiveError, Result, RunContents};
+use recording::Recording;
 
 /// Where recorded evaluations come from.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -55,6 +56,16 @@ impl ImportReport {
             self.n_known += 1;
         }
         Ok(())
+    }
+
+    /// Keeps recorded evaluations, unless they are here, under whatever source they came.
+    fn keep_recording(&mut self, archive: &Archive, recording: Recording) -> Result<()> {
+        let (run, older) = recording.finish();
+        if archive.header(older).is_ok() {
+            self.n_known += 1;
+            return Ok(());
+        }
+        self.keep(archive, run)
     }
 }
 

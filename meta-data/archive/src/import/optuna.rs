@@ -16,6 +16,9 @@ use super::columns::{Column, infer};
 use super::{ImportReport, Provenance, import_error};
 use crate::{Archive, Result, RunContents, RunHeader, RunId, RunState, Task, TrialRecord, TrialState};
 
+/// The table of what trials reported on the way.
+const REPORTS: &str = "trial_intermediate_values";
+
 /// A study as Optuna keeps it.
 struct Study {
     id: i64,
@@ -36,11 +39,21 @@ impl Archive {
     /// Keeps all studies of an Optuna storage, under the task keys `NAME/STUDY`. A study that has grown since it was
     /// last imported is brought up to date.
     ///
-    /// Trials that have not ended are left out. A parameter that only some trials have becomes conditional (see the
-    /// notes of the report); ranges that changed between trials are joined.
+    /// Trials that have not ended are left out, and so are studies without parameters and those whose parameters have
+    /// no place in a space, each with a note. A parameter that only some trials have becomes conditional (see the
+    /// notes of the report); ranges that changed between trials are joined, and
+    /// widened to values that were enqueued outside them.
     pub fn import_optuna(&self, path: &Path, name: &str, provenance: &Provenance) -> Result<ImportReport> {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let fail = |error: rusqlite::Error| import_error(path, error);
+        let fail = |error: rusqlite::Error| {
+            let text = error.to_string();
+            let hint = if text.contains("no such") {
+                "; hint: bring it up to date: `optuna storage upgrade`"
+            } else {
+                ""
+            };
+            import_error(path, format!("{text}{hint}"))
+        };
         let db = Connection::open_with_flags(path, flags).map_err(fail)?;
         let mut report = ImportReport::default();
         let mut refused = None;
@@ -52,21 +65,27 @@ impl Archive {
             if trials.is_empty() {
                 continue;
             }
-            let columns = match columns(&db, &trials) {
-                Ok(columns) => columns,
+            let mut is_conditional = false;
+            let inferred = columns(&db, &trials).and_then(|columns| {
+                is_conditional = columns.iter().any(|column| column.values.iter().any(Option::is_none));
+                infer(&study.name, columns).map_err(|error| error.to_string())
+            });
+            let (space, configurations) = match inferred {
+                Ok(inferred) => inferred,
                 Err(problem) => {
                     report.n_left_out += trials.len() as u64;
                     report.notes.push(format!("study `{}` was left out: {problem}", study.name));
-                    refused.get_or_insert_with(|| import_error(path, problem));
+                    refused.get_or_insert_with(|| {
+                        import_error(path, format!("study `{}`: {problem}", study.name))
+                    });
                     continue;
                 }
             };
-            if columns.iter().any(|column| column.values.iter().any(Option::is_none)) {
+            if is_conditional {
                 report
                     .notes
                     .push(format!("conditions of study `{}` were inferred from its trials", study.name));
             }
-            let (space, configurations) = infer(&study.name, columns)?;
             let mut run = RunContents {
                 id: identity(&db, &study).map_err(fail)?,
                 header: header(&study, name, space.spec().clone(), provenance),
@@ -187,7 +206,38 @@ fn columns(db: &Connection, trials: &[Ended]) -> Result<Vec<Column>, String> {
             column.values[index] = Some(value);
         }
     }
-    Ok(columns.into_values().collect())
+    if columns.is_empty() {
+        return Err("it has no parameters".into());
+    }
+    let widen =
+        |column: Column| Column { kind: column.kind.map(|kind| widened(kind, &column.values)), ..column };
+    Ok(columns.into_values().map(widen).collect())
+}
+
+/// The type with every value that occurs: Optuna evaluates what a person enqueued, though it lies outside the range or
+/// beside the grid.
+fn widened(kind: ParameterType, values: &[Option<Value>]) -> ParameterType {
+    let numbers: Vec<f64> = values.iter().flatten().filter_map(Value::as_f64).collect();
+    let least = numbers.iter().copied().fold(f64::INFINITY, f64::min);
+    let largest = numbers.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let is_beside = |low: f64, step: f64| {
+        let steps = |number: &f64| (number - low) / step;
+        numbers.iter().any(|number| (steps(number) - steps(number).round()).abs() > 1e-6)
+    };
+    match kind {
+        ParameterType::Float { low, high, log, step } => {
+            let (all_low, all_high) = (low.min(least), high.max(largest));
+            let step = step.filter(|step| (all_low, all_high) == (low, high) && !is_beside(low, *step));
+            ParameterType::Float { low: all_low, high: all_high, log: log && all_low > 0.0, step }
+        }
+        ParameterType::Int { low, high, log, step } => {
+            let (all_low, all_high) = (low.min(least as i64), high.max(largest as i64));
+            let keeps = (all_low, all_high) == (low, high) && !is_beside(low as f64, step as f64);
+            let step = if keeps { step } else { 1 };
+            ParameterType::Int { low: all_low, high: all_high, log: log && all_low > 0, step }
+        }
+        other => other,
+    }
 }
 
 /// The distributions of Optuna, those before its version 3 included.
@@ -331,10 +381,10 @@ fn seconds_between(db: &Connection, trial: &Ended) -> rusqlite::Result<f64> {
 
 /// The finite objectives, minimised; `None` where one is missing.
 fn values(db: &Connection, study: &Study, trial: &Ended) -> rusqlite::Result<Option<Vec<f64>>> {
-    let mut statement = db.prepare_cached(
-        "SELECT objective, value FROM trial_values
-         WHERE trial_id = ? AND value_type = 'FINITE' AND value IS NOT NULL ORDER BY objective",
-    )?;
+    let finite = is_finite(db, "trial_values", "value")?;
+    let mut statement = db.prepare_cached(&format!(
+        "SELECT objective, value FROM trial_values WHERE trial_id = ? AND {finite} ORDER BY objective"
+    ))?;
     let found: BTreeMap<usize, f64> = statement
         .query_map([trial.id], |row| Ok((row.get::<_, i64>(0)? as usize, row.get(1)?)))?
         .collect::<rusqlite::Result<_>>()?;
@@ -342,19 +392,29 @@ fn values(db: &Connection, study: &Study, trial: &Ended) -> rusqlite::Result<Opt
     Ok(study.objectives.iter().enumerate().map(value).collect())
 }
 
+/// The condition that a column holds a finite number. Before Optuna 3 no column beside it says so.
+fn is_finite(db: &Connection, table: &str, column: &str) -> rusqlite::Result<String> {
+    let mut statement = db.prepare_cached("SELECT 1 FROM pragma_table_info(?) WHERE name = ?")?;
+    let largest = f64::MAX;
+    Ok(match statement.exists([table, &format!("{column}_type")])? {
+        true => format!("{column} IS NOT NULL AND {column}_type = 'FINITE'"),
+        false => format!("{column} IS NOT NULL AND abs({column}) <= {largest:e}"),
+    })
+}
+
 /// Whether the last report is a finite number; `None` where there is no report.
 fn last_report(db: &Connection, trial: &Ended) -> rusqlite::Result<Option<bool>> {
-    let sql = "SELECT intermediate_value_type = 'FINITE' AND intermediate_value IS NOT NULL
-               FROM trial_intermediate_values WHERE trial_id = ? ORDER BY step DESC LIMIT 1";
-    db.query_row(sql, [trial.id], |row| row.get(0)).optional()
+    let finite = is_finite(db, REPORTS, "intermediate_value")?;
+    let sql = format!("SELECT {finite} FROM {REPORTS} WHERE trial_id = ? ORDER BY step DESC LIMIT 1");
+    db.query_row(&sql, [trial.id], |row| row.get(0)).optional()
 }
 
 /// The learning curve; steps without a finite value are left out.
 fn intermediate(db: &Connection, trial: &Ended, direction: Direction) -> rusqlite::Result<Vec<CurvePoint>> {
-    let mut statement = db.prepare_cached(
-        "SELECT step, intermediate_value FROM trial_intermediate_values
-         WHERE trial_id = ? AND intermediate_value_type = 'FINITE' AND intermediate_value IS NOT NULL ORDER BY step",
-    )?;
+    let finite = is_finite(db, REPORTS, "intermediate_value")?;
+    let mut statement = db.prepare_cached(&format!(
+        "SELECT step, intermediate_value FROM {REPORTS} WHERE trial_id = ? AND {finite} ORDER BY step"
+    ))?;
     statement
         .query_map([trial.id], |row| {
             let objectives = vec![direction.turn(row.get(1)?)];

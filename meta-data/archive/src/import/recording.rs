@@ -7,23 +7,31 @@ use sha2::{Digest, Sha256};
 
 use crate::{BATCH, Evaluations, RunContents, RunHeader, RunId, RunState};
 
-/// A run in the making. Its id follows from its task, source, space and every number in it.
+/// A run in the making. Its id follows from its task, space and every number in it, and from no file's name.
 pub(super) struct Recording {
     header: RunHeader,
     hasher: Sha256,
+    /// As ids were made while the source counted: what was imported then is known by it.
+    older: Sha256,
     full: Vec<Evaluations>,
     open: Evaluations,
 }
 
 impl Recording {
     pub(super) fn new(header: RunHeader, space: &SpaceHash) -> Self {
-        let mut hasher = Sha256::new();
+        let hash_of = |texts: &[&str]| {
+            let mut hasher = Sha256::new();
+            for text in texts {
+                hasher.update((text.len() as u64).to_le_bytes());
+                hasher.update(text);
+            }
+            hasher
+        };
         let source = header.source.as_deref().unwrap_or_default();
-        for text in [header.task.key.as_str(), source, space.0.as_str(), &header.objectives[0].name] {
-            hasher.update((text.len() as u64).to_le_bytes());
-            hasher.update(text);
-        }
-        Self { header, hasher, full: Vec::new(), open: Evaluations::default() }
+        let (key, objective) = (header.task.key.as_str(), header.objectives[0].name.as_str());
+        let hasher = hash_of(&[key, &space.0, objective]);
+        let older = hash_of(&[key, source, &space.0, objective]);
+        Self { header, hasher, older, full: Vec::new(), open: Evaluations::default() }
     }
 
     /// Adds an evaluation that measured something.
@@ -51,11 +59,12 @@ impl Recording {
         self.close_full();
     }
 
-    /// The run as it is kept.
-    pub(super) fn finish(mut self) -> RunContents {
+    /// The run as it is kept, and the id that it may have been kept under before.
+    pub(super) fn finish(mut self) -> (RunContents, RunId) {
         self.close();
         let id = RunId::from_content(&self.hasher.finalize().into());
-        RunContents {
+        let older = RunId::from_content(&self.older.finalize().into());
+        let run = RunContents {
             id,
             header: self.header,
             state: RunState::Imported,
@@ -64,7 +73,8 @@ impl Recording {
             attempts: Vec::new(),
             curves: Vec::new(),
             evaluations: self.full,
-        }
+        };
+        (run, older)
     }
 
     fn row(
@@ -95,13 +105,17 @@ impl Recording {
         let mut batch = std::mem::take(&mut self.open);
         let n = batch.len();
         batch.metrics.values_mut().for_each(|column| column.resize(n, f64::NAN));
+        let mut update = |bytes: &[u8]| {
+            self.hasher.update(bytes);
+            self.older.update(bytes);
+        };
         for column in [&batch.configurations, &batch.fidelities, &batch.objectives, &batch.cost_seconds] {
-            self.hasher.update(crate::pack::numbers(column));
+            update(&crate::pack::numbers(column));
         }
-        self.hasher.update(&batch.failures);
+        update(&batch.failures);
         for (name, column) in &batch.metrics {
-            self.hasher.update(name);
-            self.hasher.update(crate::pack::numbers(column));
+            update(name.as_bytes());
+            update(&crate::pack::numbers(column));
         }
         self.full.push(batch);
     }

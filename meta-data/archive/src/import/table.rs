@@ -39,11 +39,10 @@ impl Archive {
             }
         }
         for (task, recording) in table.tasks().iter().zip(recordings) {
-            let run = recording.finish();
-            let key = run.header.task.key.clone();
-            report.keep(self, run)?;
+            report.keep_recording(self, recording)?;
             let features = features(task.meta_features.clone());
             if !features.is_empty() {
+                let key = key_of(table, &task.name);
                 let version = format!("{} (recorded)", table.name());
                 self.put_meta_features(&key, &MetaFeatures { version, features, ..MetaFeatures::default() })?;
             }
@@ -52,10 +51,14 @@ impl Archive {
     }
 }
 
+fn key_of(table: &RecordedTable, task: &str) -> String {
+    format!("{}/{task}", table.name())
+}
+
 fn header(table: &RecordedTable, task: usize) -> RunHeader {
     let task_name = &table.tasks()[task].name;
     let task = Task {
-        key: format!("{}/{task_name}", table.name()),
+        key: key_of(table, task_name),
         name: task_name.clone(),
         metric: table.objectives()[0].name.clone(),
         ..Task::default()

@@ -41,6 +41,8 @@ fn hpob_is_read_data_set_by_data_set_and_once() {
     assert_eq!((report.n_added, report.n_evaluations, report.n_left_out), (3, 4, 1));
     let again = archive.import_hpob(&path, &provenance()).unwrap();
     assert_eq!((again.n_added, again.n_known), (0, 3));
+    let elsewhere = Provenance { source: "another copy".into(), ..provenance() };
+    assert_eq!(archive.import_hpob(&path, &elsewhere).unwrap().n_known, 3, "the content is the same");
     let past = archive.past_tasks(&PastFilter::default()).unwrap();
     let keys: Vec<_> = past.iter().map(|task| (task.key.as_str(), task.space.name.as_str())).collect();
     assert_eq!(keys.len(), 3);
@@ -56,7 +58,34 @@ fn hpob_is_read_data_set_by_data_set_and_once() {
     std::fs::write(&path, &text[..150]).unwrap();
     let error = archive.import_hpob(&path, &provenance()).unwrap_err();
     assert!(matches!(error, ArchiveError::Import { .. }), "{error}");
+    assert!(error.to_string().contains("1 data sets before that are kept"), "{error}");
+    // As Python writes them: no JSON.
+    let text = r#"{"NaN \" NaN": {"1": {"X": [[0.5], [NaN], [0.25], [1.0]], "y": [[0.5], [0.5], [-Infinity], [-1e-3]]}}}"#;
+    std::fs::write(&path, text).unwrap();
+    let report = archive.import_hpob(&path, &provenance()).unwrap();
+    assert_eq!((report.n_added, report.n_evaluations, report.n_left_out), (1, 2, 2));
+    let space = archive.runs().unwrap().into_iter().find(|run| run.name == "hpob/NaN \" NaN/1");
+    assert_eq!(space.unwrap().n_trials, 2);
     assert_eq!(archive.check().unwrap(), []);
+}
+
+#[test]
+fn what_was_imported_while_ids_followed_from_the_source_too_is_known() {
+    let (_folder, archive) = archive();
+    let header =
+        crate::RunHeader { source: Some("a paper".into()), ..crate::conformance::sample_header("t") };
+    let space = Space::compile(header.space.clone()).unwrap();
+    let recording = || {
+        let mut recording = Recording::new(header.clone(), space.hash());
+        recording.measured(&[0.5, 1.0], &[9.0], &heirloom_model::Outcome::new(vec![-0.5], 1.0));
+        recording
+    };
+    let (run, older) = recording().finish();
+    assert_ne!(run.id, older);
+    archive.put_run(RunContents { id: older, ..run }).unwrap();
+    let mut report = ImportReport::default();
+    report.keep_recording(&archive, recording()).unwrap();
+    assert_eq!((report.n_added, report.n_known), (0, 1));
 }
 
 #[test]
@@ -111,7 +140,7 @@ fn without_configurations_an_aslib_folder_is_a_choice_of_algorithms() {
     let past = archive.past_tasks(&PastFilter::default()).unwrap();
     assert_eq!(
         (past[0].objectives.as_slice(), past[0].cost_seconds.as_slice()),
-        (&[Some(12.5), None][..], &[12.5, 0.0][..])
+        (&[Some(12.5), None][..], &[12.5, 5000.0][..])
     );
     let space = Space::compile(past[0].space.clone()).unwrap();
     assert_eq!(space.value(&past[0].configurations[0], "algorithm"), Some("minisat".into()));
@@ -221,6 +250,55 @@ fn optuna_studies_are_read_as_optuna_reads_them() {
         "one is minimised, the other maximised"
     );
     assert_eq!(archive.check().unwrap(), []);
+}
+
+/// What a person enqueued may lie outside the range and beside the grid; a study that has no place here costs no other.
+#[test]
+fn a_study_that_cannot_be_taken_over_is_named_and_the_others_come_in() {
+    let (folder, archive) = archive();
+    let path = folder.path().join("optuna.db");
+    let of_two =
+        "trial_id IN (SELECT trial_id FROM trials JOIN studies USING (study_id) WHERE study_name = 'two')";
+    let huge = r#"{"name": "IntDistribution", "attributes": {"log": false, "step": 1, "low": 0, "high": 4611686018427387904}}"#;
+    for damage in [
+        format!("UPDATE trial_params SET param_value = 1, distribution_json = '{huge}' WHERE {of_two}"),
+        format!("DELETE FROM trial_params WHERE {of_two}"),
+    ] {
+        std::fs::copy(golden("optuna.db"), &path).unwrap();
+        let enqueued = "UPDATE trial_params SET param_value = 5.0 WHERE param_name = 'lr' AND trial_id = 1;
+                        UPDATE trial_params SET distribution_json = replace(distribution_json, '\"step\": 1', '\"step\": 2')
+                            WHERE param_name = 'layers'";
+        let db = rusqlite::Connection::open(&path).unwrap();
+        db.execute_batch(&format!("{enqueued}; {damage}")).unwrap();
+        drop(db);
+        let report = archive.import_optuna(&path, "lab", &provenance()).unwrap();
+        assert_eq!((report.n_added + report.n_known, report.n_left_out), (1, 4), "{report:?}");
+        assert!(report.notes.iter().any(|note| note.starts_with("study `two` was left out: ")), "{report:?}");
+    }
+    let run = archive.runs().unwrap().remove(0);
+    let space = Space::compile(archive.header(run.id).unwrap().space).unwrap();
+    let trials = trials(&archive, &run);
+    trials.iter().for_each(|trial| space.check(&trial.proposal.configuration).unwrap());
+    assert_eq!(space.to_named(&trials[0].proposal.configuration)["lr"], Value::Float(5.0));
+}
+
+#[test]
+fn a_storage_from_before_optuna_3_is_read_too() {
+    let (folder, archive) = archive();
+    let path = folder.path().join("optuna.db");
+    std::fs::copy(golden("optuna.db"), &path).unwrap();
+    let db = rusqlite::Connection::open(&path).unwrap();
+    let older = "ALTER TABLE trial_values DROP COLUMN value_type;
+                 ALTER TABLE trial_intermediate_values DROP COLUMN intermediate_value_type;
+                 UPDATE trial_values SET value = 9e999 WHERE trial_id = 1";
+    db.execute_batch(older).unwrap();
+    drop(db);
+    let report = archive.import_optuna(&path, "lab", &provenance()).unwrap();
+    assert_eq!((report.n_added, report.n_evaluations, report.n_left_out), (2, 23, 1), "{report:?}");
+    let tuned = archive.runs().unwrap().into_iter().find(|run| run.task == "lab/tuned").unwrap();
+    let results: Vec<_> = trials(&archive, &tuned).into_iter().filter_map(|trial| trial.result).collect();
+    assert_eq!(results[0].as_ref().unwrap_err().kind, FailureKind::Diverged, "infinity is no value");
+    assert_eq!(results[12].as_ref().unwrap().objectives, [-0.18009442900915232]);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use heirloom_model::{FailureKind, Space, SpaceSpec};
 use rusqlite::{Connection, Row};
 
+use super::{contents, read, run_id};
 use crate::record::hex_hash;
 use crate::{ArchiveError, Finding, Result, pack};
 
@@ -30,7 +31,8 @@ const RULES: [Rule; 8] = [
     Rule {
         sql: "SELECT hex(run.uuid), number, length(trial.fidelity) / 8.0, json_array_length(fidelities) FROM trial
               JOIN run ON run.id = trial.run
-              WHERE length(trial.fidelity) != 8 * json_array_length(fidelities) AND coalesce(failure, 0) != 5",
+              WHERE CASE WHEN json_valid(fidelities)
+                THEN length(trial.fidelity) != 8 * json_array_length(fidelities) END AND coalesce(failure, 0) != 5",
         record: "trial {} of run {}",
         problem: "its fidelity has {} values and the run {} dimensions",
         remedy: RESTORE,
@@ -38,8 +40,8 @@ const RULES: [Rule; 8] = [
     Rule {
         sql: "SELECT hex(run.uuid), number, coalesce(length(trial.objectives), 0) / 8.0,
                 json_array_length(run.objectives) FROM trial JOIN run ON run.id = trial.run
-              WHERE trial.state IN (2, 3)
-                AND coalesce(length(trial.objectives), 0) != 8 * json_array_length(run.objectives)",
+              WHERE trial.state IN (2, 3) AND CASE WHEN json_valid(run.objectives)
+                THEN coalesce(length(trial.objectives), 0) != 8 * json_array_length(run.objectives) END",
         record: "trial {} of run {}",
         problem: "it is completed with {} objectives where the run has {}",
         remedy: RESTORE,
@@ -93,18 +95,28 @@ type Step = fn(&Connection, &mut Found<'_>) -> Result<()>;
 /// All findings, the file's own damage first. A page that cannot be read is a finding too, and the rest is looked at.
 pub(super) fn check(db: &Connection) -> Result<Vec<Finding>> {
     let mut findings = Vec::new();
-    let steps: [Step; 5] = [check_file, check_rules, check_numbers, check_packed, check_hashes];
+    let steps: [Step; 6] =
+        [check_file, check_rules, check_numbers, check_packed, check_hashes, check_readable];
     for step in steps {
         let mut found = |record: String, problem: String, remedy: &str| {
             findings.push(Finding { record, problem, remedy: remedy.into() });
         };
-        match step(db, &mut found) {
-            Err(ArchiveError::Damaged { record, problem }) => found(record, problem, RESTORE),
-            other => other?,
+        if let Err(error) = step(db, &mut found) {
+            found_in("the archive", error, &mut found)?;
         }
     }
     findings.dedup();
     Ok(findings)
+}
+
+/// Makes a finding of an error that a stored record gives; any other is the caller's.
+fn found_in(whole: &str, error: ArchiveError, found: &mut Found<'_>) -> Result<()> {
+    match error {
+        ArchiveError::Damaged { record, problem } => found(format!("{whole}: {record}"), problem, RESTORE),
+        ArchiveError::Database { problem } => found(whole.into(), problem, RESTORE),
+        other => return Err(other),
+    }
+    Ok(())
 }
 
 /// The file's pages, and rows whose parents are gone.
@@ -150,7 +162,7 @@ fn check_numbers(db: &Connection, found: &mut Found<'_>) -> Result<()> {
             ))
         };
         let failed = row.get::<_, i64>(4)? == 4;
-        let reason = row.get::<_, Option<u8>>(3)?.and_then(FailureKind::from_code);
+        let reason = row.get::<_, Option<u8>>(3).ok().flatten().and_then(FailureKind::from_code);
         if failed && reason.is_none() {
             found(record()?, "it failed without a reason that is known".into(), RESTORE);
         }
@@ -218,6 +230,27 @@ fn check_hashes(db: &Connection, found: &mut Found<'_>) -> Result<()> {
         }
         Ok(())
     })
+}
+
+/// Everything can be read as a search reads it: texts, metrics and scores too, which no rule looks at.
+fn check_readable(db: &Connection, found: &mut Found<'_>) -> Result<()> {
+    let mut runs = Vec::new();
+    each(db, "SELECT uuid FROM run", |row| {
+        runs.push(row.get_ref(0)?.as_blob()?.to_vec());
+        Ok(())
+    })?;
+    for bytes in runs {
+        let run = run_id(&bytes)?;
+        if let Err(error) = contents::read_through(db, run) {
+            found_in(&format!("run {run}"), error, found)?;
+        }
+    }
+    for task in read::tasks(db)? {
+        if let Err(error) = read::meta_features(db, &task.key) {
+            found_in(&format!("task `{}`", task.key), error, found)?;
+        }
+    }
+    Ok(())
 }
 
 fn each(db: &Connection, sql: &str, mut visit: impl FnMut(&Row<'_>) -> rusqlite::Result<()>) -> Result<()> {

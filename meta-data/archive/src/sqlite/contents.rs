@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use heirloom_model::{Origin, Space, SpaceSpec};
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::{attempt, find_run, now_ms, read, run_key, to_json, trials};
+use super::{artifact, attempt, find_run, now_ms, read, run_key, to_json, trials};
 use crate::record::hex_hash;
 use crate::{
     ArchiveError, MetaFeatures, Result, RunContents, RunHeader, RunId, RunState, Task, TrialRecord, pack,
@@ -61,9 +61,14 @@ pub(super) fn set_state(db: &Connection, run: RunId, state: RunState) -> Result<
     Ok(())
 }
 
-/// Keeps a task, or finds it. Returns its key.
+/// Keeps a task, or finds it, and says of what data it is where that was not known. Returns its key.
 pub(super) fn put_task(db: &Connection, task: &Task) -> Result<i64> {
     if let Some(key) = find_task(db, &task.key)? {
+        if !task.fingerprint.is_empty() {
+            let sql =
+                "UPDATE task SET fingerprint = ?, kind = ?, target = ? WHERE id = ? AND fingerprint = ''";
+            db.prepare_cached(sql)?.execute(params![task.fingerprint, task.kind, task.target, key])?;
+        }
         return Ok(key);
     }
     db.prepare_cached(
@@ -108,18 +113,12 @@ pub(super) fn put_meta_features(db: &Connection, task: &str, set: &MetaFeatures)
 
 /// A whole run.
 pub(super) fn get(db: &Connection, id: RunId) -> Result<RunContents> {
-    let key = run_key(db, id)?;
-    let (state, steps): (u8, i64) =
-        db.query_row("SELECT state, steps FROM run WHERE id = ?", [key], |row| {
-            Ok((row.get(0)?, row.get(1)?))
-        })?;
-    let state = RunState::from_code(state)
-        .ok_or_else(|| ArchiveError::damaged(format!("run {id}"), "its state is unknown"))?;
+    let (state, steps) = standing(db, id)?;
     let mut run = RunContents {
         id,
         header: read::header(db, id)?,
         state,
-        steps: steps as u64,
+        steps,
         trials: Vec::new(),
         attempts: attempt::list(db, id)?,
         curves: Vec::new(),
@@ -144,6 +143,29 @@ pub(super) fn get(db: &Connection, id: RunId) -> Result<RunContents> {
         Ok(())
     })?;
     Ok(run)
+}
+
+/// A run's state, and calls of the strategy so far.
+fn standing(db: &Connection, id: RunId) -> Result<(RunState, u64)> {
+    let key = run_key(db, id)?;
+    let (state, steps): (u8, i64) =
+        db.query_row("SELECT state, steps FROM run WHERE id = ?", [key], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })?;
+    let state = RunState::from_code(state)
+        .ok_or_else(|| ArchiveError::damaged(format!("run {id}"), "its state is unknown"))?;
+    Ok((state, steps as u64))
+}
+
+/// Reads all that there is of a run and keeps none of it: an error where a part cannot be read.
+pub(super) fn read_through(db: &Connection, id: RunId) -> Result<()> {
+    standing(db, id)?;
+    read::header(db, id)?;
+    attempt::list(db, id)?;
+    artifact::list(db, id)?;
+    trials::visit(db, id, &mut |_| Ok(()))?;
+    trials::visit_curves(db, id, &mut |_, _| Ok(()))?;
+    read::recorded(db, id, &mut |_| Ok(()))
 }
 
 /// Keeps a whole run, unless it is here already in this state or a newer one.

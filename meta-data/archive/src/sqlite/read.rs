@@ -11,30 +11,39 @@ use crate::{
     TrialState, pack,
 };
 
-/// All runs, the oldest id first.
+/// All runs: imported ones, whose ids say nothing of time, then those of our own, the oldest first.
 pub(super) fn runs(db: &Connection) -> Result<Vec<RunSummary>> {
     let mut statement = db.prepare_cached(
         "SELECT uuid, run.name, task.key, space.hash, objectives, state, steps, source, licence, n_trials
-         FROM run JOIN task ON task.id = run.task JOIN space ON space.id = run.space ORDER BY uuid",
+         FROM run JOIN task ON task.id = run.task JOIN space ON space.id = run.space
+         ORDER BY state != 4, uuid",
     )?;
     let mut rows = statement.query([])?;
     let mut runs = Vec::new();
     while let Some(row) = rows.next()? {
-        let id = run_id(row.get_ref(0)?.as_blob().map_err(rusqlite::Error::from)?)?;
-        runs.push(RunSummary {
-            id,
-            name: row.get(1)?,
-            task: row.get(2)?,
-            space: SpaceHash(row.get(3)?),
-            objectives: json_column(row, 4, id)?,
-            state: state_column(row, 5, id)?,
-            steps: row.get::<_, i64>(6)? as u64,
-            source: row.get(7)?,
-            licence: row.get(8)?,
-            n_trials: row.get::<_, i64>(9)? as u64,
-        });
+        match summary(row) {
+            // The others are as good as ever; the check names it too.
+            Err(error) if error.is_damage() => tracing::warn!("a run is left out: {error}"),
+            run => runs.push(run?),
+        }
     }
     Ok(runs)
+}
+
+fn summary(row: &Row<'_>) -> Result<RunSummary> {
+    let id = run_id(row.get_ref(0)?.as_blob().map_err(rusqlite::Error::from)?)?;
+    Ok(RunSummary {
+        id,
+        name: row.get(1)?,
+        task: row.get(2)?,
+        space: SpaceHash(row.get(3)?),
+        objectives: json_column(row, 4, id)?,
+        state: state_column(row, 5, id)?,
+        steps: row.get::<_, i64>(6)? as u64,
+        source: row.get(7)?,
+        licence: row.get(8)?,
+        n_trials: row.get::<_, i64>(9)? as u64,
+    })
 }
 
 /// A run's header.

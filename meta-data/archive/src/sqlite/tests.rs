@@ -201,6 +201,13 @@ fn the_check_finds_every_kind_of_damage() {
         ("UPDATE artifact SET bytes = x'00'", "its bytes have another hash"),
         ("UPDATE space SET spec = replace(spec, '5.0', '6.0')", "its bytes have another hash"),
         ("UPDATE run SET configuration = '{}'", "its configuration has another hash"),
+        ("UPDATE trial SET metrics = '{' WHERE number = 1", "EOF while parsing an object"),
+        ("UPDATE trial SET scores = '[' WHERE number = 1", "EOF while parsing a list"),
+        ("UPDATE trial SET attempt = 1 << 40 WHERE number = 1", "out of range"),
+        ("UPDATE run SET name = CAST(x'ff' AS TEXT)", "utf-8"),
+        ("UPDATE run SET objectives = '['", "EOF while parsing a list"),
+        ("UPDATE run SET state = 9", "its state is unknown"),
+        ("INSERT INTO meta_features SELECT id, '1', '{', '{}' FROM task", "EOF while parsing an object"),
         (
             "INSERT INTO point SELECT run, number, 1, 0, 1.0, 1.0, objectives FROM trial LIMIT 1",
             "points of a running curve",
@@ -209,6 +216,30 @@ fn the_check_finds_every_kind_of_damage() {
     ] {
         let found = findings_after(damage);
         assert!(found.contains(expected), "`{damage}` gave: {found}");
+    }
+}
+
+#[test]
+fn a_torn_record_takes_its_own_run_alone_from_the_past() {
+    for damage in [
+        "UPDATE trial SET metrics = '{' WHERE number = 1 AND run = 2",
+        "UPDATE trial SET configuration = x'0000000000000000' WHERE number = 1 AND run = 2",
+        "UPDATE trial SET attempt = -1 WHERE number = 1 AND run = 2",
+        "UPDATE run SET objectives = '[' WHERE id = 2",
+        "UPDATE run SET versions = CAST(x'ff' AS TEXT) WHERE id = 2",
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        let archive = Archive::create(&path).unwrap();
+        for task in ["s", "t", "t"] {
+            let (_, mut recorder) = archive.begin_run(&sample_header(task)).unwrap();
+            (0..3).for_each(|trial| recorder.record(&sample_events(trial)).unwrap());
+        }
+        Connection::open(&path).unwrap().execute_batch(damage).unwrap();
+        let past = archive.past_tasks(&PastFilter::default()).unwrap();
+        let seen: Vec<_> = past.iter().map(|past| (past.key.as_str(), past.configurations.len())).collect();
+        assert_eq!(seen, [("s", 3), ("t", 3)], "`{damage}`");
+        assert_ne!(archive.check().unwrap(), [], "`{damage}`");
     }
 }
 
@@ -272,6 +303,25 @@ fn a_run_can_be_read_by_a_second_store_on_the_same_file() {
     assert_eq!(read_only.stats().unwrap().n_trials[TrialState::Completed.as_str()], 1);
     let refused = read_only.set_run_state(run, RunState::Failed);
     assert_eq!(refused, Err(ArchiveError::ReadOnly { path }));
+}
+
+/// An archive that a group shares: the second user takes turns on the file that the first one made.
+#[test]
+fn the_file_of_turns_has_the_archives_mode_and_need_not_be_writable() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    let (path, turn) = (folder.path().join("a"), folder.path().join("a-turn"));
+    drop(Archive::create(&path).unwrap());
+    std::fs::remove_file(&turn).unwrap();
+    let set_mode = |path: &PathBuf, mode: u32| {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap()
+    };
+    set_mode(&path, 0o666);
+    let archive = Archive::open(&path).unwrap();
+    assert_eq!(std::fs::metadata(&turn).unwrap().permissions().mode() & 0o777, 0o666);
+    drop(archive);
+    set_mode(&turn, 0o444);
+    Archive::open(&path).unwrap().begin_run(&sample_header("t")).unwrap();
 }
 
 #[test]

@@ -6,6 +6,7 @@
 
 use std::any::Any;
 use std::fs::File;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::thread::JoinHandle;
 
@@ -60,14 +61,7 @@ impl<T: Send, F: FnMut(&Connection) -> Result<T> + Send> Work for Job<T, F> {
 impl Writer {
     /// Starts the thread; `db` is closed when the writer is dropped.
     pub(super) fn start(db: Connection, path: &Path) -> Result<Self> {
-        let mut name = path.as_os_str().to_owned();
-        name.push("-turn");
-        let turn = File::options()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(PathBuf::from(name))
-            .map_err(|_| ArchiveError::ReadOnly { path: path.into() })?;
+        let turn = open_turn(path)?;
         let (queue, jobs) = unbounded();
         let path = path.to_path_buf();
         let thread = std::thread::Builder::new()
@@ -97,6 +91,29 @@ impl Drop for Writer {
             // It caught every panic of a job; nothing is left to report here.
             let _ = thread.join();
         }
+    }
+}
+
+/// The file whose lock is the turn. Whoever may write the archive may take one, whatever mask its maker had: it gets the
+/// archive's mode, and to lock it, it need not be written.
+fn open_turn(archive: &Path) -> Result<File> {
+    let mut name = archive.as_os_str().to_owned();
+    name.push("-turn");
+    let name = PathBuf::from(name);
+    let read_only = || ArchiveError::ReadOnly { path: archive.into() };
+    if !crate::disk::is_writable(archive) {
+        return Err(read_only());
+    }
+    match File::options().create_new(true).write(true).open(&name) {
+        Ok(turn) => {
+            // Where this fails the turn is as its maker's mask has it.
+            let _ = std::fs::metadata(archive).and_then(|file| turn.set_permissions(file.permissions()));
+            Ok(turn)
+        }
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => File::open(&name).map_err(|error| {
+            ArchiveError::io(&name, format!("{error}; hint: give it the mode of the archive beside it"))
+        }),
+        Err(_) => Err(read_only()),
     }
 }
 

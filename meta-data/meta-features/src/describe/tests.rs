@@ -148,7 +148,7 @@ fn fresh_descriptions_come_near_the_archived_ones_of_the_same_data() {
 }
 
 fn without_costs(mut set: MetaFeatureSet) -> MetaFeatureSet {
-    set.features.iter_mut().for_each(|feature| feature.cost_secs = 0.0);
+    set.features.iter_mut().for_each(|feature| feature.cost_seconds = 0.0);
     set
 }
 
@@ -169,7 +169,7 @@ fn what_the_cost_class_or_the_budget_does_not_allow_is_skipped_with_its_reason()
     let data = open(&golden().join("iris.csv"));
     let cheap = describe(&data, &Options { cost: CostClass::Simple, ..Default::default() });
     for feature in &cheap.features {
-        let is_simple = crate::cost_class(&feature.name) == Some(CostClass::Simple);
+        let is_simple = crate::catalogue::cost_class(&feature.name) == Some(CostClass::Simple);
         assert_eq!(feature.skipped, (!is_simple).then_some(Skipped::CostClass), "{}", feature.name);
     }
     let none = describe(&data, &Options { budget: Some(Duration::ZERO), ..Default::default() });
@@ -179,8 +179,10 @@ fn what_the_cost_class_or_the_budget_does_not_allow_is_skipped_with_its_reason()
 #[test]
 fn every_feature_computed_has_a_cost() {
     let set = describe(&open(&golden().join("iris.csv")), &Options::default());
-    assert!(set.features.iter().all(|feature| feature.value.is_some() && feature.cost_secs > 0.0));
-    assert!(set.cost_secs() >= set.features.iter().map(|feature| feature.cost_secs).fold(0.0, f64::max));
+    assert!(set.features.iter().all(|feature| feature.value.is_some() && feature.cost_seconds > 0.0));
+    assert!(
+        set.cost_seconds() >= set.features.iter().map(|feature| feature.cost_seconds).fold(0.0, f64::max)
+    );
 }
 
 fn skipped(set: &MetaFeatureSet) -> Vec<&str> {
@@ -289,10 +291,10 @@ fn landmarkers_on_drawn_rows_stay_near_those_on_all() {
 }
 
 fn print_costs(set: &MetaFeatureSet) {
-    for feature in set.features.iter().filter(|feature| feature.cost_secs > 1e-3) {
-        eprintln!("{:7.1} ms {} = {:?}", 1e3 * feature.cost_secs, feature.name, feature.value);
+    for feature in set.features.iter().filter(|feature| feature.cost_seconds > 1e-3) {
+        eprintln!("{:7.1} ms {} = {:?}", 1e3 * feature.cost_seconds, feature.name, feature.value);
     }
-    eprintln!("{:7.1} ms in all", 1e3 * set.cost_secs());
+    eprintln!("{:7.1} ms in all", 1e3 * set.cost_seconds());
 }
 
 #[test]
@@ -332,5 +334,5 @@ fn ten_thousand_rows_of_twenty_columns_with_landmarkers_take_no_minute() {
     let set = describe(&data, &Options::default());
     print_costs(&set);
     assert_eq!(skipped(&set), [""; 0]);
-    assert!(set.cost_secs() < 6.0, "not even as fast as the peer");
+    assert!(set.cost_seconds() < 6.0, "not even as fast as the peer");
 }

@@ -29,17 +29,16 @@ impl<'t, 'a> Watch<'t, 'a> {
     }
 
     pub(super) fn look(&mut self, training: &Training<'_>, note: &Note) -> ControlFlow<Failure> {
-        let Trial { request, reporter, started, estimator, .. } = self.trial;
+        let Trial { request, reporter, estimator, .. } = self.trial;
         if reporter.cancelled() {
             self.save(training, note);
             return ControlFlow::Break(cancelled());
         }
-        let limits = request.limits;
-        if let Some(limit) = limits.seconds.filter(|&limit| started.elapsed().as_secs_f64() > limit) {
-            let message = format!("the training took longer than {limit} seconds");
-            return ControlFlow::Break(Failure::new(FailureKind::TimedOut, message));
+        if let Some(failure) = self.trial.timed_out() {
+            return ControlFlow::Break(failure);
         }
-        if let Some(limit) = limits.memory_bytes.filter(|_| self.memory_seen.elapsed() > MEMORY_TICK) {
+        if let Some(limit) = request.limits.memory_bytes.filter(|_| self.memory_seen.elapsed() > MEMORY_TICK)
+        {
             self.memory_seen = Instant::now();
             let used = resident_bytes().saturating_sub(self.trial.memory_before);
             if used > limit {

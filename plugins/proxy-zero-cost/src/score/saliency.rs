@@ -111,15 +111,18 @@ pub(super) fn synflow(probe: &Probe) -> Result<f64> {
     Ok(flow.max(f64::MIN_POSITIVE).ln())
 }
 
-/// Σ over layers of ln Σ mean |g| / std g over the two halves of the sample.
+/// Σ over layers of ln Σ mean |g| / std g over the two halves of the sample. NaN where no gradient differs between them.
 pub(super) fn zico(probe: &Probe, sample: &Sample) -> Result<f64> {
     let half = sample.len() / 2;
+    if half == 0 {
+        return Ok(f64::NAN);
+    }
     let kernels = probe.kernels();
     let of_half = |start| -> Result<Vec<Option<Tensor>>> {
         let part = sample.part(start, half)?;
         gradients(&part.loss(&probe.run(&part.inputs)?)?, &kernels, Graph::Spent)
     };
-    let mut score = 0.0;
+    let mut score: Option<f64> = None;
     for pair in of_half(0)?.into_iter().zip(of_half(half)?) {
         let (Some(first), Some(second)) = pair else { continue };
         let mean = first.f_abs()?.f_add(&second.f_abs()?)?.f_div_scalar(2.0)?;
@@ -129,8 +132,8 @@ pub(super) fn zico(probe: &Probe, sample: &Sample) -> Result<f64> {
         let known = deviation.f_gt(0.0)?;
         let worth = ratio.f_masked_select(&known)?.f_sum(Kind::Double)?.f_double_value(&[])?;
         if worth > 0.0 {
-            score += worth.ln();
+            *score.get_or_insert(0.0) += worth.ln();
         }
     }
-    Ok(score)
+    Ok(score.unwrap_or(f64::NAN))
 }

@@ -55,7 +55,6 @@ pub(super) struct Filler<'a> {
     values: Vec<Value>,
     n_inherited: usize,
     noise: f64,
-    is_noisy: bool,
     seed: Seed,
     steps: Vec<String>,
 }
@@ -115,14 +114,13 @@ impl<'a> Filler<'a> {
             values: Vec::with_capacity(child.layers().len()),
             n_inherited: 0,
             noise,
-            is_noisy: false,
             seed,
             steps: maps.steps,
         })
     }
 
-    /// The child's weights, what was inherited, and whether noise was added.
-    pub(super) fn run(mut self) -> Result<(Weights, Inherited, bool), TorchError> {
+    /// The child's weights, and what was inherited but for the noise.
+    pub(super) fn run(mut self) -> Result<(Weights, Inherited), TorchError> {
         for place in 0..self.child.layers().len() {
             let value = self.visit(place).map_err(|error| {
                 TorchError::new(format!("inheriting `{}`", self.child.layers()[place].name), &[], &error)
@@ -143,7 +141,7 @@ impl<'a> Filler<'a> {
         let n_all: usize = self.tensors.iter().map(Tensor::numel).sum();
         let share = if n_all == 0 { 0.0 } else { self.n_inherited as f64 / n_all as f64 };
         let weights = Weights::from_tensors(self.child, &self.tensors)?;
-        Ok((weights, Inherited { exact, share, steps: self.steps }, self.is_noisy))
+        Ok((weights, Inherited { exact, share, steps: self.steps }))
     }
 
     fn visit(&mut self, place: usize) -> Result<Value, tch::TchError> {

@@ -16,7 +16,7 @@ use crate::output;
 /// A plugin's page: its components, their options, limits and defaults
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  heirloom plugin docs heirloom-evolution\n  heirloom plugin docs my-plugin-0.1.0.heirloom --out \
+    after_help = "Examples:\n  heirloom plugin docs heirloom-strategy-evolution\n  heirloom plugin docs my-plugin-0.1.0.heirloom --out \
     page.md\n\nThe page is Markdown, made from the plugin's manifest and the schemas of its options."
 )]
 pub(super) struct Docs {

@@ -53,11 +53,10 @@ pub(super) fn find<'a>(plugins: &'a Plugins, name: &str) -> miette::Result<Vec<&
             .flat_map(|kind| host.names(kind))
             .collect();
         let remedy = heirloom_config::suggest::remedy(name, "there are", &names);
-        let left_out = host.left_out(name).map(|left_out| format!("; and {left_out}")).unwrap_or_default();
-        return Err(Failure::usage(format!(
-            "there is no plugin or component `{name}`; hint: {remedy}{left_out}"
-        ))
-        .into());
+        let remedy = host.whole_remedy(name, remedy);
+        return Err(
+            Failure::usage(format!("there is no plugin or component `{name}`; hint: {remedy}")).into()
+        );
     }
     Ok(found)
 }

@@ -13,7 +13,7 @@ use crate::output;
 
 use super::project::{IndexOption, known_key};
 
-/// Add a signed package to an index, a plain folder that others read or a web server shows
+/// Add a signed package to an index, a plain folder that others read
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  heirloom plugin publish my-plugin-0.1.0.heirloom --index /srv/heirloom\n\nThe folder is made \
@@ -57,7 +57,7 @@ pub(super) fn index_folder(option: &IndexOption) -> miette::Result<PathBuf> {
     match text.strip_prefix("file://") {
         Some(path) => Ok(path.into()),
         None if text.contains("://") => Err(Failure::usage(format!(
-            "`{text}` cannot be written to; hint: publish into a folder, and let a web server show that"
+            "`{text}` cannot be written to; hint: publish into a folder that others can read"
         ))
         .into()),
         None => Ok(path),

@@ -35,17 +35,23 @@ impl Report {
             let newest = files.last().ok_or_else(|| Failure::usage("there is no report to repeat"))?;
             return replay(newest, context);
         }
-        let reports: Vec<(PathBuf, CrashReport)> = files
-            .into_iter()
-            .map(|file| read(&file).map(|report| (file, report)))
-            .collect::<miette::Result<_>>()?;
+        let is_none = files.is_empty();
+        let mut reports: Vec<(PathBuf, CrashReport)> = Vec::new();
+        for file in files {
+            match read(&file) {
+                Ok(report) => reports.push((file, report)),
+                // One that cannot be read does not hide the others.
+                Err(error) if self.plugin.as_deref() != file.to_str() => tracing::warn!("{error}"),
+                Err(error) => return Err(error),
+            }
+        }
         if context.json {
             let all: Vec<_> =
                 reports.iter().map(|(file, report)| json!({ "file": file, "report": report })).collect();
             output::json(&all)?;
             return Ok(Exit::Done);
         }
-        if reports.is_empty() {
+        if is_none {
             output::line("no plugin has crashed")?;
         }
         for (file, report) in &reports {

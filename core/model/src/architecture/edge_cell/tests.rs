@@ -48,15 +48,59 @@ fn strings_with_mistakes_are_refused_at_their_place() {
     check("|none~0|+|none~0|none~1|+|none~0|none~1|none~2|+", 48, "expected the end");
 }
 
+/// Which cells count as one when the published counts of unique cells are reproduced.
+#[derive(Clone, Copy, PartialEq)]
+enum Equivalence {
+    /// A skip connection is what it skips from.
+    Skip,
+    /// The same, and an edge out of a node that is zero is zero.
+    SkipAndZero,
+}
+
+/// The cell as nested terms, each node the sorted sum of its edges: equal for cells that count as one.
+///
+/// This is how the benchmark's authors told unique cells apart. It is coarser than [`ArchitectureGraph::key`] where two
+/// edges do the same to the same node (two convolutions with weights of their own, or one whose output is used twice),
+/// and finer where a sum has a zero term.
+fn published_class(
+    cell: &EdgeCell,
+    space: &Space,
+    configuration: &Configuration,
+    equivalence: Equivalence,
+) -> String {
+    const ZERO: &str = "#";
+    let considers_zero = equivalence == Equivalence::SkipAndZero;
+    let mut nodes = vec!["0".to_owned()];
+    let mut operations = cell.chosen(space, configuration).unwrap();
+    for to in 1..cell.n_nodes {
+        let edges = operations.split_off(to);
+        let term = |(from, &operation): (usize, &usize)| {
+            let node = Node::new(&*cell.operations[operation]);
+            if considers_zero && (node.is_zero() || nodes[from] == ZERO) {
+                ZERO.to_owned()
+            } else if node.is_identity() {
+                nodes[from].clone()
+            } else {
+                format!("({})@{}", nodes[from], node.operation)
+            }
+        };
+        let mut terms: Vec<String> = operations.iter().enumerate().map(term).collect();
+        terms.sort_unstable();
+        nodes.push(terms.join("+"));
+        operations = edges;
+    }
+    nodes.swap_remove(cell.n_nodes - 1)
+}
+
 #[test]
 fn nas_bench_201_has_the_published_numbers_of_unique_cells() {
     let (cell, space) = nas_bench_201();
     let classes = |equivalence| -> HashSet<String> {
-        all_cells(&space).map(|cell_| cell.published_class(&space, &cell_, equivalence).unwrap()).collect()
+        all_cells(&space).map(|drawn| published_class(&cell, &space, &drawn, equivalence)).collect()
     };
     // The benchmark's API prints both; 6,466 stands in table 1 of NATS-Bench.
-    assert_eq!(classes(EdgeCellEquivalence::Skip).len(), 12_751);
-    assert_eq!(classes(EdgeCellEquivalence::SkipAndZero).len(), 6_466);
+    assert_eq!(classes(Equivalence::Skip).len(), 12_751);
+    assert_eq!(classes(Equivalence::SkipAndZero).len(), 6_466);
 }
 
 #[test]

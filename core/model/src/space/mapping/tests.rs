@@ -88,6 +88,10 @@ fn numbers_out_of_range_are_left_out_or_clipped() {
     let grid = r#""type": "float", "low": 0, "high": 1, "step": 0.25"#;
     assert_eq!(map_one(wide, grid, 0.6, OutOfRange::LeaveOut).0, Ok(0.5));
     assert!(map_one(wide, grid, 1.2, OutOfRange::LeaveOut).0.is_err());
+    assert!(map_one(wide, grid, 1.1, OutOfRange::LeaveOut).0.is_err(), "less than half a step beyond");
+    assert_eq!(map_one(wide, grid, 1.1, OutOfRange::Clip).0, Ok(1.0));
+    let tenths = r#""type": "float", "low": 0.1, "high": 0.3, "step": 0.1"#;
+    assert!(map_one(wide, tenths, 0.1 + 0.2, OutOfRange::LeaveOut).0.is_ok(), "rounding is not beyond");
 }
 
 #[test]
@@ -134,8 +138,48 @@ fn what_is_active_under_other_conditions_gets_its_default() {
     assert!(matches!(mapping.report().notes[..], [MappingNote::Condition { .. }]), "{}", mapping.report());
     assert_eq!(mapping.map(&Configuration::new(vec![1.0, f64::NAN])).unwrap().values(), [1.0, 0.9]);
     assert_eq!(mapping.map(&Configuration::new(vec![0.0, 0.3])).unwrap().values(), [0.0, 0.3]);
-    let back = SpaceMapping::new(&new, &old, OutOfRange::LeaveOut);
-    old.check(&back.map(&Configuration::new(vec![1.0, 0.3])).unwrap()).unwrap();
+}
+
+#[test]
+fn what_has_no_place_in_the_target_is_noted_and_left_out() {
+    let kind = r#""name": "momentum", "type": "float", "low": 0.0, "high": 1.0"#;
+    let optimizer = r#"{"name": "optimizer", "type": "categorical", "choices": ["sgd", "adam"]}"#;
+    let old = space(&format!("{optimizer}, {{{kind}}}"));
+    let new =
+        space(&format!(r#"{optimizer}, {{{kind}, "when": {{"parameter": "optimizer", "is": "sgd"}}}}"#));
+    let mapping = SpaceMapping::new(&old, &new, OutOfRange::LeaveOut);
+    assert!(matches!(mapping.report().notes[..], [MappingNote::Inactive { .. }]), "{}", mapping.report());
+    assert_eq!(mapping.map(&Configuration::new(vec![0.0, 0.3])).unwrap().values(), [0.0, 0.3]);
+    let dropped = mapping.map(&Configuration::new(vec![1.0, 0.3])).unwrap_err();
+    assert_eq!(dropped, Dropped::Inactive { parameter: "momentum".into(), value: Value::Float(0.3) });
+    let clipped = SpaceMapping::new(&old, &new, OutOfRange::Clip);
+    assert_eq!(
+        clipped.map(&Configuration::new(vec![1.0, 0.3])).unwrap(),
+        Configuration::new([1.0, f64::NAN])
+    );
+}
+
+#[test]
+fn conditions_are_the_same_where_they_test_the_same() {
+    let mapped = |before: &str, after: &str| {
+        let with = |when: &str| {
+            let choice = |name: &str| {
+                format!(r#"{{"name": "{name}", "type": "categorical", "choices": ["x", "y", "z"]}}"#)
+            };
+            let child = format!(r#"{{"name": "d", "type": "int", "low": 0, "high": 9, "when": {when}}}"#);
+            space(&["a", "b", "c"].map(choice).into_iter().chain([child]).collect::<Vec<_>>().join(", "))
+        };
+        SpaceMapping::new(&with(before), &with(after), OutOfRange::LeaveOut).report().is_identity()
+    };
+    let one_of = |values: &str| format!(r#"{{"parameter": "a", "one_of": {values}}}"#);
+    assert!(mapped(&one_of(r#"["x", "y"]"#), &one_of(r#"["y", "x"]"#)));
+    assert!(!mapped(&one_of(r#"["x", "y"]"#), &one_of(r#"["x", "z"]"#)));
+    let is = |name: &str| format!(r#"{{"parameter": "{name}", "is": "x"}}"#);
+    let both = |key: &str, one: &str, other: &str| format!(r#"{{"{key}": [{one}, {other}]}}"#);
+    let (a, b, c) = (is("a"), is("b"), is("c"));
+    let outer = both("all", &a, &both("any", &b, &c));
+    assert!(mapped(&outer, &outer));
+    assert!(!mapped(&outer, &both("any", &both("all", &a, &b), &c)));
 }
 
 #[test]

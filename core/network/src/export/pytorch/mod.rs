@@ -90,7 +90,7 @@ fn head(network: &Network, preparation: Option<&Preparation>) -> String {
     );
     let usage = match preparation.map(|preparation| &preparation.input) {
         Some(InputPreparation::Table { .. }) => {
-            "    import model\n    model.predict(\"rows.csv\")  # or rows as dicts by column\n\n\
+            "    import model\n    model.predict(\"rows.csv\")  # or rows: dicts by column, or values in the columns' order\n\n\
              or, in a shell: python model.py rows.csv"
         }
         Some(InputPreparation::Image { .. }) => {

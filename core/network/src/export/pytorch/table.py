@@ -6,6 +6,8 @@ def read_rows(path):
     A file whose name has `.gz` behind that is unpacked.
     """
     name = str(path).lower()
+    if not name.removesuffix(".gz").endswith((".csv", ".tsv")):
+        raise ValueError(f"`{path}` is no .csv or .tsv (.gz) file; hint: read it, and give its rows in its place")
     opened = gzip.open if name.endswith(".gz") else open
     delimiter = "\t" if name.removesuffix(".gz").endswith(".tsv") else ","
     with opened(path, "rt", newline="", encoding="utf-8-sig") as file:
@@ -61,14 +63,31 @@ def column_inputs(column, value):
     return [scaled, float(missing)] if column["indicates_missing"] else [scaled]
 
 
-def prepare(rows):
-    """The network's input, `[n_rows, inputs]`, from rows as dicts by column, or from the file that holds them."""
-    rows = read_rows(rows) if isinstance(rows, (str, Path)) else list(rows)
-    columns = INPUT["columns"]
-    for number, row in enumerate(rows, start=1):
-        absent = [column["name"] for column in columns if column["name"] not in row]
+def values_of(row, number, names):
+    """The values of one row in the columns' order: of a dict by their names, of a sequence all."""
+    if hasattr(row, "keys"):
+        absent = [name for name in names if name not in row]
         if absent:
             raise ValueError(f"row {number} has no column `{absent[0]}`")
-    inputs = [[x for column in columns for x in column_inputs(column, row[column["name"]])] for row in rows]
+        return [row[name] for name in names]
+    values = row.tolist() if hasattr(row, "tolist") else row
+    if not isinstance(values, (list, tuple)) or len(values) != len(names):
+        raise ValueError(
+            f"row {number} has no value for each of {len(names)} columns, from `{names[0]}` to `{names[-1]}`; "
+            "hint: give dicts by column (of a data frame `to_dict('records')`), or values in the columns' order"
+        )
+    return values
+
+
+def prepare(rows):
+    """The network's input, `[n_rows, inputs]`, from rows, or from the file that holds them.
+
+    A row is a dict by column, or has a value for each column, in their order.
+    """
+    rows = read_rows(rows) if isinstance(rows, (str, Path)) else list(rows)
+    columns = INPUT["columns"]
+    names = [column["name"] for column in columns]
+    rows = [values_of(row, number, names) for number, row in enumerate(rows, start=1)]
+    inputs = [[x for column, value in zip(columns, row) for x in column_inputs(column, value)] for row in rows]
     width = sum(len(column_inputs(column, None)) for column in columns)
     return torch.tensor(inputs, dtype=torch.float32).reshape(len(rows), width)

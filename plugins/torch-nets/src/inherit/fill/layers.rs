@@ -128,7 +128,7 @@ impl Filler<'_> {
     }
 
     /// Noise on the rows of replicas, all but the first of each unit.
-    fn noised(&mut self, place: usize, weight: &Tensor, map: &Map) -> Result<Tensor, TchError> {
+    fn noised(&self, place: usize, weight: &Tensor, map: &Map) -> Result<Tensor, TchError> {
         let mut seen = vec![false; map.iter().flatten().max().map_or(0, |&most| most + 1)];
         let is_replica: Vec<f64> = map
             .iter()
@@ -137,7 +137,6 @@ impl Filler<'_> {
         if self.noise <= 0.0 || !is_replica.contains(&1.0) {
             return Ok(weight.shallow_clone());
         }
-        self.is_noisy = true;
         let seed = self.seed.derive(&format!("noise {}", self.layer(place).name), 0);
         // Uniform within ±√3 has variance 1.
         let drawn = crate::uniform(seed, 3f64.sqrt(), &weight.size())
