@@ -2,12 +2,12 @@
 
 use heirloom_config::ComponentConfig;
 use heirloom_engine::{ProxyFilter, StopSignal, Vote};
-use heirloom_model::{Event, RecordError, Recorder};
-use heirloom_warm_start::Knowledge;
+use heirloom_model::{Event, RecordError, Recorder, WarmStart};
+use heirloom_warm_start::{Knowledge, Transfer};
 use rayon::prelude::*;
 use serde::Serialize;
 
-use crate::failure::Failure;
+use crate::failure::{Failure, OrFail};
 use crate::files::Passing;
 use crate::incumbent::{Follower, Incumbent};
 use crate::job::{Job, Passage};
@@ -108,11 +108,13 @@ impl Plan<'_> {
     ) -> miette::Result<Line> {
         let of_strategy = |knowledge: &Knowledge| past::of_strategy(knowledge.clone(), self.job, strategy);
         let knowledge = knowledge.map(of_strategy).transpose()?;
+        // What it learns of the past tasks is the same for every seed.
+        let warm_start = knowledge.map(|knowledge| knowledge.warm_start()).transpose().or_fail()?;
         let seeds: Vec<u64> = (self.first_seed..self.first_seed + self.n_seeds).collect();
         let runs: Vec<Run> = seeds
             .into_par_iter()
             .map(|seed| {
-                let run = self.curve(seed, strategy, knowledge.as_ref());
+                let run = self.curve(seed, strategy, warm_start.as_ref());
                 done();
                 run
             })
@@ -127,7 +129,7 @@ impl Plan<'_> {
             |checkpoint: usize| -> Vec<f64> { curves.iter().map(|curve| curve[checkpoint - 1]).collect() };
         let (mean, standard_error) =
             self.checkpoints.iter().map(|&checkpoint| mean_and_error(&at(checkpoint))).unzip();
-        let start = if knowledge.is_some() { "warm" } else { "cold" };
+        let start = if warm_start.is_some() { "warm" } else { "cold" };
         if let Some(reason) = failures.commonest() {
             tracing::warn!(
                 "{} {start}: {} trials failed, {} of them so: {reason}",
@@ -144,7 +146,7 @@ impl Plan<'_> {
         &self,
         seed: u64,
         strategy: &ComponentConfig,
-        knowledge: Option<&Knowledge>,
+        warm_start: Option<&Transfer>,
     ) -> miette::Result<Run> {
         let (mut follower, mut curve, mut reasons) = (Follower::default(), Vec::new(), Reasons::default());
         let (mut spent, mut spent_so_far) = (Vec::new(), 0.0);
@@ -154,7 +156,7 @@ impl Plan<'_> {
             strategy,
             filters: self.filters.clone(),
             vote: self.vote.clone(),
-            warm_start: knowledge.map(past::make).transpose()?,
+            warm_start: warm_start.map(|warm_start| -> Box<dyn WarmStart> { Box::new(warm_start.clone()) }),
             recorder: Box::new(Forget),
             history: Box::new(std::iter::empty()),
             elapsed_seconds: 0.0,

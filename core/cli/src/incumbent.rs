@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use heirloom_engine::beats;
-use heirloom_model::{Event, FailureKind, Fidelity, TrialId};
+use heirloom_model::{Event, FailureKind, Fidelity, TrialId, cost_seconds};
 
 /// Follows a run's incumbent.
 #[derive(Debug, Default)]
@@ -45,14 +45,10 @@ impl Follower {
             }
             Event::Finished { trial, result, .. } => {
                 let open = self.open.get_mut(trial)?;
-                (open.outcome, open.cost_seconds) = match result {
-                    Ok(outcome) => {
-                        let objective = outcome.objectives.first();
-                        let kept = objective.map(|objective| (*objective, outcome.metrics.clone()));
-                        (kept, outcome.cost_seconds)
-                    }
-                    Err(failure) => (None, failure.cost_seconds),
-                };
+                open.cost_seconds = cost_seconds(result);
+                open.outcome = result.as_ref().ok().and_then(|outcome| {
+                    outcome.objectives.first().map(|objective| (*objective, outcome.metrics.clone()))
+                });
             }
             Event::Told { trial } => {
                 let Open { fidelity, outcome, cost_seconds } = self.open.remove(trial)?;

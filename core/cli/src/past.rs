@@ -139,6 +139,11 @@ pub(crate) fn again(archive: &Archive, run: RunId) -> miette::Result<Option<Box<
     kept::<Knowledge>(archive, run, ARTIFACT)?.as_ref().map(make).transpose()
 }
 
+/// Whether what a run's warm start knew was kept.
+pub(crate) fn is_kept(archive: &Archive, run: RunId) -> miette::Result<bool> {
+    Ok(kept::<Knowledge>(archive, run, ARTIFACT)?.is_some())
+}
+
 /// How many earlier evaluations on its own task a run's warm start knew.
 pub(crate) fn n_on_own_task(archive: &Archive, run: &RunSummary) -> miette::Result<usize> {
     let knowledge = kept::<Knowledge>(archive, run.id, ARTIFACT)?;
@@ -157,7 +162,7 @@ pub(crate) fn kept<T: DeserializeOwned>(
 }
 
 /// A warm start from what is known.
-pub(crate) fn make(knowledge: &Knowledge) -> miette::Result<Box<dyn WarmStart>> {
+fn make(knowledge: &Knowledge) -> miette::Result<Box<dyn WarmStart>> {
     Ok(Box::new(knowledge.warm_start().or_fail()?))
 }
 
@@ -181,12 +186,7 @@ pub(crate) fn report(archive: &Archive, run: RunId) -> miette::Result<Option<War
                 else {
                     continue;
                 };
-                let (result, cost_seconds) = match result {
-                    Ok(outcome) => (Ok(outcome.objectives), outcome.cost_seconds),
-                    Err(failure) => (Err(failure.kind), failure.cost_seconds),
-                };
-                let Proposal { configuration, fidelity, .. } = proposal;
-                let observation = Observation { trial, configuration, fidelity, result, cost_seconds };
+                let observation = Observation::of(trial, &proposal, &result);
                 warm_start.tell(&[observation], &[transferred]).or_fail()?;
             }
             _ => {}

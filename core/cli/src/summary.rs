@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use heirloom_archive::{Archive, RunHeader, RunId, RunState, RunSummary, TrialRecord, TrialState};
 use heirloom_engine::{EndReason, RunEnd, beats};
-use heirloom_model::{FailureKind, Objective, Origin, Space, Value};
+use heirloom_model::{FailureKind, Objective, Origin, Space, Value, cost_seconds};
 use serde::Serialize;
 use serde_json::Value as Json;
 
@@ -70,10 +70,7 @@ impl Trial {
             metrics: outcome.map(|outcome| outcome.metrics.clone()).unwrap_or_default(),
             configuration: space.to_named(&record.proposal.configuration),
             fidelity: sizes.map(|(dimension, &size)| (dimension.name.clone(), size)).collect(),
-            cost_seconds: outcome
-                .map(|outcome| outcome.cost_seconds)
-                .or(failure.map(|failure| failure.cost_seconds))
-                .unwrap_or(0.0),
+            cost_seconds: record.result.as_ref().map_or(0.0, cost_seconds),
             origin: record.origin.as_ref().map(|origin| match origin {
                 Origin::Strategy { .. } => "strategy",
                 Origin::WarmStart { .. } => "warm-start",
@@ -125,13 +122,9 @@ impl Tally {
         }
         self.n_failed += u64::from(trial.state == TrialState::Failed);
         self.n_transferred += u64::from(matches!(trial.origin, Some(Origin::WarmStart { .. })));
-        match &trial.result {
-            Some(Ok(outcome)) => self.cost_seconds += outcome.cost_seconds,
-            Some(Err(failure)) => {
-                self.cost_seconds += failure.cost_seconds;
-                self.reasons.add(failure);
-            }
-            None => {}
+        self.cost_seconds += trial.result.as_ref().map_or(0.0, cost_seconds);
+        if let Some(Err(failure)) = &trial.result {
+            self.reasons.add(failure);
         }
         if is_better(&trial, self.best.as_ref()) {
             self.best = Some(trial);

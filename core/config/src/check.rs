@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use heirloom_model::{Direction, Limits};
+use heirloom_model::Limits;
 use miette::NamedSource;
+use serde::de::DeserializeOwned;
 use serde_json::Value as Json;
 
 use crate::catalogue::{Catalogue, ComponentKind};
@@ -118,10 +119,7 @@ impl Checker<'_> {
                 .get("run", "workers")
                 .and_then(Node::whole)
                 .map_or(1, |n| n.unsigned_abs() as usize),
-            isolation: match self.text("run", "isolation").as_deref() {
-                Some("process") => Isolation::Process,
-                _ => Isolation::None,
-            },
+            isolation: self.word("run", "isolation").unwrap_or(Isolation::None),
             worker: self.worker(),
             warm_start: self.warm_start(),
             archive: self.text("archive", "path").map(|path| self.folder.join(path)),
@@ -146,22 +144,14 @@ impl Checker<'_> {
             let mistake = Mistake::new(tree.locate(&format!("task.{key}")), message);
             self.mistakes.push(mistake.hint(format!("add `data = …`, or leave `{key}` out")));
         }
-        let kind = match self.text("task", "kind").as_deref() {
-            Some("classification") => TargetConfig::Classification,
-            Some("regression") => TargetConfig::Regression,
-            _ => TargetConfig::Auto,
-        };
+        let kind = self.word("task", "kind").unwrap_or(TargetConfig::Auto);
         let (categorical, ignore) = (self.texts("task", "categorical"), self.texts("task", "ignore"));
         TaskConfig { name, data: data.map(|path| DataConfig { path, target, kind, categorical, ignore }) }
     }
 
     fn objective(&self) -> Option<ObjectiveConfig> {
         let name = self.text("objective", "name")?;
-        let direction = self.text("objective", "direction").map(|direction| match direction.as_str() {
-            "maximise" => Direction::Maximise,
-            _ => Direction::Minimise,
-        });
-        Some(ObjectiveConfig { name, direction })
+        Some(ObjectiveConfig { name, direction: self.word("objective", "direction") })
     }
 
     fn budget(&mut self) -> BudgetConfig {
@@ -182,12 +172,7 @@ impl Checker<'_> {
     }
 
     fn warm_start(&self) -> WarmStartConfig {
-        let mode = match self.text("warm_start", "mode").as_deref() {
-            Some("off") => WarmStartMode::Off,
-            Some("inform") => WarmStartMode::Inform,
-            Some("replace") => WarmStartMode::Replace,
-            _ => WarmStartMode::Seed,
-        };
+        let mode = self.word("warm_start", "mode").unwrap_or(WarmStartMode::Seed);
         let exclude_tasks = self.texts("warm_start", "exclude_tasks");
         let initial = self.get("warm_start", "initial").and_then(Node::whole);
         let initial = initial.map_or(DEFAULT_INITIAL, |n| n.unsigned_abs() as usize);
@@ -335,5 +320,10 @@ impl Checker<'_> {
 
     fn text(&self, table: &str, key: &str) -> Option<String> {
         self.get(table, key).and_then(Node::text).map(str::to_owned)
+    }
+
+    /// What one of a few words means; `None` where none is given, or one that was reported.
+    fn word<T: DeserializeOwned>(&self, table: &str, key: &str) -> Option<T> {
+        serde_json::from_value(self.text(table, key)?.into()).ok()
     }
 }

@@ -233,6 +233,61 @@ fn every_kind_of_mistake_has_its_message() {
     assert!(wrong.is_empty(), "changed messages (HEIRLOOM_BLESS=1 accepts them):\n{}", wrong.join("\n"));
 }
 
+/// The key `table.key` of the run file.
+fn schema_key(table: &str, name: &str) -> &'static schema::Key {
+    let find = |keys: &'static [schema::Key], name: &str| keys.iter().find(|key| key.name == name).unwrap();
+    let schema::Kind::Table(table) = find(schema::RUN_FILE.keys, table).kind else {
+        panic!("`{table}` is no table")
+    };
+    find(table.keys, name)
+}
+
+#[test]
+fn what_is_left_out_is_read_as_the_reference_states() {
+    let (start, end) = (GOOD.find("[run]").unwrap(), GOOD.find("[archive]").unwrap());
+    let config = check(&format!("{}[vote]\n{}", &GOOD[..start], &GOOD[end..])).unwrap();
+    let config = serde_json::to_value(config).unwrap();
+    for (table, key, place) in [
+        ("vote", "references", "/vote/references"),
+        ("vote", "keep", "/vote/keep"),
+        ("run", "workers", "/workers"),
+        ("run", "isolation", "/isolation"),
+        ("warm_start", "mode", "/warm_start/mode"),
+        ("warm_start", "initial", "/warm_start/initial"),
+    ] {
+        let schema::Presence::Otherwise(stated) = schema_key(table, key).presence else {
+            panic!("`{table}.{key}` is required")
+        };
+        assert_eq!(config.pointer(place).unwrap().to_string(), stated, "{table}.{key}");
+    }
+}
+
+#[test]
+fn every_word_is_read_as_what_it_says() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("data.csv"), "x,class\n1,0\n").unwrap();
+    let good = GOOD.replace("[space]", "data = \"data.csv\"\nkind = \"auto\"\n[space]");
+    for (table, key, written) in [
+        ("objective", "direction", "direction = \"maximise\""),
+        ("run", "isolation", "isolation = \"process\""),
+        ("task", "kind", "kind = \"auto\""),
+        ("warm_start", "mode", "mode = \"inform\""),
+    ] {
+        let schema::Kind::OneOf(words) = schema_key(table, key).kind else { panic!("`{key}` has no words") };
+        for word in words {
+            let text = good.replace(written, &format!("{key} = \"{word}\""));
+            let config = RunFile::from_text("run.toml", text, folder.path()).check(&Plugins).unwrap();
+            let read = match key {
+                "direction" => json!(config.objective.unwrap().direction),
+                "isolation" => json!(config.isolation),
+                "kind" => json!(config.task.data.unwrap().kind),
+                _ => json!(config.warm_start.mode),
+            };
+            assert_eq!(read, json!(word));
+        }
+    }
+}
+
 #[test]
 fn the_readme_holds_the_reference() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");

@@ -334,43 +334,6 @@ impl Dataset {
     pub fn target(&self) -> &Target {
         &self.target
     }
-
-    /// These rows only, in this order; classes and symbols keep their codes.
-    ///
-    /// Errors with [`Error::Empty`] for no rows. Panics when a row is out of range.
-    pub fn subset(&self, rows: &[usize]) -> Result<Dataset> {
-        let features = match &self.features {
-            Features::Columns(columns) => Features::Columns(
-                columns
-                    .iter()
-                    .map(|column| Feature {
-                        values: rows.iter().map(|&row| column.values[row]).collect(),
-                        name: column.name.clone(),
-                        symbols: column.symbols.clone(),
-                    })
-                    .collect(),
-            ),
-            Features::Pixels { shape, values } => {
-                Features::Pixels { shape: shape.clone(), values: values.rows(rows, self.n_features()) }
-            }
-        };
-        let target = match &self.target {
-            Target::Classes { codes, names } => {
-                Target::Classes { codes: rows.iter().map(|&row| codes[row]).collect(), names: names.clone() }
-            }
-            Target::Regression(values) => Target::Regression(rows.iter().map(|&row| values[row]).collect()),
-            Target::PixelClasses { codes, names, size } => Target::PixelClasses {
-                codes: images::rows_of(codes, rows, size.iter().product()),
-                names: names.clone(),
-                size: *size,
-            },
-            Target::PixelValues { values, shape } => Target::PixelValues {
-                values: images::rows_of(values, rows, shape.iter().product()),
-                shape: *shape,
-            },
-        };
-        Dataset::checked(self.name.clone(), features, target)
-    }
 }
 
 fn no_labels(images: &Path) -> Error {

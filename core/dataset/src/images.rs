@@ -68,18 +68,6 @@ impl Intensities {
             Intensities::Numbers(values) => values.iter().skip(first).step_by(step).copied().collect(),
         }
     }
-
-    /// These rows of `width` values.
-    pub(crate) fn rows(&self, rows: &[usize], width: usize) -> Self {
-        match self {
-            Intensities::Bytes(values) => Intensities::Bytes(rows_of(values, rows, width)),
-            Intensities::Numbers(values) => Intensities::Numbers(rows_of(values, rows, width)),
-        }
-    }
-}
-
-pub(crate) fn rows_of<T: Copy>(values: &[T], rows: &[usize], width: usize) -> Vec<T> {
-    rows.iter().flat_map(|&row| &values[row * width..(row + 1) * width]).copied().collect()
 }
 
 /// The values of images, all finite.

@@ -601,12 +601,7 @@ impl<'a> Loop<'a> {
         result: &Result<Outcome, Failure>,
     ) -> Option<Observation> {
         let pending = self.ledger.pending.get(&trial)?;
-        let (result, cost_seconds) = match result {
-            Ok(outcome) => (Ok(outcome.objectives.clone()), outcome.cost_seconds),
-            Err(failure) => (Err(failure.kind), failure.cost_seconds),
-        };
-        let Proposal { configuration, fidelity, .. } = pending.proposal.clone();
-        Some(Observation { trial, configuration, fidelity, result, cost_seconds })
+        Some(Observation::of(trial, &pending.proposal, result))
     }
 
     /// Tells the strategy and the warm start of trials that ended.

@@ -111,6 +111,24 @@ pub struct EvaluationRequest {
     pub folder: Option<PathBuf>,
 }
 
+impl EvaluationRequest {
+    /// A first attempt on one thread, without limits, a parent or files; its seed follows from the trial's number.
+    pub fn new(trial: TrialId, configuration: Configuration, fidelity: Fidelity) -> Self {
+        Self {
+            trial,
+            attempt: 1,
+            configuration,
+            fidelity,
+            parent: None,
+            continues: None,
+            seed: Seed::from_number(trial.0),
+            limits: Limits::default(),
+            threads: 1,
+            folder: None,
+        }
+    }
+}
+
 /// The evaluation's line to the host. Calls may come from any thread.
 pub trait Reporter: Sync {
     /// Reports a new point of a trial's learning curve; the answer says whether to train on.

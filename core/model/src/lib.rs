@@ -24,6 +24,7 @@ pub use problem::{Direction, Fidelity, FidelityDimension, Objective, Problem};
 mod trial;
 pub use trial::{
     CurvePoint, Failure, FailureKind, Observation, Outcome, PendingTrial, Proposal, TrialId, Verdict,
+    cost_seconds,
 };
 
 mod strategy;

@@ -116,6 +116,14 @@ impl Failure {
     }
 }
 
+/// Seconds that an evaluation cost, however it ended.
+pub fn cost_seconds(result: &Result<Outcome, Failure>) -> f64 {
+    match result {
+        Ok(outcome) => outcome.cost_seconds,
+        Err(failure) => failure.cost_seconds,
+    }
+}
+
 /// The kinds of [`Failure`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -202,6 +210,18 @@ pub struct Observation {
 }
 
 impl Observation {
+    /// What became of a proposal.
+    pub fn of(trial: TrialId, proposal: &Proposal, result: &Result<Outcome, Failure>) -> Self {
+        let objectives = result.as_ref().map(|outcome| outcome.objectives.clone());
+        Self {
+            trial,
+            configuration: proposal.configuration.clone(),
+            fidelity: proposal.fidelity.clone(),
+            result: objectives.map_err(|failure| failure.kind),
+            cost_seconds: cost_seconds(result),
+        }
+    }
+
     /// The first objective, where the evaluation succeeded.
     pub fn objective(&self) -> Option<f64> {
         self.result.as_ref().ok().and_then(|objectives| objectives.first()).copied()

@@ -18,10 +18,7 @@ use crate::root::INTERFACE_LEVEL;
 /// What the record begins with.
 pub const MAGIC: &[u8; 8] = b"HEIRLOOM";
 
-/// The link section that holds it.
-pub const SECTION: &str = SECTIONS[cfg!(target_os = "macos") as usize];
-
-/// What that section is called, by system: everywhere but on macOS, and there.
+/// What the link section that holds it is called, by system: everywhere but on macOS, and there.
 pub const SECTIONS: [&str; 2] = [".heirloom", "__heirloom"];
 
 /// The target that this crate was built for.

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use heirloom_model::{
     ComponentError, ComponentErrorKind, Configuration, CurvePoint, Direction, Estimator, EstimatorInfo,
-    EvaluationRequest, Failure, Fidelity, Limits, Objective, Outcome, Problem, Proxy, ProxyInfo, Reporter,
-    Seed, Space, SpaceSpec, Strategy, TrialId, Verdict,
+    EvaluationRequest, Failure, Fidelity, Objective, Outcome, Problem, Proxy, ProxyInfo, Reporter, Seed,
+    Space, SpaceSpec, Strategy, TrialId, Verdict,
 };
 use heirloom_plugin_host::{ComponentManifest, Determinism, HostError, Isolation, Kind, Plugin, PluginHost};
 use serde_json::Value as Json;
@@ -148,8 +148,8 @@ impl Loaded<'_> {
         };
         let fidelity = Fidelity(info.fidelities.iter().map(|dimension| dimension.high).collect());
         let samples = self.samples(&space)?;
-        let requests: Vec<_> =
-            (0..).zip(samples).map(|(id, sample)| request(id, sample, &fidelity)).collect();
+        let request = |(id, sample)| EvaluationRequest::new(TrialId(id), sample, fidelity.clone());
+        let requests: Vec<_> = (0..).zip(samples).map(request).collect();
         let measured = estimator.evaluate(&requests[..1], &Silent);
         let ground = Ground::Estimator { space: given, requests };
         Ok(if measured.iter().any(Result::is_ok) { Tried::Works(ground) } else { Tried::Idle(ground) })
@@ -201,21 +201,6 @@ fn common_spaces() -> Result<Vec<Arc<Space>>, Trouble> {
 
 fn compile(spec: SpaceSpec) -> Result<Arc<Space>, Trouble> {
     Space::compile(spec).map(Arc::new).map_err(|error| Trouble::Failed(error.to_string()))
-}
-
-fn request(trial: u64, configuration: Configuration, fidelity: &Fidelity) -> EvaluationRequest {
-    EvaluationRequest {
-        trial: TrialId(trial),
-        attempt: 1,
-        configuration,
-        fidelity: fidelity.clone(),
-        parent: None,
-        continues: None,
-        seed: Seed::from_number(trial),
-        limits: Limits::default(),
-        threads: 1,
-        folder: None,
-    }
 }
 
 /// Listens to nothing and ends nothing.

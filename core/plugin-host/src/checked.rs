@@ -11,7 +11,7 @@ use std::sync::{Mutex, PoisonError};
 use heirloom_model::{
     AskRequest, ComponentError, Configuration, CurvePoint, CurveReport, Estimator, EstimatorInfo,
     EvaluationRequest, Failure, FailureKind, Observation, Outcome, PriorKnowledge, Proposal, Proxy,
-    ProxyInfo, Reporter, Seed, Strategy, TrialId, Verdict,
+    ProxyInfo, Reporter, Seed, Strategy, TrialId, Verdict, cost_seconds,
 };
 
 use crate::identity::{Identity, clean, clean_name};
@@ -237,11 +237,7 @@ impl Estimator for CheckedEstimator {
                 let check = |(request, result): (&EvaluationRequest, std::result::Result<Outcome, _>)| {
                     let result = match seen.remove(&request.trial) {
                         Some(Err((kind, message))) => {
-                            let cost_seconds = match &result {
-                                Ok(outcome) => outcome.cost_seconds,
-                                Err(Failure { cost_seconds, .. }) => *cost_seconds,
-                            };
-                            Err(Failure { kind, message, cost_seconds })
+                            Err(Failure { kind, message, cost_seconds: cost_seconds(&result) })
                         }
                         _ => result,
                     };

@@ -1,4 +1,4 @@
-//! An index: where packages are published, a plain folder that any web server can show.
+//! An index: where packages are published, a plain folder.
 //!
 //! ```text
 //! plugins.json                       the ids of all plugins
@@ -31,7 +31,7 @@ use crate::{limits, manifest};
 
 const FORMAT: u32 = 1;
 
-/// Where an index's files are read from. A folder is one; a web server joins under the same paths.
+/// Where an index's files are read from. A folder is one.
 pub trait IndexSource {
     /// What messages and locks call it.
     fn name(&self) -> &str;

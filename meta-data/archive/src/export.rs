@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::sync::Arc;
 
-use heirloom_model::{Configuration, Failure, FailureKind, Fidelity, Outcome, Space, Value};
+use heirloom_model::{Configuration, Failure, FailureKind, Fidelity, Outcome, Space, Value, cost_seconds};
 use parquet::basic::{Compression, LogicalType, Repetition, Type as Physical, ZstdLevel};
 use parquet::data_type::{BoolType, ByteArray, ByteArrayType, DoubleType, Int64Type};
 use parquet::file::properties::WriterProperties;
@@ -82,8 +82,7 @@ impl Archive {
                 state: trial.state.as_str(),
                 configuration: &trial.proposal.configuration,
                 fidelity: &trial.proposal.fidelity,
-                outcome: trial.result.as_ref().and_then(|result| result.as_ref().ok()),
-                failure: trial.result.as_ref().and_then(|result| result.as_ref().err()),
+                result: trial.result.as_ref(),
                 wall_seconds: trial.wall_seconds,
                 scores: &trial.scores,
             };
@@ -95,19 +94,21 @@ impl Archive {
             let (d, f, k) =
                 (batch.configurations.len() / n, batch.fidelities.len() / n, batch.objectives.len() / n);
             for i in 0..n {
-                let outcome = Outcome {
-                    metrics: batch.metrics.iter().map(|(name, column)| (name.clone(), column[i])).collect(),
-                    ..Outcome::new(batch.objectives[i * k..][..k].to_vec(), batch.cost_seconds[i])
+                let cost_seconds = batch.cost_seconds[i];
+                let result = match FailureKind::from_code(batch.failures[i]) {
+                    Some(kind) => Err(Failure { cost_seconds, ..Failure::new(kind, "") }),
+                    None => {
+                        let objectives = batch.objectives[i * k..][..k].to_vec();
+                        let metrics = batch.metrics.iter().map(|(name, column)| (name.clone(), column[i]));
+                        Ok(Outcome { metrics: metrics.collect(), ..Outcome::new(objectives, cost_seconds) })
+                    }
                 };
-                let failure = FailureKind::from_code(batch.failures[i])
-                    .map(|kind| Failure { cost_seconds: batch.cost_seconds[i], ..Failure::new(kind, "") });
                 table.push(&Row {
                     number: table.n_rows as u64,
-                    state: if failure.is_some() { "failed" } else { "completed" },
+                    state: if result.is_err() { "failed" } else { "completed" },
                     configuration: &Configuration::new(&batch.configurations[i * d..][..d]),
                     fidelity: &Fidelity(batch.fidelities[i * f..][..f].to_vec()),
-                    outcome: failure.is_none().then_some(&outcome),
-                    failure: failure.as_ref(),
+                    result: Some(&result),
                     wall_seconds: None,
                     scores: &[],
                 });
@@ -149,8 +150,7 @@ struct Row<'a> {
     state: &'static str,
     configuration: &'a Configuration,
     fidelity: &'a Fidelity,
-    outcome: Option<&'a Outcome>,
-    failure: Option<&'a Failure>,
+    result: Option<&'a Result<Outcome, Failure>>,
     wall_seconds: Option<f64>,
     scores: &'a [(String, f64)],
 }
@@ -184,6 +184,8 @@ impl<'a> Table<'a> {
 
     fn push(&mut self, row: &Row<'_>) {
         let number = |value: f64| value.is_finite().then_some(Value::Float(value));
+        let outcome = row.result.and_then(|result| result.as_ref().ok());
+        let failure = row.result.and_then(|result| result.as_ref().err());
         let mut cells = vec![Some(Value::Int(row.number as i64)), Some(row.state.into())];
         let values = row.configuration.values();
         cells.extend(self.space.parameters().iter().enumerate().map(|(index, parameter)| {
@@ -194,23 +196,18 @@ impl<'a> Table<'a> {
                 .map(|index| row.fidelity.0.get(index).copied().and_then(number)),
         );
         cells.extend(self.header.objectives.iter().enumerate().map(|(index, objective)| {
-            let value = row.outcome?.objectives.get(index)?;
+            let value = outcome?.objectives.get(index)?;
             number(objective.direction.turn(*value))
         }));
-        let cost = row
-            .outcome
-            .map(|outcome| outcome.cost_seconds)
-            .or(row.failure.map(|failure| failure.cost_seconds));
-        cells.push(cost.and_then(number));
+        cells.push(row.result.map(cost_seconds).and_then(number));
         cells.push(row.wall_seconds.and_then(number));
-        cells.push(row.failure.map(|failure| failure.kind.as_str().into()));
-        let message =
-            row.failure.map(|failure| failure.message.as_str()).filter(|message| !message.is_empty());
+        cells.push(failure.map(|failure| failure.kind.as_str().into()));
+        let message = failure.map(|failure| failure.message.as_str()).filter(|message| !message.is_empty());
         cells.push(message.map(Value::from));
         for (column, cell) in self.columns.iter_mut().zip(cells) {
             column.cells.push(cell);
         }
-        let metrics = row.outcome.into_iter().flat_map(|outcome| &outcome.metrics);
+        let metrics = outcome.into_iter().flat_map(|outcome| &outcome.metrics);
         for (name, value) in metrics {
             self.set(format!("metric.{name}"), number(*value));
         }

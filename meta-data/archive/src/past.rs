@@ -9,16 +9,12 @@ use heirloom_model::{
 
 use crate::{Archive, ArchiveError, Evaluations, Result, RunHeader, RunSummary, TrialState};
 
-/// Which past evaluations are wanted.
+/// Which past evaluations are wanted, of those at full size: smaller ones rank configurations otherwise.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PastFilter {
-    /// Of this space only; any by default.
-    pub space: Option<SpaceHash>,
     /// Not of these tasks, as [`names_task`] understands them: the new one, and its near copies where a test must be
     /// fair.
     pub without_tasks: Vec<String>,
-    /// Only evaluations at full size; smaller ones rank configurations otherwise.
-    pub full_fidelity_only: bool,
     /// The most evaluations a task and space; of more an even random sample is taken. Bounds memory: an evaluation
     /// takes 8 bytes a parameter and about 100 more.
     pub max_evaluations: usize,
@@ -26,7 +22,7 @@ pub struct PastFilter {
 
 impl Default for PastFilter {
     fn default() -> Self {
-        Self { space: None, without_tasks: Vec::new(), full_fidelity_only: true, max_evaluations: 50_000 }
+        Self { without_tasks: Vec::new(), max_evaluations: 50_000 }
     }
 }
 
@@ -77,8 +73,7 @@ impl Archive {
     ) -> Result<()> {
         let mut groups: BTreeMap<(String, SpaceHash, String, bool), Vec<RunSummary>> = BTreeMap::new();
         for run in self.runs()? {
-            let wanted = filter.space.as_ref().is_none_or(|space| *space == run.space)
-                && !filter.without_tasks.iter().any(|name| names_task(name, &run.task));
+            let wanted = !filter.without_tasks.iter().any(|name| names_task(name, &run.task));
             if let (true, Some(objective)) = (wanted, run.objectives.first()) {
                 let maximised = objective.direction == Direction::Maximise;
                 let group = (run.task.clone(), run.space.clone(), objective.name.clone(), maximised);
@@ -187,9 +182,7 @@ impl Archive {
             let n_objectives = run.objectives.len();
             let of_dimension = |dimension: &FidelityDimension| full[dimension.name.as_str()];
             let full: Vec<f64> = header.fidelities.iter().map(of_dimension).collect();
-            self.evaluations(run, &mut |batch| {
-                sample.add(&batch, (n_parameters, n_objectives), filter.full_fidelity_only.then_some(&full))
-            })?;
+            self.evaluations(run, &mut |batch| sample.add(&batch, (n_parameters, n_objectives), &full))?;
         }
         let mut past = PastTask {
             key: header.task.key,
@@ -240,12 +233,12 @@ impl Sample {
         Self { kept: Vec::new(), n_seen: 0, most, rng: Seed::from_number(0).derive("past-sample", 0).rng() }
     }
 
-    /// Adds what is at the `full` sizes; everything where none are given.
+    /// Adds what is at the `full` sizes.
     fn add(
         &mut self,
         batch: &Evaluations,
         (n_parameters, n_objectives): (usize, usize),
-        full: Option<&Vec<f64>>,
+        full: &[f64],
     ) -> Result<()> {
         let n = batch.len();
         let n_sizes = batch.fidelities.len() / n;
@@ -262,8 +255,8 @@ impl Sample {
             let objective = Some(batch.objectives[row * n_objectives]).filter(|value| value.is_finite());
             let failed = FailureKind::from_code(batch.failures[row]).is_some_and(says_something);
             let fidelity = &batch.fidelities[row * n_sizes..][..n_sizes];
-            let is_full = |full: &Vec<f64>| fidelity.iter().zip(full).all(|(size, high)| size >= high);
-            if (objective.is_none() && !failed) || !full.is_none_or(is_full) {
+            let is_full = fidelity.iter().zip(full).all(|(size, high)| size >= high);
+            if (objective.is_none() && !failed) || !is_full {
                 continue;
             }
             self.n_seen += 1;

@@ -117,7 +117,7 @@ pub(crate) struct Context<'a> {
 /// Describes a data set.
 ///
 /// The same data, seed and version give the same values, unless the budget runs out. Describe the training part
-/// alone ([`Dataset::subset`]) where the rest must stay unseen.
+/// alone where the rest must stay unseen.
 pub fn describe(data: &Dataset, options: &Options) -> MetaFeatureSet {
     let deadline = Deadline::after(options.budget);
     let context = Context { data, options, deadline, problem: OnceCell::new() };

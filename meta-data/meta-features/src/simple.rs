@@ -34,7 +34,7 @@ pub(crate) fn shape(context: &Context<'_>) -> Computed {
     ])
 }
 
-/// Over the classes that occur: a subset may have lost some.
+/// Over the classes that occur.
 pub(crate) fn classes(context: &Context<'_>) -> Computed {
     let Target::Classes { codes, names } = context.data.target() else {
         return Err(Skipped::NotClassification);

@@ -130,7 +130,7 @@ impl Builder<'_> {
         let mut best: Option<(f64, usize, f64)> = None;
         let mut features: Vec<usize> = (0..self.points[rows[0] as usize].len()).collect();
         self.rng.shuffle(&mut features);
-        let mut sums = vec![(0.0, 0.0); self.width];
+        let [mut low_sums, mut high_sums] = [(); 2].map(|()| vec![0.0; self.width]);
         let mut n_left = (features.len() as f64).sqrt().ceil() as usize;
         for feature in features {
             let values = rows.iter().map(|&row| self.points[row as usize][feature]);
@@ -146,19 +146,20 @@ impl Builder<'_> {
             n_left -= 1;
             let threshold = high - self.rng.uniform() * (high - low);
             let mut n_low = 0.0;
-            sums.fill((0.0, 0.0));
+            low_sums.fill(0.0);
+            high_sums.fill(0.0);
             for &row in rows {
                 let row = row as usize;
                 let is_low = self.points[row][feature] < threshold;
                 n_low += f64::from(u8::from(is_low));
                 let targets = &self.targets[row * self.width..(row + 1) * self.width];
-                for ((low, high), target) in sums.iter_mut().zip(targets) {
-                    *if is_low { low } else { high } += target;
-                }
+                let sums = if is_low { &mut low_sums } else { &mut high_sums };
+                sums.iter_mut().zip(targets).for_each(|(sum, target)| *sum += target);
             }
             // Between-group sum of squares, up to a constant: largest where the error within is smallest.
             let n_high = rows.len() as f64 - n_low;
-            let score: f64 = sums.iter().map(|(low, high)| low * low / n_low + high * high / n_high).sum();
+            let squares = low_sums.iter().zip(&high_sums);
+            let score: f64 = squares.map(|(low, high)| low * low / n_low + high * high / n_high).sum();
             if best.is_none_or(|(found, ..)| score > found) {
                 best = Some((score, feature, threshold));
             }

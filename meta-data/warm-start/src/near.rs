@@ -27,6 +27,9 @@ const UNKNOWN_GAP: f64 = 1.0;
 /// read off, and not a mean over tasks.
 const LEARNED: Growth = Growth { n_trees: 400, n_min: 5 };
 
+/// A past task that is taken for the new one is one of many: its weights may be rougher, and there is a forest for each.
+const N_TREES_OF_PAST: u64 = 100;
+
 /// The weight of each past task before the first trial, `[t]`, summing to 1: the mean of [`nearness`], for which all
 /// meta-features are alike, and of what each counts in a forest that has learned from the past tasks which of them tell
 /// tasks apart that behave differently.
@@ -50,7 +53,8 @@ pub(crate) fn prior_weights(
     let Some((here, past)) = new.and_then(|new| coordinates(new, &known)) else { return weights };
     let behaviour: Vec<f64> = described.iter().flat_map(|&task| &sketches[task]).copied().collect();
     let seed = Seed::from_number(0).derive("warm-start nearness", 0);
-    let influence = Forest::fit(&past, &behaviour, LEARNED, seed).influence(&here, past.len());
+    let growth = Growth { n_trees: left_out.map_or(LEARNED.n_trees, |_| N_TREES_OF_PAST), ..LEARNED };
+    let influence = Forest::fit(&past, &behaviour, growth, seed).influence(&here, past.len());
     // What the undescribed ones weigh is not the forest's to say.
     let total: f64 = described.iter().map(|&task| weights[task]).sum();
     for (&task, influence) in described.iter().zip(influence) {

@@ -5,29 +5,13 @@
 use std::path::Path;
 
 use heirloom_estimator_table::{Options, table};
-use heirloom_plugin::{
-    Configuration, Context, EvaluationRequest, Fidelity, Limits, PluginOptions, Seed, TrialId, json,
-};
+use heirloom_plugin::{Context, EvaluationRequest, Fidelity, PluginOptions, TrialId, json};
 use heirloom_recorded_table::RecordedTable;
-
-fn request(trial: u64, configuration: Configuration) -> EvaluationRequest {
-    EvaluationRequest {
-        trial: TrialId(trial),
-        attempt: 1,
-        configuration,
-        fidelity: Fidelity::default(),
-        parent: None,
-        continues: None,
-        seed: Seed::from_number(trial),
-        limits: Limits::default(),
-        threads: 1,
-        folder: None,
-    }
-}
 
 fn conforms(path: &Path, task: &str, seed_policy: &str) {
     let configurations = RecordedTable::open(path).unwrap().configurations().to_vec();
-    let requests = (0..).zip(configurations.into_iter().take(50)).map(|(trial, point)| request(trial, point));
+    let request = |(trial, point)| EvaluationRequest::new(TrialId(trial), point, Fidelity::default());
+    let requests = (0..).zip(configurations.into_iter().take(50)).map(request);
     let make = || {
         let options = json!({ "table": path, "task": task, "seed_policy": seed_policy });
         table(Options::from_json(&options)?, None, &Context::detached())

@@ -110,8 +110,7 @@ fn newest_unfinished(archive: &Archive, path: &Path) -> miette::Result<(RunSumma
                 continue;
             }
         };
-        let is_warm = past::again(archive, run.id)?.is_some();
-        match refuse_without_knowledge(archive, run.id, is_warm) {
+        match refuse_without_knowledge(archive, run.id, past::is_kept(archive, run.id)?) {
             Ok(()) => return Ok((run, alone)),
             Err(error) => tracing::warn!("left out: {error}"),
         }

@@ -17,18 +17,18 @@ fn numbered(n: usize) -> ArrayValues {
 
 #[test]
 fn labels_of_pixels_are_coded_in_order_and_some_pixels_have_none() {
-    let labels = vec![7, 0, 255, -1, 0, 2, 7, 7, 7, 2, 0, 0];
-    let y = array("y", &[2, 3, 2], ArrayValues::Int(labels));
-    let data = Dataset::from_arrays("scenes", images(&[3, 2]), y, TargetKind::Auto).unwrap();
+    let open = |labels: [i64; 12]| {
+        let y = array("y", &[2, 3, 2], ArrayValues::Int(labels.to_vec()));
+        Dataset::from_arrays("scenes", images(&[3, 2]), y, TargetKind::Auto).unwrap()
+    };
+    let data = open([7, 0, 255, -1, 0, 2, 7, 7, 7, 2, 0, 0]);
     let none = NO_CLASS;
     let codes = vec![2, 0, none, none, 0, 1, 2, 2, 2, 1, 0, 0];
     let names = ["0", "2", "7"].map(String::from).to_vec();
-    let size = [3, 2];
-    assert_eq!(data.target(), &Target::PixelClasses { codes: codes.clone(), names: names.clone(), size });
-    let second = data.subset(&[1]).unwrap();
-    assert_eq!(second.n_rows(), 1);
-    assert_eq!(second.target(), &Target::PixelClasses { codes: codes[6..].to_vec(), names, size });
-    assert_ne!(second.fingerprint(), data.subset(&[0]).unwrap().fingerprint());
+    assert_eq!(data.target(), &Target::PixelClasses { codes, names, size: [3, 2] });
+    assert_eq!(data.n_rows(), 2);
+    let other = open([7, 0, 255, -1, 0, 2, 7, 7, 7, 2, 0, 2]);
+    assert_ne!(data.fingerprint(), other.fingerprint());
     assert_eq!(data.split(0.5, 0.0, [1; 32]).unwrap().valid.len(), 1);
 }
 
@@ -110,7 +110,6 @@ fn arrays_of_numbers_are_images_where_rows_have_a_height_and_a_width() {
     let images = open(&[2, 3, 5, 4]);
     assert_eq!(images.pixels().unwrap().layout(), Some(([3, 5, 4], false)));
     assert_eq!(images.column(59)[..], [59.0, 119.0]);
-    assert_eq!(images.subset(&[1]).unwrap().column(0)[..], [60.0]);
     assert!(open(&[2, 12]).pixels().is_none());
     assert_eq!(open(&[2, 3, 4]).fingerprint(), open(&[2, 12]).fingerprint(), "the numbers are the same");
 }

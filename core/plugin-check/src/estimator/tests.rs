@@ -1,4 +1,4 @@
-use heirloom_model::{Direction, EstimatorInfo, Fidelity, FidelityDimension, Limits, Objective, Seed};
+use heirloom_model::{Direction, EstimatorInfo, Fidelity, FidelityDimension, Objective};
 
 use super::*;
 use crate::Status;
@@ -80,17 +80,9 @@ impl Faulty {
 }
 
 fn suite(fault: Fault) -> Suite<EstimatorSubject<'static>> {
-    let request = |trial| EvaluationRequest {
-        trial: TrialId(trial),
-        attempt: 1,
-        configuration: Configuration::new(vec![trial as f64]),
-        fidelity: Fidelity(vec![3.0]),
-        parent: None,
-        continues: None,
-        seed: Seed::from_number(trial),
-        limits: Limits::default(),
-        threads: 1,
-        folder: None,
+    let request = |trial| {
+        let configuration = Configuration::new(vec![trial as f64]);
+        EvaluationRequest::new(TrialId(trial), configuration, Fidelity(vec![3.0]))
     };
     let home = std::thread::current().id();
     crate::estimator(move || Ok(Box::new(Faulty { fault, home })), (0..4).map(request).collect())

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use heirloom_model::{
     AskRequest, Configuration, CurvePoint, CurveReport, Direction, EvaluationRequest, FailureKind, Fidelity,
-    Limits, Objective, Observation, PendingTrial, PriorKnowledge, PriorObservation, Problem, Proposal,
-    Reporter, Seed, Space, SpaceSpec, Strategy, TrialId, Verdict,
+    Objective, Observation, PendingTrial, PriorKnowledge, PriorObservation, Problem, Proposal, Reporter,
+    Seed, Space, SpaceSpec, Strategy, TrialId, Verdict,
 };
 use serde_json::json;
 
@@ -74,17 +74,10 @@ pub(crate) fn told(trial: u64, result: Result<f64, FailureKind>) -> Observation 
 }
 
 pub(crate) fn request(trial: u64, epochs: f64) -> EvaluationRequest {
+    let configuration = Configuration::new(vec![0.25, 0.5]);
     EvaluationRequest {
-        trial: TrialId(trial),
-        attempt: 1,
-        configuration: Configuration::new(vec![0.25, 0.5]),
-        fidelity: Fidelity(vec![epochs]),
-        parent: None,
-        continues: None,
-        seed: Seed::from_number(trial),
-        limits: Limits::default(),
         threads: 3,
-        folder: None,
+        ..EvaluationRequest::new(TrialId(trial), configuration, Fidelity(vec![epochs]))
     }
 }
 

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use heirloom_model::space::{ParameterSpec, ParameterType};
 use heirloom_model::{
-    AskRequest, Configuration, CurvePoint, Direction, EvaluationRequest, Fidelity, Limits, Objective,
-    Observation, Problem, Reporter, Seed, Space, SpaceSpec, TrialId, Verdict,
+    AskRequest, Configuration, CurvePoint, Direction, EvaluationRequest, Fidelity, Objective, Observation,
+    Problem, Reporter, Seed, Space, SpaceSpec, TrialId, Verdict,
 };
 use heirloom_plugin_host::{HostOptions, Isolation, PluginHost};
 use serde_json::json;
@@ -57,18 +57,7 @@ pub(crate) fn told(trial: u64, objective: f64) -> Observation {
 }
 
 pub(crate) fn request(trial: u64) -> EvaluationRequest {
-    EvaluationRequest {
-        trial: TrialId(trial),
-        attempt: 1,
-        configuration: Configuration::new(vec![0.25, 0.5]),
-        fidelity: Fidelity::default(),
-        parent: None,
-        continues: None,
-        seed: Seed::from_number(trial),
-        limits: Limits::default(),
-        threads: 1,
-        folder: None,
-    }
+    EvaluationRequest::new(TrialId(trial), Configuration::new(vec![0.25, 0.5]), Fidelity::default())
 }
 
 /// Checks that an estimator is told of inheritance, and keeps the files of its trials in the run's folder, in a batch

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use heirloom_model::{Origin, Space, SpaceSpec};
 use rusqlite::{Connection, OptionalExtension, params};
 
+use super::events::{put_curve, put_sources};
 use super::{artifact, attempt, find_run, now_ms, read, run_key, to_json, trials};
 use crate::record::hex_hash;
 use crate::{
@@ -201,9 +202,8 @@ pub(super) fn put(db: &Connection, run: &RunContents, packed: &[(usize, Vec<u8>)
             ended
         ])?;
     }
-    let mut curve = db.prepare_cached("INSERT INTO curve (run, trial, points) VALUES (?, ?, ?)")?;
     for (trial, points) in &run.curves {
-        curve.execute(params![key, trial.0 as i64, pack::curve(points)?])?;
+        put_curve(db, key, *trial, points)?;
     }
     let mut batch =
         db.prepare_cached("INSERT INTO evaluations (run, first, n, columns) VALUES (?, ?, ?, ?)")?;
@@ -245,7 +245,6 @@ fn insert_trial(db: &Connection, key: i64, trial: &TrialRecord) -> Result<()> {
     };
     let outcome = trial.result.as_ref().and_then(|result| result.as_ref().ok());
     let failure = trial.result.as_ref().and_then(|result| result.as_ref().err());
-    let number = trial.id.0 as i64;
     db.prepare_cached(
         "INSERT INTO trial (run, number, proposed, configuration, fidelity, parent, continues, ask, ask_size, scores,
             state, attempt, failure, message, objectives, cost_seconds, wall_seconds, metrics, told)
@@ -253,7 +252,7 @@ fn insert_trial(db: &Connection, key: i64, trial: &TrialRecord) -> Result<()> {
     )?
     .execute(params![
         key,
-        number,
+        trial.id.0 as i64,
         trial.proposed as i64,
         pack::numbers(trial.proposal.configuration.values()),
         pack::numbers(&trial.proposal.fidelity.0),
@@ -267,7 +266,7 @@ fn insert_trial(db: &Connection, key: i64, trial: &TrialRecord) -> Result<()> {
         failure.map(|failure| failure.kind.code()),
         failure.map(|failure| &failure.message),
         outcome.map(|outcome| pack::numbers(&outcome.objectives)),
-        outcome.map(|outcome| outcome.cost_seconds).or(failure.map(|failure| failure.cost_seconds)),
+        trial.result.as_ref().map(heirloom_model::cost_seconds),
         trial.wall_seconds,
         match outcome {
             Some(outcome) if !outcome.metrics.is_empty() => Some(to_json(&outcome.metrics)?),
@@ -275,20 +274,8 @@ fn insert_trial(db: &Connection, key: i64, trial: &TrialRecord) -> Result<()> {
         },
         trial.told.map(|step| step as i64),
     ])?;
-    if let Some(Origin::WarmStart { sources }) = &trial.origin {
-        let mut statement = db.prepare_cached(
-            "INSERT INTO warm_start_use (run, trial, place, task, weight, expected_rank) VALUES (?, ?, ?, ?, ?, ?)",
-        )?;
-        for (place, source) in sources.iter().enumerate() {
-            statement.execute(params![
-                key,
-                number,
-                place as i64,
-                source.task,
-                source.weight,
-                source.expected_rank
-            ])?;
-        }
+    match &trial.origin {
+        Some(Origin::WarmStart { sources }) => put_sources(db, key, trial.id, sources),
+        _ => Ok(()),
     }
-    Ok(())
 }

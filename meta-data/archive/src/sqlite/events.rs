@@ -97,25 +97,10 @@ impl<'a> Batch<'a> {
             other => other?,
         };
         self.step += 1;
-        if let Origin::WarmStart { sources } = origin { self.transferred(trial, sources) } else { Ok(()) }
-    }
-
-    fn transferred(&self, trial: TrialId, sources: &[TransferSource]) -> Result<()> {
-        let mut statement = self.db.prepare_cached(
-            "INSERT INTO warm_start_use (run, trial, place, task, weight, expected_rank) VALUES (?, ?, ?, ?, ?, ?)",
-        )?;
-        for (place, source) in sources.iter().enumerate() {
-            let TransferSource { task, weight, expected_rank } = source;
-            statement.execute(params![
-                self.key,
-                trial.0 as i64,
-                place as i64,
-                task,
-                weight,
-                expected_rank
-            ])?;
+        match origin {
+            Origin::WarmStart { sources } => put_sources(self.db, self.key, trial, sources),
+            Origin::Strategy { .. } => Ok(()),
         }
-        Ok(())
     }
 
     fn started(&self, trial: TrialId, attempt: u32) -> Result<()> {
@@ -182,7 +167,7 @@ impl<'a> Batch<'a> {
         if failure.kind == FailureKind::Cancelled {
             self.check_running(trial, attempt)?;
             set_state(self.db, self.key, trial, TrialState::Pending)?;
-            self.drop_points(trial)?;
+            drop_points(self.db, self.key, trial)?;
             return end_attempt(self.db, self.key, trial, attempt, TrialState::Pending, wall_seconds);
         }
         let changed = self
@@ -229,18 +214,9 @@ impl<'a> Batch<'a> {
             if of_outcome.is_empty() { points(self.db, self.key, trial, attempt)? } else { Vec::new() };
         let points = if of_outcome.is_empty() { &reported } else { of_outcome };
         if !points.is_empty() {
-            let packed = pack::curve(points)?;
-            self.db
-                .prepare_cached("INSERT INTO curve (run, trial, points) VALUES (?, ?, ?)")?
-                .execute(params![self.key, trial.0 as i64, packed])?;
+            put_curve(self.db, self.key, trial, points)?;
         }
-        self.drop_points(trial)
-    }
-
-    fn drop_points(&self, trial: TrialId) -> Result<()> {
-        let mut statement = self.db.prepare_cached("DELETE FROM point WHERE run = ? AND trial = ?")?;
-        statement.execute(params![self.key, trial.0 as i64])?;
-        Ok(())
+        drop_points(self.db, self.key, trial)
     }
 
     fn check_running(&self, trial: TrialId, attempt: u32) -> Result<()> {
@@ -280,6 +256,37 @@ pub(super) fn refusal(db: &Connection, run: RunId, key: i64, trial: TrialId, att
     ArchiveError::Refused { run, trial, attempt, reason }
 }
 
+/// Keeps which past tasks a trial comes from.
+pub(super) fn put_sources(
+    db: &Connection,
+    key: i64,
+    trial: TrialId,
+    sources: &[TransferSource],
+) -> Result<()> {
+    let mut statement = db.prepare_cached(
+        "INSERT INTO warm_start_use (run, trial, place, task, weight, expected_rank) VALUES (?, ?, ?, ?, ?, ?)",
+    )?;
+    for (place, source) in sources.iter().enumerate() {
+        let TransferSource { task, weight, expected_rank } = source;
+        statement.execute(params![key, trial.0 as i64, place as i64, task, weight, expected_rank])?;
+    }
+    Ok(())
+}
+
+/// Keeps an ended trial's curve.
+pub(super) fn put_curve(db: &Connection, key: i64, trial: TrialId, points: &[CurvePoint]) -> Result<()> {
+    let mut statement = db.prepare_cached("INSERT INTO curve (run, trial, points) VALUES (?, ?, ?)")?;
+    statement.execute(params![key, trial.0 as i64, pack::curve(points)?])?;
+    Ok(())
+}
+
+/// Drops what attempts at a trial reported.
+fn drop_points(db: &Connection, key: i64, trial: TrialId) -> Result<()> {
+    let mut statement = db.prepare_cached("DELETE FROM point WHERE run = ? AND trial = ?")?;
+    statement.execute(params![key, trial.0 as i64])?;
+    Ok(())
+}
+
 /// What an attempt reported so far.
 pub(super) fn points(db: &Connection, key: i64, trial: TrialId, attempt: u32) -> Result<Vec<CurvePoint>> {
     let mut statement = db.prepare_cached(
@@ -316,8 +323,7 @@ pub(super) fn begin_attempt(
             "UPDATE attempt SET state = ?, ended = ?, expires = NULL WHERE run = ? AND trial = ? AND state = 1",
         )?;
         statement.execute(params![TrialState::Lost.code(), now_ms(), key, trial.0 as i64])?;
-        let mut statement = db.prepare_cached("DELETE FROM point WHERE run = ? AND trial = ?")?;
-        statement.execute(params![key, trial.0 as i64])?;
+        drop_points(db, key, trial)?;
     }
     let now = now_ms();
     db.prepare_cached(

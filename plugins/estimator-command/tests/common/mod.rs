@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use heirloom_estimator_command::{FidelityOptions, ObjectiveDirection, ObjectiveOptions, Options, estimator};
 use heirloom_plugin::{
-    ComponentError, Configuration, Context, Estimator, EvaluationRequest, Fidelity, Limits, Seed, Space,
-    SpaceSpec, TrialId, json,
+    ComponentError, Configuration, Context, Estimator, EvaluationRequest, Fidelity, Space, SpaceSpec,
+    TrialId, json,
 };
 
 /// A program that measures `acc`, to be maximised, and `loss`, to be minimised, over up to 3 epochs.
@@ -39,17 +39,10 @@ pub(crate) fn space() -> Arc<Space> {
 
 /// Requests for Adam at a learning rate of 0.25, at all 3 epochs, without limits.
 pub(crate) fn requests(n: u64) -> Vec<EvaluationRequest> {
+    let adam = Configuration::new(vec![1.0, f64::NAN, 0.25]);
     let request = |trial| EvaluationRequest {
-        trial: TrialId(trial),
-        attempt: 1,
-        configuration: Configuration::new(vec![1.0, f64::NAN, 0.25]),
-        fidelity: Fidelity(vec![3.0]),
-        parent: None,
-        continues: None,
-        seed: Seed::from_number(trial),
-        limits: Limits::default(),
         threads: 2,
-        folder: None,
+        ..EvaluationRequest::new(TrialId(trial), adam.clone(), Fidelity(vec![3.0]))
     };
     (0..n).map(request).collect()
 }

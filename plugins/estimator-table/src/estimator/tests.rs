@@ -2,7 +2,7 @@ use std::path::Path;
 use std::sync::Mutex;
 
 use heirloom_dataset::{Table, shared_data};
-use heirloom_plugin::{Configuration, CurvePoint, Limits, PluginOptions, Seed, SpaceSpec, TrialId};
+use heirloom_plugin::{Configuration, CurvePoint, PluginOptions, Seed, SpaceSpec, TrialId};
 
 use super::*;
 
@@ -28,16 +28,8 @@ impl Reporter for Host {
 
 fn request(configuration: Configuration, fidelity: Fidelity, seed: u64) -> EvaluationRequest {
     EvaluationRequest {
-        trial: TrialId(0),
-        attempt: 1,
-        configuration,
-        fidelity,
-        parent: None,
-        continues: None,
         seed: Seed::from_number(seed),
-        limits: Limits::default(),
-        threads: 1,
-        folder: None,
+        ..EvaluationRequest::new(TrialId(0), configuration, fidelity)
     }
 }
 

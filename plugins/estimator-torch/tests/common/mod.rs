@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use heirloom_estimator_torch::{Options, torch};
 use heirloom_plugin::{
     ComponentError, Configuration, Context, CurvePoint, Estimator, EvaluationRequest, Failure, Fidelity,
-    Json, Limits, Outcome, PluginOptions, Reporter, Seed, Space, SpaceSpec, TrialId, Value, Verdict, json,
+    Json, Outcome, PluginOptions, Reporter, Seed, Space, SpaceSpec, TrialId, Value, Verdict, json,
 };
 
 /// A folder with files of one test.
@@ -108,18 +108,7 @@ pub(crate) fn named(space: &Space, more: &[(&str, Value)]) -> Configuration {
 }
 
 pub(crate) fn request(space: &Space, trial: u64, epochs: f64) -> EvaluationRequest {
-    EvaluationRequest {
-        trial: TrialId(trial),
-        attempt: 1,
-        configuration: configuration(space),
-        fidelity: Fidelity(vec![epochs]),
-        parent: None,
-        continues: None,
-        seed: Seed::from_number(trial),
-        limits: Limits::default(),
-        threads: 1,
-        folder: None,
-    }
+    EvaluationRequest::new(TrialId(trial), configuration(space), Fidelity(vec![epochs]))
 }
 
 /// Answers `verdict` once `after` points were reported, and is cancelled once it was asked `asks` times.

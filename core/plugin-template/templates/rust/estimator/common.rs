@@ -3,9 +3,7 @@
 use std::sync::Arc;
 
 use heirloom_plugin::space::{ParameterSpec, ParameterType};
-use heirloom_plugin::{
-    Configuration, EvaluationRequest, Fidelity, Limits, Seed, Space, SpaceSpec, TrialId,
-};
+use heirloom_plugin::{Configuration, EvaluationRequest, Fidelity, Space, SpaceSpec, TrialId};
 
 /// Two numbers between 0 and 1.
 pub fn space() -> Arc<Space> {
@@ -28,16 +26,5 @@ pub fn space() -> Arc<Space> {
 
 /// A trial that trains `configuration` for `epochs`.
 pub fn request(trial: u64, configuration: Configuration, epochs: f64) -> EvaluationRequest {
-    EvaluationRequest {
-        trial: TrialId(trial),
-        attempt: 1,
-        configuration,
-        fidelity: Fidelity(vec![epochs]),
-        parent: None,
-        continues: None,
-        seed: Seed::from_number(trial),
-        limits: Limits::default(),
-        threads: 1,
-        folder: None,
-    }
+    EvaluationRequest::new(TrialId(trial), configuration, Fidelity(vec![epochs]))
 }
