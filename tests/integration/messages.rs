@@ -156,6 +156,22 @@ fn a_space_is_read_from_any_file_and_an_archive_that_cannot_be_read_is_named() {
     let show = |space: &str| bench.run(&["space", "show", space]);
     bench.write("myspace", "[[parameter]]\nname = \"depth\"\ntype = \"int\"\nlow = 1\nhigh = 3\n");
     assert!(String::from_utf8(show("myspace").stdout).unwrap().contains("depth"));
+    bench.write(
+        "whole",
+        "forbidden = [{ parameter = \"act\", is = \"tanh\" }]\n[[parameter]]\nname = \"lr\"\ntype = \"float\"\nlow = 1e-4\n\
+         high = 1.0\nlog = true\nprior = { around = 0.01 }\n[[parameter]]\nname = \"act\"\ntype = \"categorical\"\n\
+         choices = [\"relu\", \"tanh\"]\nprior = { weights = [3, 1] }\n",
+    );
+    let shown = String::from_utf8(show("whole").stdout).unwrap();
+    for part in [
+        "0.0001 to 1, logarithmic",
+        "around 0.01",
+        "by weights 3, 1",
+        "forbidden: `act = tanh`",
+        "infinitely many",
+    ] {
+        assert!(shown.contains(part), "{part}: {shown}");
+    }
     complains(&show("nas-bench-21"), 2, &["no preset, file or run", "no archive at", "`nas-bench-201`"]);
     bench.write("archive.heirloom", "not an archive, and long enough to see that it is none");
     complains(&show("latest"), 1, &["archive.heirloom` is not an archive"]);

@@ -6,8 +6,8 @@ use std::path::Path;
 use clap::{Args, Subcommand};
 use heirloom_archive::{Archive, ArchiveError};
 use heirloom_config::space::read_file;
-use heirloom_model::space::{OutOfRange, SpaceMapping};
-use heirloom_model::{Space as Compiled, SpaceSpec};
+use heirloom_model::space::{OutOfRange, Parameter, ParameterKind, Prior, SpaceMapping};
+use heirloom_model::{Space as Compiled, SpaceSpec, Value};
 use serde_json::json;
 
 use crate::context::{Context, find_run};
@@ -96,19 +96,55 @@ fn show(space: &Compiled, context: &Context) -> miette::Result<()> {
     }
     output::line(&format!("space    {}", if space.name().is_empty() { "–" } else { space.name() }))?;
     output::line(&format!("hash     {}", space.hash()))?;
-    let size = size.map_or_else(|| "infinitely many".to_owned(), |n| n.to_string());
+    let is_countable = space.parameters().iter().all(|parameter| parameter.n_values().is_some());
+    let many = || if is_countable { "more than 10³⁸" } else { "infinitely many" };
+    let size = size.map_or_else(|| many().to_owned(), |n| n.to_string());
     output::line(&format!("size     {size} configurations\n"))?;
-    let mut table = Table::new(&["parameter", "values", "default", "active when"]);
+    let mut table = Table::new(&["parameter", "values", "default", "expected", "active when"]);
     for (index, parameter) in space.parameters().iter().enumerate() {
         let condition = space.condition(index).map(|clause| clause.describe(space.parameters()));
         table.row([
             parameter.name.clone(),
-            parameter.describe(),
-            parameter.to_value(parameter.default).to_string(),
+            values(parameter),
+            value(parameter, parameter.default),
+            expected(parameter),
             condition.unwrap_or_else(|| "always".into()),
         ]);
     }
-    table.print()
+    table.print()?;
+    let forbidden = space.forbidden().iter().map(|clause| clause.describe(space.parameters()));
+    forbidden.map(|clause| format!("forbidden: {clause}")).try_for_each(|line| output::line(&line))
+}
+
+/// A parameter's values, and how distances between them count.
+fn values(parameter: &Parameter) -> String {
+    let is_log = matches!(
+        parameter.kind,
+        ParameterKind::Float { log: true, .. } | ParameterKind::Int { log: true, .. }
+    );
+    parameter.describe() + if is_log { ", logarithmic" } else { "" }
+}
+
+/// One value, rounded where it is a real number.
+fn value(parameter: &Parameter, value: f64) -> String {
+    match parameter.to_value(value) {
+        Value::Float(number) => output::number(number),
+        other => other.to_string(),
+    }
+}
+
+/// Where good values are expected.
+fn expected(parameter: &Parameter) -> String {
+    match &parameter.prior {
+        None => "–".into(),
+        Some(Prior::Normal { mean, std }) => {
+            format!("around {}, ± {std} of the range", value(parameter, parameter.from_unit(*mean)))
+        }
+        Some(Prior::Weights(weights)) => {
+            let weights: Vec<_> = weights.iter().map(f64::to_string).collect();
+            format!("by weights {}", weights.join(", "))
+        }
+    }
 }
 
 fn map(from: &Compiled, to: &Compiled, context: &Context) -> miette::Result<()> {
