@@ -307,7 +307,7 @@ fn chosen_objective(config: &RunConfig, info: &EstimatorInfo) -> Result<usize, B
     };
     let names: Vec<_> = info.objectives.iter().map(|objective| objective.name.as_str()).collect();
     let Some(index) = names.iter().position(|name| *name == chosen.name) else {
-        let remedy = heirloom_config::suggest::remedy(&chosen.name, "it measures", &names);
+        let remedy = heirloom_model::suggest::remedy(&chosen.name, "it measures", &names);
         let estimator = &config.estimator.name;
         // An estimator that finds out by itself which kind of target it has.
         let guesses = config.estimator.options["kind"] == "auto";

@@ -141,7 +141,7 @@ pub(crate) fn again(archive: &Archive, run: RunId) -> miette::Result<Option<Box<
 
 /// Whether what a run's warm start knew was kept.
 pub(crate) fn is_kept(archive: &Archive, run: RunId) -> miette::Result<bool> {
-    Ok(kept::<Knowledge>(archive, run, ARTIFACT)?.is_some())
+    Ok(archive.artifacts(run).or_fail()?.iter().any(|artifact| artifact.name == ARTIFACT))
 }
 
 /// How many earlier evaluations on its own task a run's warm start knew.

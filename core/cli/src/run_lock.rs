@@ -3,9 +3,9 @@
 //! An archive lies on one machine, so a lock on the file `ARCHIVE-run-RUN` beside it is enough; the system gives it up
 //! with the process that holds it, however that ends.
 
-use std::fs::{File, Metadata, Permissions, TryLockError};
-use std::io::{self, ErrorKind};
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::fs::{File, Metadata, TryLockError};
+use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use heirloom_archive::RunId;
@@ -21,12 +21,12 @@ pub(crate) struct RunLock {
 impl RunLock {
     /// Takes the right to a run of the archive at `archive`, or says that another process has it.
     pub(crate) fn take(archive: &Path, run: RunId) -> miette::Result<Self> {
-        let path = place(archive, run);
-        let fail = |error: io::Error| Failure::new(format!("cannot lock `{}`: {error}", path.display()));
-        // Whoever may write the archive may carry out its runs.
-        let mode = archive.metadata().map_err(fail)?.mode() & 0o666;
+        // One place, whatever the archive is called.
+        let archive = archive.canonicalize().unwrap_or_else(|_| archive.to_owned());
         loop {
-            let file = open(&path, mode).map_err(fail)?;
+            let (path, opened) = heirloom_archive::open_lock(&archive, &format!("run-{run}"));
+            let fail = |error: io::Error| Failure::new(format!("cannot lock `{}`: {error}", path.display()));
+            let file = opened.map_err(fail)?;
             match file.try_lock() {
                 // Whoever had it may have removed the file since it was opened: another process would make a new one.
                 Ok(()) if is_at(&file, &path) => return Ok(Self { path, _file: file }),
@@ -38,27 +38,6 @@ impl RunLock {
                 Err(TryLockError::Error(error)) => return Err(fail(error).into()),
             }
         }
-    }
-}
-
-/// Where the lock of a run lies: one place, whatever the archive is called.
-fn place(archive: &Path, run: RunId) -> PathBuf {
-    let mut path = archive.canonicalize().unwrap_or_else(|_| archive.to_owned()).into_os_string();
-    path.push(format!("-run-{run}"));
-    path.into()
-}
-
-/// Opens the file, made where there is none.
-fn open(path: &Path, mode: u32) -> io::Result<File> {
-    match File::options().create(true).truncate(false).write(true).open(path) {
-        Ok(file) => {
-            // Whatever the umask is. A file of another user's has its mode already.
-            let _ = file.set_permissions(Permissions::from_mode(mode));
-            Ok(file)
-        }
-        // A lock needs no right to write.
-        Err(error) if error.kind() == ErrorKind::PermissionDenied => File::open(path).map_err(|_| error),
-        Err(error) => Err(error),
     }
 }
 
@@ -77,6 +56,9 @@ impl Drop for RunLock {
 
 #[cfg(test)]
 mod tests {
+    use std::fs::Permissions;
+    use std::os::unix::fs::PermissionsExt as _;
+
     use super::*;
 
     #[test]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use heirloom_model::Limits;
+use heirloom_model::{Limits, suggest};
 use miette::NamedSource;
 use serde::de::DeserializeOwned;
 use serde_json::Value as Json;
@@ -17,7 +17,7 @@ use crate::run_config::{
 };
 use crate::schema::RUN_FILE;
 use crate::tree::{Entry, Node, NodeValue};
-use crate::{space, suggest, validate};
+use crate::{space, validate};
 
 /// Trials of a warm start's initial design: about what a surrogate needs before it knows the new task better than
 /// past ones do (Feurer et al. 2018, RGPE, section 5).

@@ -16,7 +16,6 @@ mod mistake;
 pub use mistake::{ConfigError, Mistake};
 
 pub mod space;
-pub mod suggest;
 
 mod schema;
 pub use schema::{MAX_WORKERS, reference};

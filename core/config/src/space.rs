@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use heirloom_model::architecture::ArchitectureSpec;
 use heirloom_model::space::{ConditionSpec, ParameterSpec, PriorSpec};
-use heirloom_model::{Space, SpaceError, SpaceSpec, Value};
+use heirloom_model::{Space, SpaceError, SpaceSpec, Value, suggest};
 use miette::NamedSource;
 use serde::de::DeserializeOwned;
 
 use crate::mistake::{ConfigError, Mistake};
 use crate::schema::{PARAMETER, PARAMETER_TYPES, SPACE_FILE, keys_of_type};
 use crate::tree::{Entry, Node, NodeValue, Span};
-use crate::{suggest, validate};
+use crate::validate;
 
 /// Reads and checks a space's own file: what would stand in `[space]`, at the top level.
 pub fn read_file(path: &Path) -> Result<SpaceSpec, ConfigError> {

@@ -1,10 +1,9 @@
 //! Names, types and ranges: a tree against the table of what may stand in it. All mistakes, not the first.
 
-use heirloom_model::nearest;
+use heirloom_model::{nearest, suggest};
 
 use crate::mistake::Mistake;
 use crate::schema::{Key, Kind, Presence, Table};
-use crate::suggest;
 use crate::tree::{Entry, Node, NodeValue, Span};
 
 /// Checks the table `node`, which is called `name` in messages, and everything below it.

@@ -19,8 +19,7 @@ pub struct Incumbent {
 /// Whether a trial takes the place of the best one: at a larger fidelity always, at the same by its objective
 /// (minimised). A small evaluation says little about a full one.
 pub fn beats((fidelity, objective): (&Fidelity, f64), best: (&Fidelity, f64)) -> bool {
-    let size = |Fidelity(values): &Fidelity| values.iter().product::<f64>();
-    match size(fidelity).total_cmp(&size(best.0)) {
+    match fidelity.size().total_cmp(&best.0.size()) {
         std::cmp::Ordering::Greater => true,
         std::cmp::Ordering::Less => false,
         std::cmp::Ordering::Equal => objective < best.1,

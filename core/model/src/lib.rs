@@ -3,8 +3,8 @@
 mod value;
 pub use value::Value;
 
-mod nearest;
-pub use nearest::nearest;
+pub mod suggest;
+pub use suggest::nearest;
 
 mod seed;
 pub use seed::{Rng, Seed};

@@ -57,6 +57,13 @@ pub struct FidelityDimension {
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Fidelity(pub Vec<f64>);
 
+impl Fidelity {
+    /// How large the evaluation is, in one number: the product over its dimensions, 1 without any.
+    pub fn size(&self) -> f64 {
+        self.0.iter().product()
+    }
+}
+
 /// What a run optimises: where configurations come from, how large evaluations can be, what is measured.
 #[derive(Debug, Clone)]
 pub struct Problem {

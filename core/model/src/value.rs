@@ -33,13 +33,10 @@ impl Value {
 
     /// Whether both mean the same choice: `1` and `1.0` do, `1` and `"1"` do not.
     pub fn same_as(&self, other: &Self) -> bool {
-        match (self.as_f64(), other.as_f64()) {
-            (Some(a), Some(b)) => a == b,
-            _ => self == other,
-        }
+        self.key() == other.key()
     }
 
-    /// The same for all values that are [the same choice](Self::same_as).
+    /// What it has in common with all values that mean the same choice.
     pub(crate) fn key(&self) -> ValueKey<'_> {
         match self {
             Self::Bool(flag) => ValueKey::Bool(*flag),
@@ -51,7 +48,7 @@ impl Value {
     }
 }
 
-/// What values that are the same choice have in common: see [`Value::same_as`].
+/// See [`Value::key`].
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub(crate) enum ValueKey<'a> {
     Bool(bool),

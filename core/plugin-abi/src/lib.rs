@@ -60,8 +60,6 @@ pub use described::{describe_problem, describe_space};
 
 pub mod schema;
 
-pub mod suggest;
-
 #[cfg(test)]
 mod layout;
 

@@ -6,9 +6,8 @@
 use std::path::Path;
 
 use heirloom_model::nearest;
+use heirloom_model::suggest::{list, remedy};
 use serde_json::{Map, Value as Json};
-
-use crate::suggest::{list, remedy};
 
 /// What is wrong with one option.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -99,7 +98,10 @@ fn check_object(
             (Some(property), _) => check_value(property, value, &join(path, key), problems),
             (None, Json::Bool(false)) => {
                 let names: Vec<_> = properties.keys().map(String::as_str).collect();
-                let help = remedy(key, "there are", &names, || "it takes no options".into());
+                let help = match names.is_empty() {
+                    true => "it takes no options".into(),
+                    false => remedy(key, "there are", &names),
+                };
                 let message = format!("there is no option `{key}`");
                 problems.push(OptionProblem { path: join(path, key), message, help });
             }

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, Once, PoisonError, RwLock};
 
-use heirloom_model::{ComponentError, Components, Estimator, Problem, Proxy, Space, Strategy};
+use heirloom_model::{ComponentError, Components, Estimator, Problem, Proxy, Space, Strategy, suggest};
 use heirloom_plugin_abi::schema::{self, OptionProblem};
-use heirloom_plugin_abi::{Capability, ComponentManifest, Context, HostServices, Kind, suggest};
+use heirloom_plugin_abi::{Capability, ComponentManifest, Context, HostServices, Kind};
 use serde_json::Value as Json;
 
 use crate::checked::{CheckedEstimator, CheckedProxy, CheckedStrategy};
@@ -215,11 +215,14 @@ impl PluginHost {
     }
 
     fn unknown(&self, kind: Kind, name: &str) -> HostError {
-        let remedy = suggest::remedy(name, "there are", &self.names(kind), || {
+        let names = self.names(kind);
+        let remedy = if names.is_empty() {
             let paths = self.0.search_paths.iter().map(|path| format!("`{}`", path.display()));
             let paths = paths.collect::<Vec<_>>().join(", ");
             format!("no plugin with one was found in {paths}; set `HEIRLOOM_PLUGINS`")
-        });
+        } else {
+            suggest::remedy(name, "there are", &names)
+        };
         HostError::Unknown { kind, name: name.into(), hint: self.whole_remedy(name, remedy) }
     }
 

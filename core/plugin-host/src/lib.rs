@@ -21,7 +21,6 @@ pub use error::HostError;
 
 pub use heirloom_plugin_abi::embed::{ANY_TARGET, TARGET};
 pub use heirloom_plugin_abi::schema::OptionProblem;
-pub use heirloom_plugin_abi::suggest;
 pub use heirloom_plugin_abi::{
     Capability, ComponentManifest, Context, Determinism, Kind, Language, Manifest,
 };

@@ -17,7 +17,8 @@ use std::fs::File;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
-use heirloom_plugin_host::{Capability, suggest};
+use heirloom_model::suggest;
+use heirloom_plugin_host::Capability;
 use semver::Version;
 use serde::{Deserialize, Serialize};
 
@@ -153,7 +154,10 @@ impl PluginIndex {
         let Some(text) = source.text(&index_path(id))? else {
             let all = plugins(source)?;
             let all: Vec<_> = all.iter().map(String::as_str).collect();
-            let hint = suggest::remedy(id, "it has", &all, || "it has no plugins at all".into());
+            let hint = match all.is_empty() {
+                true => "it has no plugins at all".into(),
+                false => suggest::remedy(id, "it has", &all),
+            };
             let (index, what) = (source.name().into(), format!("plugin `{id}`"));
             return Err(PackageError::NotInIndex { index, what, hint });
         };

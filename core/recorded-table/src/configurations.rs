@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::path::PathBuf;
 
 use heirloom_dataset::{Column, Table, Value as Cell, Values};
-use heirloom_model::{Configuration, Parameter, ParameterKind, Space, SpaceError, Value};
+use heirloom_model::{Configuration, Parameter, Space, SpaceError, Value};
 use toml::Spanned;
 
 use crate::descriptor::{Columns, Source};
@@ -184,12 +184,7 @@ impl File<'_> {
 /// The one choice that is written as `cell` is. What a file's cells are is told from the whole column: there the choice
 /// `"1"` is a number, `"true"` a boolean, and the boolean `true` beside other choices is a text.
 fn choice_that_reads_as(parameter: &Parameter, cell: &Value) -> Option<f64> {
-    let choices = match &parameter.kind {
-        ParameterKind::Categorical { choices } => choices.as_slice(),
-        ParameterKind::Ordinal { values } => values.as_slice(),
-        ParameterKind::Constant { value } => std::slice::from_ref(value),
-        ParameterKind::Float { .. } | ParameterKind::Int { .. } => return None,
-    };
+    let choices = parameter.kind.listed()?;
     let text = cell.to_string();
     let reads_as = |choice: &&Value| {
         let choice = choice.to_string();

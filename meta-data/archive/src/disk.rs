@@ -1,5 +1,7 @@
 //! What an archive must know of the disk it lies on.
 
+use std::fs::File;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use crate::{ArchiveError, Result};
@@ -42,7 +44,33 @@ pub(crate) fn refuse_network(path: &Path) -> Result<()> {
 
 /// Whether a file and its folder can be written by this process.
 pub(crate) fn is_writable(path: &Path) -> bool {
-    std::fs::File::options().append(true).open(path).is_ok()
+    File::options().append(true).open(path).is_ok()
+}
+
+/// Opens the file `ARCHIVE-NAME` for its lock alone, made where there is none, and says where it lies. Whoever may write
+/// the archive may take the lock, whatever mask the file's maker had: it gets the archive's mode, and need not be written
+/// to be locked.
+pub fn open_lock(archive: &Path, name: &str) -> (PathBuf, io::Result<File>) {
+    let mut path = archive.as_os_str().to_owned();
+    path.push(format!("-{name}"));
+    let path = PathBuf::from(path);
+    let opened = loop {
+        match File::options().create_new(true).write(true).open(&path) {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+            made => break made.inspect(|file| give_mode(file, archive)),
+        }
+        match File::open(&path) {
+            // Its last holder has removed it meanwhile.
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            opened => break opened,
+        }
+    };
+    (path, opened)
+}
+
+/// Where this fails the file is as its maker's mask has it.
+fn give_mode(file: &File, archive: &Path) {
+    let _ = std::fs::metadata(archive).and_then(|archive| file.set_permissions(archive.permissions()));
 }
 
 /// The type of the file system that holds `folder`: of the longest mount point that leads to it, the last one

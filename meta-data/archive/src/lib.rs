@@ -27,6 +27,7 @@ pub use export::ExportFormat;
 pub mod conformance;
 
 mod disk;
+pub use disk::open_lock;
 mod pack;
 mod sqlite;
 

@@ -190,13 +190,7 @@ impl Guard {
     /// First those that begin with the archive: the one of the best mean gain over tasks, each with what its mean is at
     /// least, with a confidence of 99.5 %. A cold search gains nothing and never varies: where past tasks mislead about
     /// one another, it wins. Then those that hear own trials first: they may help some tasks only, if they harm none.
-    pub(crate) fn new(
-        landscape: &Landscape,
-        tasks: &[PastTask],
-        sketches: &[Vec<f64>],
-        weights: &[f64],
-        n_initial: usize,
-    ) -> Self {
+    pub(crate) fn new(landscape: &Landscape, tasks: &[PastTask], weights: &[f64], n_initial: usize) -> Self {
         let mut checked: Vec<usize> = (0..landscape.n_tasks()).collect();
         checked.sort_by(|&a, &b| weights[b].total_cmp(&weights[a]));
         checked.truncate(MAX_CHECKED);
@@ -206,8 +200,8 @@ impl Guard {
             let policy = Some(Policy { n_draws: Some(3), share: 1.0 / 3.0, ..bold });
             return Self { policy, worth: 1.0, n_checked: 0, correlation: 0.3 };
         }
-        let rehearse = |&task: &usize| Rehearsal::new(landscape, tasks, sketches, &checked, task);
-        let rehearsals: Vec<Rehearsal> = checked.par_iter().map(rehearse).collect();
+        let rehearsals: Vec<Rehearsal> =
+            checked.par_iter().map(|&task| Rehearsal::new(landscape, tasks, &checked, task)).collect();
         let n_plays = (N_PLAYS_IN_ALL / checked.len() as u64).clamp(*N_PLAYS.start(), *N_PLAYS.end());
         let degrees =
             || DRAWS.into_iter().flat_map(|n_draws| SHARES.map(|share| Policy { n_draws, share, ..bold }));
@@ -270,23 +264,17 @@ struct Rehearsal {
 }
 
 impl Rehearsal {
-    fn new(
-        landscape: &Landscape,
-        tasks: &[PastTask],
-        sketches: &[Vec<f64>],
-        checked: &[usize],
-        task: usize,
-    ) -> Self {
-        let mut weights = prior_weights(tasks, sketches, Some(task), tasks[task].meta_features.as_ref());
+    fn new(landscape: &Landscape, tasks: &[PastTask], checked: &[usize], task: usize) -> Self {
+        let features = tasks[task].meta_features.as_ref();
+        let all = prior_weights(tasks, landscape.sketches(), Some(task), features);
         let others: Vec<usize> = checked.iter().copied().filter(|&other| other != task).collect();
-        let total: f64 = others.iter().map(|&other| weights[other]).sum();
-        weights.iter_mut().for_each(|weight| *weight /= total);
+        let total: f64 = others.iter().map(|&other| all[other]).sum();
         let places = landscape.measured(task);
         let expected = |&place: &usize| others.iter().map(|&other| landscape.scores(other)[place]).collect();
         let regrets = |&other: &usize| places.iter().map(|&place| landscape.regrets(other)[place]).collect();
         let regrets: Vec<Vec<f64>> = others.iter().map(regrets).collect();
         Self {
-            prior: others.iter().map(|&other| weights[other]).collect(),
+            prior: others.iter().map(|&other| all[other] / total).collect(),
             expected: places.iter().map(expected).collect(),
             uncovered: Covered::nothing(regrets.iter().map(Vec::as_slice)),
             regrets,

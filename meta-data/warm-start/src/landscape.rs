@@ -34,6 +34,8 @@ pub(crate) struct Landscape {
     space: Space,
     candidates: Vec<Configuration>,
     tasks: Vec<TaskView>,
+    /// `[t][k]`
+    sketches: Vec<Vec<f64>>,
 }
 
 /// One past task seen over the candidates.
@@ -68,8 +70,9 @@ impl Landscape {
         let mut candidates = candidates(&space, tasks);
         // Ties are broken by place: not by the order in which the archive holds its runs.
         candidates.sort_by_cached_key(hash);
-        let tasks = tasks.par_iter().map(|task| TaskView::new(&space, task, &candidates)).collect();
-        Self { space, candidates, tasks }
+        let tasks: Vec<_> = tasks.par_iter().map(|task| TaskView::new(&space, task, &candidates)).collect();
+        let sketches = sketches(&tasks, candidates.len());
+        Self { space, candidates, tasks, sketches }
     }
 
     pub(crate) fn candidates(&self) -> &[Configuration] {
@@ -100,20 +103,9 @@ impl Landscape {
         self.tasks.iter().map(|task| task.regrets.as_slice())
     }
 
-    /// A few numbers for each task, `[t][k]`, as far apart as its candidates' scores are: their sums with random signs
-    /// (Achlioptas 2003).
-    pub(crate) fn sketches(&self) -> Vec<Vec<f64>> {
-        let mut rng = Seed::from_number(0).derive("warm-start sketch", 0).rng();
-        let mut sketches = vec![vec![0.0; SKETCH_WIDTH]; self.tasks.len()];
-        for place in 0..self.candidates.len() {
-            for number in 0..SKETCH_WIDTH {
-                let sign = if rng.uniform() < 0.5 { -1.0 } else { 1.0 };
-                for (sketch, task) in sketches.iter_mut().zip(&self.tasks) {
-                    sketch[number] += sign * task.scores[place];
-                }
-            }
-        }
-        sketches
+    /// A few numbers for each task, `[t][k]`, as far apart as its candidates' scores are.
+    pub(crate) fn sketches(&self) -> &[Vec<f64>] {
+        &self.sketches
     }
 
     /// Which candidates were evaluated on a task itself, ascending.
@@ -198,6 +190,21 @@ impl TaskView {
             (None, None) => 1.0,
         }
     }
+}
+
+/// Sums of the scores of a task's candidates with random signs (Achlioptas 2003), `[t][k]`.
+fn sketches(tasks: &[TaskView], n_candidates: usize) -> Vec<Vec<f64>> {
+    let mut rng = Seed::from_number(0).derive("warm-start sketch", 0).rng();
+    let mut sketches = vec![vec![0.0; SKETCH_WIDTH]; tasks.len()];
+    for place in 0..n_candidates {
+        for number in 0..SKETCH_WIDTH {
+            let sign = if rng.uniform() < 0.5 { -1.0 } else { 1.0 };
+            for (sketch, task) in sketches.iter_mut().zip(tasks) {
+                sketch[number] += sign * task.scores[place];
+            }
+        }
+    }
+    sketches
 }
 
 /// What past tasks evaluated; and where they evaluated different things, neighbours of their best and fresh draws.

@@ -48,12 +48,11 @@ impl Transfer {
     pub(crate) fn new(knowledge: &Knowledge) -> Result<Self, Error> {
         let space = Space::compile(knowledge.space.clone())?;
         let landscape = Landscape::new(space, &knowledge.tasks);
-        let sketches = landscape.sketches();
-        let prior = prior_weights(&knowledge.tasks, &sketches, None, knowledge.meta_features.as_ref());
+        let features = knowledge.meta_features.as_ref();
+        let prior = prior_weights(&knowledge.tasks, landscape.sketches(), None, features);
         let is_guarded = knowledge.options.mode != Mode::Replace;
-        let guard = is_guarded.then(|| {
-            Guard::new(&landscape, &knowledge.tasks, &sketches, &prior, knowledge.options.n_initial)
-        });
+        let guard =
+            is_guarded.then(|| Guard::new(&landscape, &knowledge.tasks, &prior, knowledge.options.n_initial));
         let candidates = landscape.candidates().iter().cloned().enumerate();
         Ok(Self {
             options: knowledge.options.clone(),

@@ -149,7 +149,7 @@ impl Bench {
             } else if known.contains(&name.as_str()) {
                 Ok(ComponentConfig { name: name.clone(), options: json!({}) })
             } else {
-                let remedy = heirloom_config::suggest::remedy(name, "there are", &known);
+                let remedy = heirloom_model::suggest::remedy(name, "there are", &known);
                 Err(Failure::usage(format!("there is no strategy `{name}`; hint: {remedy}")).into())
             }
         };

@@ -94,7 +94,7 @@ fn get(name: &str, out: Option<&Path>, context: &Context) -> miette::Result<()> 
     }
     let Some(data) = sources.data.iter().find(|data| data.name == name) else {
         let names: Vec<_> = sources.data.iter().map(|data| data.name.as_str()).collect();
-        let remedy = heirloom_config::suggest::remedy(name, "there are", &names);
+        let remedy = heirloom_model::suggest::remedy(name, "there are", &names);
         return Err(Failure::usage(format!("there is no data set `{name}`; hint: {remedy}")).into());
     };
     let out = match out {

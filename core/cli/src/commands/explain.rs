@@ -98,7 +98,7 @@ fn shares(
             incumbent = Some(trial);
         }
         let Proposal { configuration, fidelity, .. } = &trial.proposal;
-        let size = fidelity.0.iter().product::<f64>();
+        let size = fidelity.size();
         let came = match &trial.origin {
             Some(Origin::WarmStart { sources }) => {
                 came_from.insert(configuration, (sources.first(), size));

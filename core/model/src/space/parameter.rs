@@ -76,7 +76,7 @@ pub enum Prior {
 
 impl ParameterKind {
     /// The values of a kind that lists them.
-    pub(super) fn listed(&self) -> Option<&[Value]> {
+    pub fn listed(&self) -> Option<&[Value]> {
         match self {
             Self::Categorical { choices: values } | Self::Ordinal { values } => Some(values),
             Self::Constant { value } => Some(std::slice::from_ref(value)),

@@ -16,9 +16,9 @@ pub(super) fn runs(db: &Connection) -> Result<Vec<RunSummary>> {
     let mut statement = db.prepare_cached(
         "SELECT uuid, run.name, task.key, space.hash, objectives, state, steps, source, licence, n_trials
          FROM run JOIN task ON task.id = run.task JOIN space ON space.id = run.space
-         ORDER BY state != 4, uuid",
+         ORDER BY state != ?, uuid",
     )?;
-    let mut rows = statement.query([])?;
+    let mut rows = statement.query([RunState::Imported.code()])?;
     let mut runs = Vec::new();
     while let Some(row) = rows.next()? {
         match summary(row) {

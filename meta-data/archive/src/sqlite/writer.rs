@@ -6,8 +6,7 @@
 
 use std::any::Any;
 use std::fs::File;
-use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::thread::JoinHandle;
 
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
@@ -94,27 +93,17 @@ impl Drop for Writer {
     }
 }
 
-/// The file whose lock is the turn. Whoever may write the archive may take one, whatever mask its maker had: it gets the
-/// archive's mode, and to lock it, it need not be written.
+/// The file whose lock is the turn.
 fn open_turn(archive: &Path) -> Result<File> {
-    let mut name = archive.as_os_str().to_owned();
-    name.push("-turn");
-    let name = PathBuf::from(name);
     let read_only = || ArchiveError::ReadOnly { path: archive.into() };
     if !crate::disk::is_writable(archive) {
         return Err(read_only());
     }
-    match File::options().create_new(true).write(true).open(&name) {
-        Ok(turn) => {
-            // Where this fails the turn is as its maker's mask has it.
-            let _ = std::fs::metadata(archive).and_then(|file| turn.set_permissions(file.permissions()));
-            Ok(turn)
-        }
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => File::open(&name).map_err(|error| {
-            ArchiveError::io(&name, format!("{error}; hint: give it the mode of the archive beside it"))
-        }),
-        Err(_) => Err(read_only()),
-    }
+    let (path, opened) = crate::disk::open_lock(archive, "turn");
+    opened.map_err(|error| match path.exists() {
+        true => ArchiveError::io(&path, format!("{error}; hint: give it the mode of the archive beside it")),
+        false => read_only(),
+    })
 }
 
 fn serve(db: &Connection, turn: &File, queue: &Receiver<Box<dyn Work>>, path: &Path) {

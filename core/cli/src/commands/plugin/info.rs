@@ -52,7 +52,7 @@ pub(super) fn find<'a>(plugins: &'a Plugins, name: &str) -> miette::Result<Vec<&
             .into_iter()
             .flat_map(|kind| host.names(kind))
             .collect();
-        let remedy = heirloom_config::suggest::remedy(name, "there are", &names);
+        let remedy = heirloom_model::suggest::remedy(name, "there are", &names);
         let remedy = host.whole_remedy(name, remedy);
         return Err(
             Failure::usage(format!("there is no plugin or component `{name}`; hint: {remedy}")).into()

@@ -32,7 +32,7 @@ impl Quarantine {
             if !is_known || !release(&folder, plugin).or_fail()? {
                 let remedy = match is_known {
                     true => "it has reports only, and is used; `heirloom plugin quarantine` lists all".into(),
-                    false => heirloom_config::suggest::remedy(plugin, "there are", &names),
+                    false => heirloom_model::suggest::remedy(plugin, "there are", &names),
                 };
                 let message = format!("nothing is held against a plugin `{plugin}`; hint: {remedy}");
                 return Err(Failure::usage(message).into());

@@ -33,7 +33,7 @@ impl Remove {
         let mut lock = self.project.read()?;
         let Some(removed) = lock.remove(&self.plugin) else {
             let names: Vec<_> = lock.plugins.iter().map(|plugin| plugin.id.as_str()).collect();
-            let remedy = heirloom_config::suggest::remedy(&self.plugin, "it has", &names);
+            let remedy = heirloom_model::suggest::remedy(&self.plugin, "it has", &names);
             let (path, plugin) = (self.project.path().display(), &self.plugin);
             return Err(Failure::usage(format!("`{path}` has no plugin `{plugin}`; hint: {remedy}")).into());
         };

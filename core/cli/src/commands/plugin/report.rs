@@ -77,7 +77,7 @@ impl Report {
         let found: Vec<_> = known.iter().filter(of_plugin).flat_map(|known| known.reports.clone()).collect();
         if found.is_empty() {
             let names: Vec<_> = known.iter().map(|known| known.plugin.as_str()).collect();
-            let remedy = heirloom_config::suggest::remedy(plugin, "there are reports of", &names);
+            let remedy = heirloom_model::suggest::remedy(plugin, "there are reports of", &names);
             return Err(Failure::usage(format!("there is no report of `{plugin}`; hint: {remedy}")).into());
         }
         Ok(found)

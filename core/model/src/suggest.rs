@@ -13,6 +13,20 @@ pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) ->
         .map(|(_, candidate)| candidate)
 }
 
+/// "did you mean `x`?", or the list of what there is, after `lead` ("its keys are").
+pub fn remedy(word: &str, lead: &str, names: &[&str]) -> String {
+    match nearest(word, names.iter().copied()) {
+        Some(name) => format!("did you mean `{name}`?"),
+        None if names.is_empty() => format!("{lead} none"),
+        None => format!("{lead} {}", list(names)),
+    }
+}
+
+/// The names as messages list them: "`a`, `b`".
+pub fn list(names: &[&str]) -> String {
+    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -24,5 +38,13 @@ mod tests {
         assert_eq!(nearest("second", keys), Some("seconds"));
         assert_eq!(nearest("cost-seconds", keys), Some("cost_seconds"));
         assert_eq!(nearest("memory", keys), None);
+    }
+
+    #[test]
+    fn what_is_like_nothing_gets_the_whole_list() {
+        let keys = ["trials", "seconds", "cost_seconds"];
+        assert_eq!(remedy("trails", "there are", &keys), "did you mean `trials`?");
+        assert_eq!(remedy("memory", "there are", &keys), "there are `trials`, `seconds`, `cost_seconds`");
+        assert_eq!(remedy("memory", "there are", &[]), "there are none");
     }
 }
