@@ -1,4 +1,4 @@
-use heirloom_tests::{Bench, root};
+use heirloom_tests::{Bench, complaint, root};
 use serde_json::Value as Json;
 
 fn keys(value: &Json) -> Vec<&str> {
@@ -27,6 +27,7 @@ fn every_command_that_prints_data_prints_json() {
         "state",
         "task",
         "versions",
+        "withdrawn",
     ];
     assert_eq!(keys(&summary), expected);
     assert_eq!(keys(&bench.json(&["show", "cifar10"])), ["best", "configuration", "summary"]);
@@ -109,6 +110,33 @@ fn an_imported_table_serves_as_the_past_of_a_search() {
     bench.search_file("cifar10", "random", 3);
     let benched = bench.json(&["bench", "cifar10.toml", "--seeds", "1"]);
     assert_eq!(benched["n_past_tasks"], 2, "{benched}");
+}
+
+#[test]
+fn a_search_learns_nothing_from_a_withdrawn_run() {
+    let bench = Bench::new();
+    bench.search_file("ImageNet16-120", "random", 100);
+    bench.search_file("cifar100", "random", 20);
+    let past = bench.json(&["search", "ImageNet16-120.toml"])["run"].as_str().unwrap().to_owned();
+    let n_transferred = || {
+        let summary = bench.json(&["search", "cifar100.toml"]);
+        // The next one shall not know this one's trials.
+        bench.ok(&["archive", "withdraw", summary["run"].as_str().unwrap(), "--because", "a test"]);
+        summary["n_transferred"].as_u64().unwrap()
+    };
+    assert!(n_transferred() > 0);
+    bench.ok(&["archive", "withdraw", &past, "--because", "labels were shifted"]);
+    assert_eq!(n_transferred(), 0);
+    assert_eq!(bench.runs()[0]["withdrawn"], "labels were shifted");
+    let shown = bench.ok(&["show", &past]);
+    assert!(shown.contains("labels were shifted"), "{shown}");
+    assert!(bench.ok(&["runs"]).contains("finished, withdrawn"));
+    bench.ok(&["archive", "withdraw", &past, "--undo"]);
+    assert!(n_transferred() > 0);
+    // Nothing is changed where one of the names is no run's.
+    let refused = bench.run(&["archive", "withdraw", &past, "nobody", "--because", "x"]);
+    assert!(!refused.status.success() && complaint(&refused).contains("nobody"), "{}", complaint(&refused));
+    assert_eq!(bench.runs()[0]["withdrawn"], Json::Null);
 }
 
 #[test]

@@ -165,6 +165,7 @@ fn a_proxy_drops_proposals_and_only_the_rest_are_trials() {
     std::fs::write(&file, text + "\n[[proxy]]\nname = \"cost\"\nkeep = 0.25\n").unwrap();
     let summary = bench.json(&["search", "cifar10.toml"]);
     assert_eq!((&summary["n_trials"], &summary["n_filtered"]), (&Json::from(20), &Json::from(60)));
+    assert_eq!(bench.runs()[0]["n_trials"], 20);
 }
 
 /// Appends tables to a run file that searches `task` with `random`.

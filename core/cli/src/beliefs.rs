@@ -44,6 +44,7 @@ fn scored_runs(archive: &Archive, job: &Job<'_>) -> miette::Result<Vec<ScoredRun
     let mut runs = Vec::new();
     for run in archive.runs().or_fail()? {
         if job.config.warm_start.exclude_tasks.iter().any(|name| names_task(name, &run.task))
+            || run.withdrawn.is_some()
             || run.space != *job.problem.space.hash()
             || run.objectives.first() != Some(job.objective())
         {

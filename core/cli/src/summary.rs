@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use heirloom_archive::{Archive, RunHeader, RunId, RunState, RunSummary, TrialRecord, TrialState};
 use heirloom_engine::{EndReason, RunEnd, beats};
-use heirloom_model::{FailureKind, Objective, Origin, Space, Value, cost_seconds};
+use heirloom_model::{Objective, Origin, Space, Value, cost_seconds};
 use serde::Serialize;
 use serde_json::Value as Json;
 
@@ -20,6 +20,8 @@ pub(crate) struct Summary {
     name: String,
     task: String,
     state: RunState,
+    /// Why nothing is learned from it.
+    withdrawn: Option<String>,
     n_trials: u64,
     n_failed: u64,
     /// Why most of them failed.
@@ -116,7 +118,7 @@ impl Tally {
     }
 
     fn add(&mut self, trial: TrialRecord) {
-        if is_filtered(&trial) {
+        if trial.is_filtered() {
             self.n_filtered += 1;
             return;
         }
@@ -130,11 +132,6 @@ impl Tally {
             self.best = Some(trial);
         }
     }
-}
-
-/// Whether a proxy dropped the proposal.
-pub(crate) fn is_filtered(trial: &TrialRecord) -> bool {
-    matches!(&trial.result, Some(Err(failure)) if failure.kind == FailureKind::Filtered)
 }
 
 /// Whether a trial is better than another, if that has any result.
@@ -164,7 +161,8 @@ impl Summary {
             name: run.name.clone(),
             task: run.task.clone(),
             state: run.state,
-            n_trials: run.n_trials - tally.n_filtered,
+            withdrawn: run.withdrawn.clone(),
+            n_trials: run.n_trials,
             n_failed: tally.n_failed,
             commonest_failure: tally.reasons.commonest().cloned(),
             n_filtered: tally.n_filtered,
@@ -195,6 +193,9 @@ impl Summary {
         };
         output::line(&format!("run      {} ({}) {}{why}", self.run, self.name, self.state.as_str()))?;
         output::line(&format!("task     {}", self.task))?;
+        if let Some(reason) = &self.withdrawn {
+            output::line(&format!("withdrawn, nothing is learned from it: {reason}"))?;
+        }
         if let Some(best) = &self.best {
             let value = |name: &String| output::maybe(best.objectives[name].as_f64());
             let objectives: Vec<_> =

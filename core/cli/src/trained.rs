@@ -115,9 +115,10 @@ fn find_trial(archive: &Archive, run: &RunSummary, which: Which) -> miette::Resu
             Failure::usage(message).into()
         }),
         Which::Number(number) => {
-            let mut found = None;
+            let (mut found, mut last) = (None, None);
             archive
                 .trials(run.id, &mut |trial| {
+                    last = Some(trial.id);
                     if trial.id.0 == number {
                         found = Some(trial);
                     }
@@ -125,10 +126,7 @@ fn find_trial(archive: &Archive, run: &RunSummary, which: Which) -> miette::Resu
                 })
                 .or_fail()?;
             found.ok_or_else(|| {
-                let trials = match run.n_trials {
-                    0 => "none yet".into(),
-                    n => format!("0 to {}", n - 1),
-                };
+                let trials = last.map_or_else(|| "none yet".into(), |last| format!("0 to {last}"));
                 let message = format!("the run `{}` has no trial {number}; hint: it has {trials}", run.name);
                 Failure::usage(message).into()
             })

@@ -29,6 +29,8 @@ pub fn storage_conformance(make: impl Fn() -> Box<dyn Store>) {
     a_merge_adds_what_is_missing_and_nothing_twice(&archive(), &archive());
     a_merge_that_was_ended_brings_the_rest_when_it_is_repeated(&archive(), &archive());
     a_run_that_was_resumed_is_newer_than_a_copy_from_before(&archive(), &archive());
+    nothing_is_learned_from_a_withdrawn_run_in_any_copy(&archive(), &archive());
+    what_was_filtered_out_is_no_trial(&archive(), &archive());
     other_data_under_a_tasks_name_is_another_task(&archive(), &archive());
     a_task_gets_its_data_from_the_first_run_that_has_it(&archive());
     a_run_of_a_smaller_largest_size_has_no_full_evaluations_beside_another(&archive());
@@ -376,6 +378,48 @@ fn a_run_that_was_resumed_is_newer_than_a_copy_from_before(ours: &Archive, their
     sound(ours);
 }
 
+fn nothing_is_learned_from_a_withdrawn_run_in_any_copy(ours: &Archive, theirs: &Archive) {
+    let (run, mut recorder) = ours.begin_run(&sample_header("t")).unwrap();
+    recorder.record(&sample_events(0)).unwrap();
+    theirs.merge(ours).unwrap();
+    let n_past = |archive: &Archive| {
+        let past = archive.past_tasks(&PastFilter::default()).unwrap();
+        past.iter().map(|task| task.configurations.len()).sum::<usize>()
+    };
+    let reason = |archive: &Archive| archive.runs().unwrap()[0].withdrawn.clone();
+    assert_eq!((n_past(ours), reason(ours)), (1, None));
+    ours.withdraw(run, Some("wrong labels")).unwrap();
+    assert_eq!((n_past(ours), reason(ours).as_deref()), (0, Some("wrong labels")));
+    // It goes on, and stays withdrawn.
+    recorder.record(&sample_events(1)).unwrap();
+    assert_eq!(n_past(ours), 0);
+    assert_eq!(theirs.merge(ours).unwrap().updated, 1);
+    assert_eq!(theirs.contents(run).unwrap(), ours.contents(run).unwrap());
+    // Of a copy that is as new the withdrawal alone is taken along, and its undoing is not.
+    theirs.withdraw(run, None).unwrap();
+    assert_eq!((n_past(theirs), ours.merge(theirs).unwrap().updated), (2, 0));
+    assert_eq!(reason(ours).as_deref(), Some("wrong labels"));
+    assert_eq!(theirs.merge(ours).unwrap().updated, 1);
+    assert_eq!((n_past(theirs), theirs.merge(ours).unwrap().unchanged), (0, 1));
+    let missing = RunId::new();
+    let refused = ours.withdraw(missing, Some("x")).unwrap_err();
+    assert_eq!(refused, ArchiveError::NoSuchRun { run: missing.to_string() });
+    sound(theirs);
+}
+
+fn what_was_filtered_out_is_no_trial(ours: &Archive, theirs: &Archive) {
+    let (_, mut recorder) = ours.begin_run(&sample_header("t")).unwrap();
+    recorder.record(&sample_events(0)).unwrap();
+    let failure = Failure::new(FailureKind::Filtered, "its score is low");
+    let filtered = Event::Finished { trial: TrialId(1), attempt: 0, result: Err(failure), wall_seconds: 0.0 };
+    recorder.record(&[proposed(1), filtered, Event::Told { trial: TrialId(1) }]).unwrap();
+    theirs.merge(ours).unwrap();
+    for archive in [ours, theirs] {
+        assert_eq!(archive.runs().unwrap()[0].n_trials, 1);
+        sound(archive);
+    }
+}
+
 fn other_data_under_a_tasks_name_is_another_task(ours: &Archive, theirs: &Archive) {
     let header = |fingerprint: &str| {
         let mut header = sample_header("churn");
@@ -518,6 +562,7 @@ fn recorded_evaluations_are_kept_in_batches(archive: &Archive) {
         header: RunHeader { source: Some("elsewhere".into()), ..sample_header("t") },
         state: RunState::Imported,
         steps: 0,
+        withdrawn: None,
         trials: Vec::new(),
         attempts: Vec::new(),
         curves: Vec::new(),

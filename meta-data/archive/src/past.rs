@@ -65,7 +65,7 @@ pub struct PastTask {
 impl Archive {
     /// Visits past tasks with their evaluations, by task and space. One is held in memory at a time.
     ///
-    /// Runs that are damaged are left out, each with a warning.
+    /// Withdrawn runs are left out; so are those that are damaged, each with a warning.
     pub fn visit_past(
         &self,
         filter: &PastFilter,
@@ -73,7 +73,8 @@ impl Archive {
     ) -> Result<()> {
         let mut groups: BTreeMap<(String, SpaceHash, String, bool), Vec<RunSummary>> = BTreeMap::new();
         for run in self.runs()? {
-            let wanted = !filter.without_tasks.iter().any(|name| names_task(name, &run.task));
+            let is_other = !filter.without_tasks.iter().any(|name| names_task(name, &run.task));
+            let wanted = is_other && run.withdrawn.is_none();
             if let (true, Some(objective)) = (wanted, run.objectives.first()) {
                 let maximised = objective.direction == Direction::Maximise;
                 let group = (run.task.clone(), run.space.clone(), objective.name.clone(), maximised);

@@ -6,8 +6,8 @@ use std::str::FromStr;
 use std::time::{Duration, SystemTime};
 
 use heirloom_model::{
-    CurvePoint, Failure, Fidelity, FidelityDimension, Objective, Origin, Outcome, Proposal, SpaceHash,
-    SpaceSpec, TrialId,
+    CurvePoint, Failure, FailureKind, Fidelity, FidelityDimension, Objective, Origin, Outcome, Proposal,
+    SpaceHash, SpaceSpec, TrialId,
 };
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -257,7 +257,7 @@ pub struct RunSummary {
     pub objectives: Vec<Objective>,
     /// Where it stands.
     pub state: RunState,
-    /// How many trials it has.
+    /// How many trials it has; what a proxy filtered out is none.
     pub n_trials: u64,
     /// How many calls of the strategy were recorded: of two copies of a run, the one with more is the newer.
     pub steps: u64,
@@ -265,6 +265,8 @@ pub struct RunSummary {
     pub source: Option<String>,
     /// Under which licence.
     pub licence: Option<String>,
+    /// Why nothing is learned from it, where it was [withdrawn](crate::Store::withdraw).
+    pub withdrawn: Option<String>,
 }
 
 /// One trial of a run.
@@ -290,6 +292,13 @@ pub struct TrialRecord {
     pub proposed: u64,
     /// At which step of the run the strategy was told of it.
     pub told: Option<u64>,
+}
+
+impl TrialRecord {
+    /// Whether a proxy dropped the proposal: it is no trial.
+    pub fn is_filtered(&self) -> bool {
+        matches!(&self.result, Some(Err(failure)) if failure.kind == FailureKind::Filtered)
+    }
 }
 
 /// One try at a trial.
@@ -367,6 +376,8 @@ pub struct RunContents {
     pub state: RunState,
     /// Calls of the strategy so far.
     pub steps: u64,
+    /// Why nothing is learned from it, where it was withdrawn.
+    pub withdrawn: Option<String>,
     /// Trials with their history; their curves are in `curves`.
     pub trials: Vec<TrialRecord>,
     /// All tries at them.

@@ -28,8 +28,11 @@ pub trait Store: Send + Sync {
     /// Says where a run stands.
     fn set_run_state(&self, run: RunId, state: RunState) -> Result<()>;
 
+    /// Says why nothing shall be learned from a run, or with `None` that it counts again. It keeps all that it has.
+    fn withdraw(&self, run: RunId, reason: Option<&str>) -> Result<()>;
+
     /// Keeps a whole run. Returns false, and keeps nothing, where the archive has it already in this state or a
-    /// newer one; an older copy is replaced.
+    /// newer one; an older copy is replaced. A run that is withdrawn here or there is so afterwards.
     fn put_run(&self, contents: RunContents) -> Result<bool>;
 
     /// A whole run, to be kept elsewhere. Curves of trials that have not ended are left out.

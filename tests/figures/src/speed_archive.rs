@@ -316,6 +316,7 @@ fn recorded(task: usize, n: usize) -> RunContents {
         header,
         state: RunState::Imported,
         steps: 0,
+        withdrawn: None,
         trials: Vec::new(),
         attempts: Vec::new(),
         curves: Vec::new(),

@@ -7,13 +7,15 @@ use clap::{Args, Subcommand};
 use heirloom_archive::{Archive as Opened, MergeReport, Provenance, RunId};
 use heirloom_recorded_table::RecordedTable;
 use serde::Serialize;
+use serde_json::json;
 
-use crate::context::Context;
+use crate::commands::runs::short;
+use crate::context::{Context, find_run};
 use crate::failure::{Exit, Failure, OrFail};
 use crate::files;
 use crate::output::{self, Table};
 
-/// Look after the archive: stats, check, merge, import
+/// Look after the archive: stats, check, withdraw, merge, import
 #[derive(Debug, Args)]
 pub(crate) struct Archive {
     #[command(subcommand)]
@@ -34,6 +36,26 @@ enum ArchiveCommand {
         lies in `lab.heirloom-wal`."
     )]
     Check,
+    /// Have nothing learned from runs any more, such as those on wrong labels
+    #[command(
+        group(clap::ArgGroup::new("how").required(true)),
+        after_help = "Examples:\n  heirloom archive withdraw 3f2a91c4d7e0 --because \"labels were shifted by a row\"\n  \
+        heirloom archive withdraw 3f2a91c4d7e0 --undo\n\nThe runs stay, and can be shown and exported. Searches that began \
+        from them keep what they know. `archive merge` takes a withdrawal along, and not its undoing."
+    )]
+    Withdraw {
+        /// The runs: each by its id, the beginning or end of it, its name, or `latest`
+        #[arg(required = true, value_name = "RUN")]
+        runs: Vec<String>,
+
+        /// Why, for those who look at them later
+        #[arg(long, group = "how", value_name = "REASON")]
+        because: Option<String>,
+
+        /// Learn from them again
+        #[arg(long, group = "how")]
+        undo: bool,
+    },
     /// Take in every run of another archive that is not here yet (exit code 3 where some are damaged)
     #[command(after_help = "Examples:\n  heirloom archive merge lab-share.heirloom\n  \
         heirloom archive merge lab.heirloom --archive backup.heirloom\n\nThe files of the runs' trials (trained networks) \
@@ -70,6 +92,7 @@ impl Archive {
         match &self.command {
             ArchiveCommand::Stats => stats(context),
             ArchiveCommand::Check => check(context),
+            ArchiveCommand::Withdraw { runs, because, .. } => withdraw(runs, because.as_deref(), context),
             ArchiveCommand::Merge { from } => merge(from, context),
             ArchiveCommand::Import(import) => import.run(context),
         }
@@ -114,6 +137,27 @@ fn check(context: &Context) -> miette::Result<Exit> {
         table.print()?;
     }
     Ok(if findings.is_empty() { Exit::Done } else { Exit::Findings })
+}
+
+fn withdraw(names: &[String], because: Option<&str>, context: &Context) -> miette::Result<Exit> {
+    if because.is_some_and(|reason| reason.trim().is_empty()) {
+        return Err(Failure::usage("`--because` is empty; hint: say what is wrong with the runs").into());
+    }
+    let archive = Opened::open(&context.archive_path(None)?).or_fail()?;
+    // All are found before the first is changed.
+    let runs: Vec<_> = names.iter().map(|name| find_run(&archive, name)).collect::<miette::Result<_>>()?;
+    for run in &runs {
+        archive.withdraw(run.id, because).or_fail()?;
+    }
+    if context.json {
+        let ids: Vec<_> = runs.iter().map(|run| run.id.to_string()).collect();
+        output::json(&json!({ "runs": ids, "withdrawn": because }))?;
+        return Ok(Exit::Done);
+    }
+    let said =
+        if because.is_some() { "nothing is learned from it any more" } else { "it is learned from again" };
+    runs.iter().try_for_each(|run| output::line(&format!("{} ({}): {said}", short(run), run.name)))?;
+    Ok(Exit::Done)
 }
 
 fn merge(from: &Path, context: &Context) -> miette::Result<Exit> {

@@ -12,7 +12,7 @@ use serde_json::json;
 use crate::context::{Context, find_run};
 use crate::failure::{Exit, OrFail};
 use crate::output::{self, Table};
-use crate::summary::{first_objective, is_better, is_filtered};
+use crate::summary::{first_objective, is_better};
 use crate::{beliefs, past};
 
 /// Tell what past tasks contributed to a run, and whether it helped
@@ -82,7 +82,7 @@ fn shares(
     let mut incumbent: Option<&TrialRecord> = None;
     let mut came_from = HashMap::new();
     let mut ended: Vec<_> =
-        trials.iter().filter(|trial| trial.result.is_some() && !is_filtered(trial)).collect();
+        trials.iter().filter(|trial| trial.result.is_some() && !trial.is_filtered()).collect();
     ended.sort_by_key(|trial| trial.told.unwrap_or(u64::MAX));
     for trial in ended {
         // Smaller trainings are no measure of a configuration beside full ones.

@@ -38,12 +38,18 @@ impl Runs {
         for run in &runs {
             let objective =
                 run.objectives.first().map(|objective| objective.name.clone()).unwrap_or_default();
-            let cells = [short(run), run.name.clone(), run.task.clone(), run.state.as_str().into()];
+            let cells = [short(run), run.name.clone(), run.task.clone(), standing(run)];
             table.row(cells.into_iter().chain([run.n_trials.to_string(), objective]));
         }
         table.print()?;
         Ok(Exit::Done)
     }
+}
+
+/// Where a run stands, and whether it is learned from.
+pub(crate) fn standing(run: &RunSummary) -> String {
+    let withdrawn = if run.withdrawn.is_some() { ", withdrawn" } else { "" };
+    format!("{}{withdrawn}", run.state.as_str())
 }
 
 /// The end of a run's id: enough to name it.
@@ -63,5 +69,6 @@ fn to_json(run: &RunSummary) -> serde_json::Value {
         "space": run.space,
         "source": run.source,
         "licence": run.licence,
+        "withdrawn": run.withdrawn,
     })
 }

@@ -91,6 +91,7 @@ impl Archive {
                 header: header(&study, name, space.spec().clone(), provenance),
                 state: RunState::Imported,
                 steps: 0,
+                withdrawn: None,
                 trials: Vec::new(),
                 attempts: Vec::new(),
                 curves: Vec::new(),

@@ -69,6 +69,7 @@ impl Recording {
             header: self.header,
             state: RunState::Imported,
             steps: 0,
+            withdrawn: None,
             trials: Vec::new(),
             attempts: Vec::new(),
             curves: Vec::new(),

@@ -18,7 +18,7 @@ struct Rule {
     remedy: &'static str,
 }
 
-/// Failure 5 is a proposal that was refused: it may have any shape.
+/// Failure 5 is a proposal that was refused: it may have any shape. Failure 7 is one that was filtered out: no trial.
 const RULES: [Rule; 8] = [
     Rule {
         sql: "SELECT hex(run.uuid), number, length(trial.configuration) / 8.0, n_parameters FROM trial
@@ -61,7 +61,7 @@ const RULES: [Rule; 8] = [
         remedy: RESTORE,
     },
     Rule {
-        sql: "SELECT hex(uuid), '', n_trials, (SELECT count(*) FROM trial WHERE run = run.id)
+        sql: "SELECT hex(uuid), '', n_trials, (SELECT count(*) FROM trial WHERE run = run.id AND coalesce(failure, 0) != 7)
                 + (SELECT coalesce(sum(n), 0) FROM evaluations WHERE run = run.id) AS counted
               FROM run WHERE n_trials != counted",
         record: "run {1}",

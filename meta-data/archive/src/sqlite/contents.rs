@@ -62,6 +62,13 @@ pub(super) fn set_state(db: &Connection, run: RunId, state: RunState) -> Result<
     Ok(())
 }
 
+/// Says why nothing shall be learned from a run, or that it counts.
+pub(super) fn withdraw(db: &Connection, run: RunId, reason: Option<&str>) -> Result<()> {
+    let key = run_key(db, run)?;
+    db.prepare_cached("UPDATE run SET withdrawn = ? WHERE id = ?")?.execute(params![reason, key])?;
+    Ok(())
+}
+
 /// Keeps a task, or finds it, and says of what data it is where that was not known. Returns its key.
 pub(super) fn put_task(db: &Connection, task: &Task) -> Result<i64> {
     if let Some(key) = find_task(db, &task.key)? {
@@ -114,12 +121,13 @@ pub(super) fn put_meta_features(db: &Connection, task: &str, set: &MetaFeatures)
 
 /// A whole run.
 pub(super) fn get(db: &Connection, id: RunId) -> Result<RunContents> {
-    let (state, steps) = standing(db, id)?;
+    let (state, steps, withdrawn) = standing(db, id)?;
     let mut run = RunContents {
         id,
         header: read::header(db, id)?,
         state,
         steps,
+        withdrawn,
         trials: Vec::new(),
         attempts: attempt::list(db, id)?,
         curves: Vec::new(),
@@ -146,16 +154,16 @@ pub(super) fn get(db: &Connection, id: RunId) -> Result<RunContents> {
     Ok(run)
 }
 
-/// A run's state, and calls of the strategy so far.
-fn standing(db: &Connection, id: RunId) -> Result<(RunState, u64)> {
+/// A run's state, calls of the strategy so far, and why nothing is learned from it.
+fn standing(db: &Connection, id: RunId) -> Result<(RunState, u64, Option<String>)> {
     let key = run_key(db, id)?;
-    let (state, steps): (u8, i64) =
-        db.query_row("SELECT state, steps FROM run WHERE id = ?", [key], |row| {
-            Ok((row.get(0)?, row.get(1)?))
+    let (state, steps, withdrawn): (u8, i64, _) =
+        db.query_row("SELECT state, steps, withdrawn FROM run WHERE id = ?", [key], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
         })?;
     let state = RunState::from_code(state)
         .ok_or_else(|| ArchiveError::damaged(format!("run {id}"), "its state is unknown"))?;
-    Ok((state, steps as u64))
+    Ok((state, steps as u64, withdrawn))
 }
 
 /// Reads all that there is of a run and keeps none of it: an error where a part cannot be read.
@@ -173,14 +181,24 @@ pub(super) fn read_through(db: &Connection, id: RunId) -> Result<()> {
 ///
 /// * `packed`: the run's evaluations, each batch with its length.
 pub(super) fn put(db: &Connection, run: &RunContents, packed: &[(usize, Vec<u8>)]) -> Result<bool> {
+    let mut withdrawn = run.withdrawn.clone();
     if let Some(key) = find_run(db, run.id)? {
+        let here: Option<String> =
+            db.query_row("SELECT withdrawn FROM run WHERE id = ?", [key], |row| row.get(0))?;
         if !is_newer(db, key, run)? {
-            return Ok(false);
+            let is_withdrawn_since = here.is_none() && withdrawn.is_some();
+            if is_withdrawn_since {
+                withdraw(db, run.id, withdrawn.as_deref())?;
+            }
+            return Ok(is_withdrawn_since);
         }
+        withdrawn = here.or(withdrawn);
         delete_run(db, key)?;
     }
-    let n_trials = run.trials.len() + packed.iter().map(|(n, _)| n).sum::<usize>();
+    let n_trials = run.trials.iter().filter(|trial| !trial.is_filtered()).count();
+    let n_trials = n_trials + packed.iter().map(|(n, _)| n).sum::<usize>();
     let key = insert_run(db, run.id, &run.header, run.state, (run.steps, n_trials))?;
+    withdraw(db, run.id, withdrawn.as_deref())?;
     for trial in &run.trials {
         insert_trial(db, key, trial)?;
     }

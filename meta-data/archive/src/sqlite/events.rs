@@ -190,6 +190,11 @@ impl<'a> Batch<'a> {
         if changed == 0 {
             return Err(self.refusal(trial, attempt));
         }
+        if failure.kind == FailureKind::Filtered {
+            self.db
+                .prepare_cached("UPDATE run SET n_trials = n_trials - 1 WHERE id = ?")?
+                .execute([self.key])?;
+        }
         self.pack_curve(trial, attempt, &[])?;
         end_attempt(self.db, self.key, trial, attempt, TrialState::Failed, wall_seconds)
     }

@@ -14,7 +14,8 @@ use crate::{
 /// All runs: imported ones, whose ids say nothing of time, then those of our own, the oldest first.
 pub(super) fn runs(db: &Connection) -> Result<Vec<RunSummary>> {
     let mut statement = db.prepare_cached(
-        "SELECT uuid, run.name, task.key, space.hash, objectives, state, steps, source, licence, n_trials
+        "SELECT uuid, run.name, task.key, space.hash, objectives, state, steps, source, licence, n_trials,
+            withdrawn
          FROM run JOIN task ON task.id = run.task JOIN space ON space.id = run.space
          ORDER BY state != ?, uuid",
     )?;
@@ -43,6 +44,7 @@ fn summary(row: &Row<'_>) -> Result<RunSummary> {
         source: row.get(7)?,
         licence: row.get(8)?,
         n_trials: row.get::<_, i64>(9)? as u64,
+        withdrawn: row.get(10)?,
     })
 }
 

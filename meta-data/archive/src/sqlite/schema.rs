@@ -8,9 +8,10 @@ use super::translate;
 use crate::{ArchiveError, Result};
 
 /// Script number `i` brings version `i` to `i + 1`.
-const MIGRATIONS: [&str; 2] = [
+const MIGRATIONS: [&str; 3] = [
     include_str!("../../migrations/sqlite/0001_runs.sql"),
     include_str!("../../migrations/sqlite/0002_artifacts.sql"),
+    include_str!("../../migrations/sqlite/0003_withdrawn.sql"),
 ];
 
 /// The newest schema.

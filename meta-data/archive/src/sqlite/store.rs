@@ -25,6 +25,11 @@ impl Store for SqliteStore {
         self.write(move |db| contents::set_state(db, run, state))
     }
 
+    fn withdraw(&self, run: RunId, reason: Option<&str>) -> Result<()> {
+        let reason = reason.map(str::to_owned);
+        self.write(move |db| contents::withdraw(db, run, reason.as_deref()))
+    }
+
     fn put_run(&self, run: RunContents) -> Result<bool> {
         // Packed here: while the writing thread works, every other writer waits.
         let batches = run.evaluations.iter().filter(|batch| !batch.is_empty());

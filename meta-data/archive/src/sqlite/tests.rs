@@ -162,6 +162,23 @@ fn an_archive_of_schema_one_is_brought_up_to_date_with_its_runs() {
     assert_eq!(archive.history(run.id).unwrap().len(), 6);
 }
 
+#[test]
+fn runs_of_schema_two_count_anew_what_proxies_left_of_their_proposals() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("old");
+    let archive = Archive::create(&path).unwrap();
+    let (_, mut recorder) = archive.begin_run(&sample_header("t")).unwrap();
+    (0..3).for_each(|trial| recorder.record(&sample_events(trial)).unwrap());
+    drop((recorder, archive));
+    let before =
+        "UPDATE trial SET state = 4, failure = 7 WHERE number = 1; ALTER TABLE run DROP COLUMN withdrawn;
+                  PRAGMA user_version = 2";
+    Connection::open(&path).unwrap().execute_batch(before).unwrap();
+    let archive = Archive::open(&path).unwrap();
+    assert_eq!(archive.runs().unwrap()[0].n_trials, 2);
+    assert_eq!(archive.check().unwrap(), []);
+}
+
 /// Does `damage` to a sound archive behind its back; returns what the check finds.
 fn findings_after(damage: &str) -> String {
     let folder = tempfile::tempdir().unwrap();
