@@ -190,6 +190,17 @@ fn a_bench_draws_its_curves_and_keeps_nothing() {
     assert!(!bench.path("archive.heirloom").exists());
 }
 
+/// Each of them is told that it has the whole machine.
+#[test]
+fn in_a_bench_searches_with_real_trainings_wait_for_one_another() {
+    let bench = Bench::new();
+    bench.held_file("alone", "random", 3, 9);
+    bench.write("trial.sh", "mkdir busy || exit 1\nsleep 0.05\nrmdir busy\necho '{\"loss\": 1}'\n");
+    let output = bench.run(&["bench", "alone.toml", "--seeds", "4"]);
+    let said = complaint(&output);
+    assert!(output.status.success() && !said.contains("trials failed"), "{said}");
+}
+
 #[test]
 fn completions_know_the_commands() {
     let script = Bench::new();

@@ -69,6 +69,7 @@ fn the_best_trials_network_comes_out_as_files_that_say_what_they_are() {
     let readme = std::fs::read_to_string(bench.path("network/README.txt")).unwrap();
     assert!(readme.contains(&format!("Trial {best} of the run `cifar10` ({run})")), "{readme}");
     assert!(readme.contains(": the best of the run."), "{readme}");
+    assert!(readme.contains("`true` and `false` for truth values"), "{readme}");
     // Again, and to the folder that has the trial's name: the same files.
     let said = bench.ok(&["export", "latest", "--best"]);
     assert!(said.contains("written to "), "{said}");
@@ -113,6 +114,7 @@ fn a_run_that_trained_nothing_says_so_and_another_trial_is_named() {
     let said = complaint(&output);
     assert!(said.contains("kept no trained network in"), "{said}");
     assert!(said.contains("its estimator `table` may train none"), "{said}");
+    assert!(said.contains("`keep = \"nothing\"`"), "{said}");
     let other = if best == 0 { 1 } else { 0 };
     keep(&bench, &run, other, [0.0; 4]);
     let said = complaint(&bench.run(&["export", "cifar10", "--best"]));

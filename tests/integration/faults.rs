@@ -152,6 +152,24 @@ fn a_strategy_that_proposes_out_of_bounds_costs_a_trial() {
     }
 }
 
+/// The system ends a process that writes beyond that limit, unless it says that it can live with it.
+#[test]
+fn a_limit_on_the_size_of_files_is_an_error_of_a_search_and_ends_a_program() {
+    let bench = Bench::new();
+    bench.search_file("cifar10", "random", 3000);
+    let output = bench.run_on_a_full_disk(&["search", "cifar10.toml"], 400);
+    let said = complaint(&output);
+    assert!(output.status.code() == Some(1) && said.contains("raise it with `ulimit -f`"), "{said}");
+
+    let bench = Bench::new();
+    bench.held_file("large", "random", 1, 9);
+    bench.write("trial.sh", "exec head -c 3000000 /dev/zero > large\n");
+    bench.run_on_a_full_disk(&["search", "large.toml"], 1000);
+    let trials = bench.trials("large");
+    let message = trials[0]["message"].as_str().unwrap();
+    assert!(message.contains("was ended by signal 25"), "{message}");
+}
+
 #[test]
 fn an_isolated_strategy_that_dies_once_is_brought_back_and_the_run_goes_on() {
     for fault in ["segfault", "exit", "panic"] {

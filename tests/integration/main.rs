@@ -17,6 +17,9 @@ mod checks;
 // A plugin that attacks its host and the machine.
 mod hostile;
 
+// Reports of crashes: whose they are, and what repeats them.
+mod reports;
+
 // `plugin dev`: a plugin built and searched with again at every change.
 mod dev;
 

@@ -272,6 +272,65 @@ fn a_python_plugin_is_packed_signed_installed_updated_and_searched_with() {
 }
 
 #[test]
+fn a_crash_of_an_installed_plugin_is_repeated_through_the_lock() {
+    let people = People::new();
+    let (author, user) = (&people.author, &people.user);
+    std::fs::create_dir_all(author.path("fragile")).unwrap();
+    author.write(
+        "fragile/plugin.toml",
+        "id = \"their-fragile\"\ndescription = \"Ends\"\nversion = \"0.1.0\"\nlanguage = \"python\"\n\
+         module = \"fragile\"\n\n[[component]]\nkind = \"estimator\"\nname = \"fragile\"\ndescription = \"Ends\"\n",
+    );
+    author.write(
+        "fragile/fragile.py",
+        "import os\n\nfrom heirloom_plugin import estimator\n\n\n@estimator(\"fragile\", objectives={\"loss\": \
+         \"minimise\"})\ndef train(trial):\n    os._exit(3)\n",
+    );
+    people.publish("fragile");
+    people.add("their-fragile");
+    user.write(
+        "run.toml",
+        "seed = 1\n[task]\nname = \"t\"\n[[space.parameter]]\nname = \"x\"\ntype = \"float\"\nlow = 0\nhigh = 1\n\
+         [strategy]\nname = \"random\"\n[estimator]\nname = \"fragile\"\n[budget]\ntrials = 1\n",
+    );
+    let search = user.run(&["search", "run.toml"]);
+    assert_eq!(search.status.code(), Some(1), "{}", complaint(&search));
+    let replayed = user.run(&["plugin", "report", "their-fragile", "--replay", "--json"]);
+    assert_eq!(replayed.status.code(), Some(3), "{}", complaint(&replayed));
+    let ended: Json = serde_json::from_slice(&replayed.stdout).unwrap();
+    assert_eq!(ended["Died"]["call"], 1, "{ended}");
+}
+
+#[test]
+fn a_run_remembers_the_plugin_within_its_strategy_and_the_data_in_that_ones_folder() {
+    let user = Bench::new();
+    let again = |version: &str| python_plugin(&user, version, "");
+    again("0.1.0");
+    user.write("again/choices.json", "[1, 2]");
+    let file = user.held_file("held", "asha", 40, 20);
+    let text = std::fs::read_to_string(&file).unwrap();
+    let text = text.replace("name = \"asha\"\n", "name = \"asha\"\nbase = { name = \"again\" }\n");
+    std::fs::write(&file, text).unwrap();
+    let mut search = user.command(&["search", "held.toml", "--plugins", "again"]);
+    let mut search = search.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    user.wait_for_trial(&mut search, "held", 20);
+    search.kill().unwrap();
+    search.wait().unwrap();
+    user.write("go", "");
+
+    let resume = ["resume", "--plugins", "again", "--json"];
+    let refusal = || complaint(&user.run(&resume));
+    user.write("again/choices.json", "[1, 3]");
+    contains(&refusal(), &["began with another build of plugin `their-again` 0.1.0", "--other-lock"]);
+    user.write("again/choices.json", "[1, 2]");
+    again("0.2.0");
+    contains(&refusal(), &["began with plugin `their-again` 0.1.0, and there is 0.2.0 now", "--other-lock"]);
+    again("0.1.0");
+    let summary = printed(&user.run(&resume));
+    assert_eq!((&summary["n_trials"], &summary["versions"]["their-again"]), (&40.into(), &"0.1.0".into()));
+}
+
+#[test]
 fn keys_are_made_rotated_and_revoked_by_command() {
     let people = People::new();
     let (author, user) = (&people.author, &people.user);

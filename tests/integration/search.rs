@@ -158,6 +158,47 @@ fn a_program_of_any_language_is_searched_and_its_failures_are_failed_trials() {
 }
 
 #[test]
+fn of_equals_the_one_that_was_told_first_is_the_best_for_the_search_and_for_show() {
+    let bench = Bench::new();
+    bench.held_file("tie", "random", 2, 9);
+    let script = "if [ $HEIRLOOM_TRIAL = 1 ]; then : > second; fi\n\
+        while [ ! -e second ]; do sleep 0.02; done\n\
+        if [ $HEIRLOOM_TRIAL = 0 ]; then sleep 0.5; fi\necho '{\"loss\": 1}'\n";
+    bench.write("trial.sh", script);
+    let summary = bench.json(&["search", "tie.toml", "--workers", "2"]);
+    assert_eq!(summary["end"]["incumbent"]["trial"], 1, "{summary}");
+    assert_eq!(summary["best"]["trial"], 1, "{summary}");
+    assert_eq!(bench.json(&["show", "tie"])["best"][0]["trial"], 1);
+}
+
+/// A search may be a trial's program itself.
+#[test]
+fn a_program_is_told_nothing_of_the_trial_that_its_search_is_part_of() {
+    let bench = Bench::new();
+    bench.held_file("inner", "random", 1, 9);
+    bench.write("trial.sh", "env | grep ^HEIRLOOM_ > seen\necho '{\"loss\": 1}'\n");
+    let outer = ["PARENT", "CONTINUES", "LIMIT_SECONDS", "LIMIT_MEMORY_BYTES", "FIDELITY_EPOCHS"];
+    let mut search = bench.command(&["search", "inner.toml"]);
+    let output = search.envs(outer.map(|name| (format!("HEIRLOOM_{name}"), "7"))).output().unwrap();
+    assert!(output.status.success(), "{}", complaint(&output));
+    let seen = std::fs::read_to_string(bench.path("seen")).unwrap();
+    assert!(seen.contains("HEIRLOOM_TRIAL=0") && seen.contains("HEIRLOOM_PLUGINS="), "{seen}");
+    assert!(!outer.iter().any(|name| seen.contains(&format!("HEIRLOOM_{name}"))), "{seen}");
+}
+
+#[test]
+fn a_size_below_0_is_a_mistake_in_the_run_file() {
+    let bench = Bench::new();
+    let file = bench.held_file("small", "random", 1, 9);
+    let text = std::fs::read_to_string(&file).unwrap();
+    let sizes = "fidelities = [{ name = \"log2_share\", low = -4, high = -1 }]\n";
+    std::fs::write(&file, text.replace("objectives =", &format!("{sizes}objectives ="))).unwrap();
+    let output = bench.run(&["search", "small.toml"]);
+    let said = complaint(&output);
+    assert!(output.status.code() == Some(2) && said.contains("a size is not below 0"), "{said}");
+}
+
+#[test]
 fn a_proxy_drops_proposals_and_only_the_rest_are_trials() {
     let bench = Bench::new();
     let file = bench.search_file("cifar10", "random", 20);
@@ -237,6 +278,13 @@ fn a_proxy_that_misled_on_past_tasks_is_warned_of_and_turned_round_by_a_vote() {
     assert!(!said.contains(warning), "{said}");
     let belief = &bench.json(&["explain", run.as_str().unwrap()])["proxies"][0];
     assert_eq!(belief["weight"], -1.0, "{belief}");
+    // In a bench, cold starts know nothing of it.
+    let lines = |start: &[&str]| {
+        bench.json(&[&["bench", "run.toml", "--seeds", "5"], start].concat())["lines"].clone()
+    };
+    let (both, cold) = (lines(&[]), lines(&["--cold"]));
+    assert_eq!((&both[0]["start"], &both[1]["start"]), (&Json::from("cold"), &Json::from("warm")));
+    assert_eq!(both[0], cold[0]);
 }
 
 #[test]

@@ -42,21 +42,28 @@ pub(crate) struct Line {
 /// The lines at the same cost: a trial may be a small evaluation in one and a full one in another.
 #[derive(Debug, Serialize)]
 pub(crate) struct EqualCost {
-    /// Seconds of evaluation, ascending, `[4]`: up to what all lines came to.
+    /// Seconds of evaluation, ascending in equal ratios, `[at most 4]`: up to where the cheapest of all runs ended, from
+    /// an eighth of that or from where every run had a result.
     pub(crate) seconds: Vec<f64>,
     pub(crate) lines: Vec<Incumbents>,
 }
 
 impl EqualCost {
-    /// `None` where trials cost nothing.
+    /// `None` where no cost compares all runs: trials cost nothing, or a run had ended before another had a result.
     pub(crate) fn of(lines: &[Line]) -> Option<Self> {
-        let total = |spent: &Vec<f64>| spent.last().copied().unwrap_or(0.0);
-        let mean_total = |line: &Line| line.spent.iter().map(total).sum::<f64>() / line.spent.len() as f64;
-        let all = lines.iter().map(mean_total).fold(f64::INFINITY, f64::min);
-        if !(all.is_finite() && all > 0.0) {
+        let runs = || lines.iter().flat_map(|line| line.curves.iter().zip(&line.spent));
+        let end = runs().map(|(_, spent)| spent.last().copied().unwrap_or(0.0)).fold(f64::INFINITY, f64::min);
+        let first_result = |(curve, spent): (&Vec<f64>, &Vec<f64>)| {
+            let found = curve.iter().zip(spent).find(|(value, _)| !value.is_nan());
+            found.map_or(f64::INFINITY, |(_, &spent)| spent)
+        };
+        let begin = runs().map(first_result).fold(end / 8.0, f64::max);
+        if !(end.is_finite() && end > 0.0 && begin <= end) {
             return None;
         }
-        let seconds: Vec<f64> = [8.0, 4.0, 2.0, 1.0].map(|part| all / part).to_vec();
+        let ratio = (end / begin).cbrt();
+        let mut seconds = vec![begin, begin * ratio, begin * ratio * ratio, end];
+        seconds.dedup();
         let lines = lines.iter().map(|line| line.at_cost(&seconds)).collect();
         Some(Self { seconds, lines })
     }
@@ -85,7 +92,9 @@ impl Line {
 pub(crate) struct Plan<'a> {
     pub(crate) job: &'a Job<'a>,
     pub(crate) filters: Vec<ProxyFilter>,
-    pub(crate) vote: Option<Vote>,
+    /// The vote of cold starts, which ask the archive for nothing.
+    pub(crate) cold_vote: Option<Vote>,
+    pub(crate) warm_vote: Option<Vote>,
     pub(crate) n_seeds: u64,
     pub(crate) first_seed: u64,
     /// After how many trials the incumbent is looked at, ascending.
@@ -111,14 +120,16 @@ impl Plan<'_> {
         // What it learns of the past tasks is the same for every seed.
         let warm_start = knowledge.map(|knowledge| knowledge.warm_start()).transpose().or_fail()?;
         let seeds: Vec<u64> = (self.first_seed..self.first_seed + self.n_seeds).collect();
-        let runs: Vec<Run> = seeds
-            .into_par_iter()
-            .map(|seed| {
-                let run = self.curve(seed, strategy, warm_start.as_ref());
-                done();
-                run
-            })
-            .collect::<miette::Result<_>>()?;
+        let run = |seed| {
+            let run = self.curve(seed, strategy, warm_start.as_ref());
+            done();
+            run
+        };
+        let runs: Vec<Run> = match self.job.info.simulated_cost {
+            true => seeds.into_par_iter().map(run).collect::<miette::Result<_>>()?,
+            // Each of these trainings is told that its search has the machine to itself.
+            false => seeds.into_iter().map(run).collect::<miette::Result<_>>()?,
+        };
         let (mut curves, mut spent, mut failures) = (Vec::new(), Vec::new(), Reasons::default());
         for run in runs {
             curves.push(run.curve);
@@ -155,7 +166,7 @@ impl Plan<'_> {
             seed,
             strategy,
             filters: self.filters.clone(),
-            vote: self.vote.clone(),
+            vote: if warm_start.is_some() { self.warm_vote.clone() } else { self.cold_vote.clone() },
             warm_start: warm_start.map(|warm_start| -> Box<dyn WarmStart> { Box::new(warm_start.clone()) }),
             recorder: Box::new(Forget),
             history: Box::new(std::iter::empty()),
@@ -230,17 +241,40 @@ mod tests {
 
     #[test]
     fn at_equal_cost_a_dear_trial_counts_from_its_end() {
-        let line = |start, spent: [f64; 3]| Line {
-            incumbents: Incumbents { strategy: "asha".into(), start, mean: vec![], standard_error: vec![] },
-            curves: vec![vec![0.1, 0.2, 0.3], vec![0.1, 0.2, 0.3]],
-            spent: vec![spent.to_vec(), spent.to_vec()],
-        };
-        let found = EqualCost::of(&[line("cold", [1.0, 2.0, 8.0]), line("warm", [5.0, 10.0, 15.0])]).unwrap();
+        let cold = line("cold", [0.1, 0.2, 0.3], &[[1.0, 2.0, 8.0]; 2]);
+        let found = EqualCost::of(&[cold, line("warm", [0.1, 0.2, 0.3], &[[1.0, 3.0, 15.0]; 2])]).unwrap();
         assert_eq!(found.seconds, [1.0, 2.0, 4.0, 8.0]);
         assert_eq!(found.lines[0].mean, [0.1, 0.2, 0.2, 0.3]);
-        assert!(found.lines[1].mean[..3].iter().all(|mean| mean.is_nan()));
-        assert_eq!(found.lines[1].mean[3], 0.1);
-        assert!(EqualCost::of(&[line("cold", [0.0; 3])]).is_none());
+        assert_eq!(found.lines[1].mean, [0.1, 0.1, 0.2, 0.2]);
+    }
+
+    #[test]
+    fn costs_are_compared_from_where_all_runs_have_a_result_to_where_the_first_ended() {
+        let cold = line("cold", [f64::NAN, 0.2, 0.3], &[[1.0, 2.0, 16.0], [1.0, 1.0, 1000.0]]);
+        let found = EqualCost::of(&[cold, line("warm", [0.4, 0.5, 0.6], &[[4.0, 8.0, 32.0]])]).unwrap();
+        assert_eq!((found.seconds[0], found.seconds.len()), (4.0, 4));
+        assert_eq!(found.seconds[3], 16.0, "no run had spent less by then");
+        assert!(found.lines.iter().flat_map(|line| &line.mean).all(|mean| mean.is_finite()));
+        // The one of two runs that has spent more by then has not ended its last trial yet.
+        assert_eq!(found.lines[0].mean[3], 0.25);
+        assert_eq!(found.lines[1].mean[3], 0.5);
+
+        let one_trial = line("cold", [0.1, 0.1, 0.1], &[[5.0; 3]]);
+        assert_eq!(EqualCost::of(&[one_trial]).unwrap().seconds, [5.0]);
+        assert!(EqualCost::of(&[line("cold", [0.1; 3], &[[0.0; 3]])]).is_none());
+        assert!(EqualCost::of(&[line("cold", [f64::NAN; 3], &[[1.0, 2.0, 3.0]])]).is_none());
+        let early = line("cold", [0.1; 3], &[[1.0, 2.0, 3.0], [5.0, 6.0, 7.0]]);
+        assert!(EqualCost::of(&[early]).is_none(), "one run ended before the other had anything");
+    }
+
+    /// A line whose runs have the same curve, each at its own costs.
+    fn line(start: &'static str, curve: [f64; 3], spent: &[[f64; 3]]) -> Line {
+        let (mean, standard_error) = (Vec::new(), Vec::new());
+        Line {
+            incumbents: Incumbents { strategy: "asha".into(), start, mean, standard_error },
+            curves: spent.iter().map(|_| curve.to_vec()).collect(),
+            spent: spent.iter().map(|spent| spent.to_vec()).collect(),
+        }
     }
 
     #[test]

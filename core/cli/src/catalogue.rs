@@ -1,6 +1,7 @@
 //! The plugins as this program uses them: the host's components by their tables of the run file.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -8,7 +9,7 @@ use heirloom_config::{
     Catalogue, ComponentConfig, ComponentKind, Isolation, OptionMistake, RunConfig, WorkerConfig,
 };
 use heirloom_model::{Estimator, Problem, Proxy, Space, Strategy};
-use heirloom_plugin_host::{HostError, HostOptions, Kind, Plugin, PluginHost, WorkerLimits};
+use heirloom_plugin_host::{HostError, HostOptions, Kind, Plugin, PluginHost, WorkerLimits, source_files};
 use heirloom_plugin_package::Hash;
 use serde_json::Value as Json;
 
@@ -121,14 +122,14 @@ impl Plugins {
         self.host.proxy(&component.name, &component.options, place(isolation), problem)
     }
 
-    /// The plugins of a run.
+    /// The plugins of a run, also those of strategies that options name.
     fn used(&self, config: &RunConfig) -> Vec<&Plugin> {
-        let proxies = config.proxies.iter().map(|proxy| (Kind::Proxy, &proxy.component.name));
-        let named = [(Kind::Strategy, &config.strategy.name), (Kind::Estimator, &config.estimator.name)];
+        let proxies = config.proxies.iter().map(|proxy| (Kind::Proxy, &proxy.component));
+        let named = [(Kind::Strategy, &config.strategy), (Kind::Estimator, &config.estimator)];
         let mut used: Vec<&Plugin> = named
             .into_iter()
             .chain(proxies)
-            .filter_map(|(kind, name)| self.host.find(kind, name).ok())
+            .flat_map(|(kind, component)| self.host.involved(kind, &component.name, &component.options))
             .collect();
         used.sort_by_key(|plugin| plugin.id());
         used.dedup_by_key(|plugin| plugin.id());
@@ -145,8 +146,8 @@ impl Plugins {
     pub(crate) fn lock(&self, config: &RunConfig) -> String {
         let entry = |plugin: &Plugin| {
             let (compiler, target) = plugin.built_with();
-            // Of a folder of source its fingerprint stands for the files.
-            let hash = Hash::of_file(plugin.path());
+            let hash = if plugin.is_library() { Hash::of_file(plugin.path()) } else { of_source(plugin) };
+            // Where a file cannot be read, what the host read of it stands for all.
             let hash = hash.unwrap_or_else(|_| Hash::of(plugin.fingerprint().as_bytes())).to_string();
             format!(
                 "[[plugin]]\nid = {:?}\nversion = {:?}\ninterface = {}\ntarget = {target:?}\nrustc = {compiler:?}\n\
@@ -160,6 +161,16 @@ impl Plugins {
         let project = self.lock.iter().map(ProjectLock::record);
         project.chain(self.used(config).into_iter().map(entry)).collect::<Vec<_>>().join("\n")
     }
+}
+
+/// The hash of all files of a folder of source: its data and compiled modules change a search as its code does.
+fn of_source(plugin: &Plugin) -> io::Result<Hash> {
+    let mut lines = String::new();
+    for file in source_files(plugin.path())? {
+        let name = file.strip_prefix(plugin.path()).unwrap_or(&file);
+        lines += &format!("{} {name:?}\n", Hash::of_file(&file)?);
+    }
+    Ok(Hash::of(lines.as_bytes()))
 }
 
 /// Where crashes of plugins are remembered and reported.

@@ -14,7 +14,8 @@ use crate::failure::{Failure, OrFail};
 
 /// The folder of a run of the archive at `archive`: `archive.heirloom.files/RUN`, absolute. It need not exist.
 pub(crate) fn of_run(archive: &Path, run: RunId) -> miette::Result<PathBuf> {
-    let mut folder = OsString::from(std::path::absolute(archive).or_fail()?);
+    // One place, whatever the archive is called.
+    let mut folder = OsString::from(std::path::absolute(canonical(archive)).or_fail()?);
     folder.push(".files");
     Ok(PathBuf::from(folder).join(run.to_string()))
 }
@@ -93,7 +94,7 @@ pub(crate) fn spare(target: &Path, archive: &Path, run_file: Option<&Path>) -> m
 }
 
 /// The one path of a file, whether it is there or would be made.
-fn canonical(path: &Path) -> PathBuf {
+pub(crate) fn canonical(path: &Path) -> PathBuf {
     let folder = || path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let new = || Some(folder().canonicalize().ok()?.join(path.file_name()?));
     path.canonicalize().ok().or_else(new).unwrap_or_else(|| path.to_owned())
@@ -172,5 +173,10 @@ mod tests {
         let found = of_run(Path::new("somewhere/archive.heirloom"), run).unwrap();
         let here = std::env::current_dir().unwrap();
         assert_eq!(found, here.join(format!("somewhere/archive.heirloom.files/{run}")));
+        let folder = tempfile::tempdir().unwrap();
+        let (archive, link) = (folder.path().join("archive"), folder.path().join("link"));
+        std::os::unix::fs::symlink(&archive, &link).unwrap();
+        std::fs::write(&archive, "").unwrap();
+        assert_eq!(of_run(&link, run).unwrap(), of_run(&archive, run).unwrap());
     }
 }

@@ -1,8 +1,11 @@
 //! Ctrl-C: the first ends a run when what is at work has finished, the second ends it now; where nothing is kept, the
 //! first does. A terminal that closes, and SIGTERM, count as Ctrl-C.
 
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
 use heirloom_engine::StopSignal;
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::iterator::Signals;
 
 use crate::failure::OrFail;
@@ -34,6 +37,14 @@ pub(crate) fn watch_to_cancel(stop: &StopSignal) -> miette::Result<()> {
         stop.request();
         stop.request();
     })
+}
+
+/// Lets a write beyond the limit on the size of files fail as on a full disk, and sets `met`: by itself the system ends
+/// the process without a word.
+pub(crate) fn outlive_file_limit(met: &Arc<AtomicBool>) -> miette::Result<()> {
+    // Caught, not ignored: programs and workers are ended by it again.
+    signal_hook::flag::register(SIGXFSZ, Arc::clone(met)).or_fail()?;
+    Ok(())
 }
 
 fn on_signal(act: impl Fn() + Send + 'static) -> miette::Result<()> {

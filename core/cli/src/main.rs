@@ -26,6 +26,8 @@ mod trained;
 
 use std::io::Write as _;
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::Parser;
 use miette::{JSONReportHandler, MietteHandlerOpts};
@@ -53,10 +55,16 @@ fn main() -> ExitCode {
         true => Box::new(JSONReportHandler::new()),
         false => Box::new(MietteHandlerOpts::new().build()),
     }));
-    match logging::start(&context, command.run_file()).and_then(|()| command.run(&context)) {
+    let met_file_limit = Arc::new(AtomicBool::new(false));
+    let started = interrupt::outlive_file_limit(&met_file_limit)
+        .and_then(|()| logging::start(&context, command.run_file()));
+    match started.and_then(|()| command.run(&context)) {
         Ok(exit) => exit.into(),
         Err(report) => {
             complain(&report);
+            if met_file_limit.load(Ordering::Relaxed) {
+                tracing::warn!("a file has met the limit on the size of files; hint: raise it with `ulimit -f`");
+            }
             exit_of(&report).into()
         }
     }

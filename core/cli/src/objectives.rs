@@ -48,6 +48,10 @@ impl Estimator for Reordered {
         }
         results
     }
+
+    fn concurrent(&self) -> bool {
+        self.inner.concurrent()
+    }
 }
 
 struct ReorderedReporter<'a> {

@@ -3,11 +3,11 @@
 
 use std::collections::BTreeMap;
 
-use heirloom_archive::{Archive, PastFilter, RunId, RunSummary, names_task};
+use heirloom_archive::{Archive, PastFilter, RunId, RunSummary, Task, names_task};
 use heirloom_config::{ComponentConfig, RunConfig, WarmStartMode};
 use heirloom_model::space::{MappingNote, OutOfRange, SpaceMapping};
 use heirloom_model::{
-    Configuration, Event, Observation, Origin, Proposal, Space, TrialId, WarmStart, WarmStartReport,
+    Configuration, Observation, Origin, Space, WarmStart, WarmStartReport,
 };
 use heirloom_warm_start::{Knowledge, Mode, Options, PastTask};
 use serde::de::DeserializeOwned;
@@ -32,7 +32,7 @@ pub(crate) fn knowledge(
         WarmStartMode::Inform => Mode::Inform,
         WarmStartMode::Replace => Mode::Replace,
     };
-    let tasks = past_tasks(archive, job)?;
+    let tasks = past_tasks(archive, job, &task.task)?;
     if tasks.is_empty() {
         return Ok(None);
     }
@@ -52,25 +52,35 @@ pub(crate) fn of_strategy(
 /// Past evaluations of the same objective, by task, as points of the job's space.
 ///
 /// Those of another space come through a mapping, where at least half of the job's parameters are found in it; a value
-/// out of range leaves its evaluation out, for a clipped configuration would be another one.
-fn past_tasks(archive: &Archive, job: &Job<'_>) -> miette::Result<Vec<PastTask>> {
+/// out of range leaves its evaluation out, for a clipped configuration would be another one. Tasks of the same data are
+/// one task, whatever they are called: that of the job where they are `own`.
+fn past_tasks(archive: &Archive, job: &Job<'_>, own: &Task) -> miette::Result<Vec<PastTask>> {
     let filter =
         PastFilter { without_tasks: job.config.warm_start.exclude_tasks.clone(), ..PastFilter::default() };
-    let (known, own) = (archive.tasks().or_fail()?, own_names(job.config));
-    for name in filter.without_tasks.iter().filter(|name| !own.contains(name)) {
+    let (known, own_names) = (archive.tasks().or_fail()?, own_names(job.config));
+    for name in filter.without_tasks.iter().filter(|name| !own_names.contains(name)) {
         if !known.iter().any(|task| names_task(name, &task.key)) {
             tracing::warn!("`warm_start.exclude_tasks`: the archive has no task `{name}`");
         }
     }
+    let is_own_excluded = filter.without_tasks.iter().any(|name| names_task(name, &own.key));
+    let same_data = |key: &str| {
+        let data = known.iter().find(|task| task.key == key).filter(|task| !task.fingerprint.is_empty());
+        data.and_then(|data| [own].into_iter().chain(&known).find(|task| has_data_of(task, data)))
+    };
     let mut tasks: BTreeMap<String, PastTask> = BTreeMap::new();
     archive
         .visit_past(&filter, &mut |past| {
             if past.objective != *job.objective() {
                 return Ok(());
             }
+            let key = same_data(&past.key).map_or_else(|| past.key.clone(), |task| task.key.clone());
+            if key == own.key && is_own_excluded {
+                return Ok(());
+            }
             let Some(bring) = way_into(&job.problem.space, &past)? else { return Ok(()) };
-            let task = tasks.entry(past.key.clone()).or_insert_with(|| PastTask {
-                key: past.key,
+            let task = tasks.entry(key.clone()).or_insert_with(|| PastTask {
+                key,
                 name: past.name,
                 meta_features: (!past.meta_features.is_empty()).then_some(past.meta_features),
                 configurations: Vec::new(),
@@ -91,6 +101,10 @@ fn past_tasks(archive: &Archive, job: &Job<'_>) -> miette::Result<Vec<PastTask>>
         })
         .or_fail()?;
     Ok(tasks.into_values().collect())
+}
+
+fn has_data_of(task: &Task, other: &Task) -> bool {
+    (&task.fingerprint, &task.kind) == (&other.fingerprint, &other.kind)
 }
 
 /// What the archive may call a run file's own task: by its name, or as an imported table does.
@@ -170,27 +184,18 @@ fn make(knowledge: &Knowledge) -> miette::Result<Box<dyn WarmStart>> {
 pub(crate) fn report(archive: &Archive, run: RunId) -> miette::Result<Option<WarmStartReport>> {
     let Some(mut warm_start) = again(archive, run)? else { return Ok(None) };
     warm_start.knowledge().or_fail()?;
-    let mut proposed: BTreeMap<TrialId, (Proposal, bool)> = BTreeMap::new();
-    let mut ended = BTreeMap::new();
-    for event in archive.events(run) {
-        match event.or_fail()? {
-            Event::Proposed { trial, proposal, origin, .. } => {
-                proposed.insert(trial, (proposal, matches!(origin, Origin::WarmStart { .. })));
+    let mut told = BTreeMap::new();
+    archive
+        .trials(run, &mut |trial| {
+            if let (Some(step), Some(result)) = (trial.told, &trial.result) {
+                let transferred = matches!(trial.origin, Some(Origin::WarmStart { .. }));
+                told.insert(step, (Observation::of(trial.id, &trial.proposal, result), transferred));
             }
-            Event::Finished { trial, result, .. } => {
-                ended.insert(trial, result);
-            }
-            Event::Told { trial } => {
-                let (Some((proposal, transferred)), Some(result)) =
-                    (proposed.remove(&trial), ended.remove(&trial))
-                else {
-                    continue;
-                };
-                let observation = Observation::of(trial, &proposal, &result);
-                warm_start.tell(&[observation], &[transferred]).or_fail()?;
-            }
-            _ => {}
-        }
+            Ok(())
+        })
+        .or_fail()?;
+    for (observation, transferred) in told.into_values() {
+        warm_start.tell(&[observation], &[transferred]).or_fail()?;
     }
     Ok(Some(warm_start.report()))
 }

@@ -1,5 +1,7 @@
 //! Incumbent curves with bands, as SVG.
 
+mod student;
+
 use std::path::Path;
 
 use plotters::prelude::*;
@@ -21,9 +23,6 @@ const COLOURS: [RGBColor; 10] = [
     RGBColor(23, 190, 207),
 ];
 
-/// Half the width of a 95 % interval, in standard errors.
-const Z: f64 = 1.96;
-
 /// Draws the mean incumbent of each line over trials (logarithmic), in a band of its 95 % interval.
 pub(crate) fn incumbents(path: &Path, title: &str, value: &str, lines: &[Line]) -> miette::Result<()> {
     draw(path, title, value, lines)
@@ -34,12 +33,11 @@ type Drawn = Result<(), Box<dyn std::error::Error>>;
 
 fn draw(path: &Path, title: &str, value: &str, lines: &[Line]) -> Drawn {
     let bands: Vec<Vec<(f64, f64, f64)>> = lines.iter().map(band).collect();
-    let finite = bands.iter().flatten().filter(|(_, mean, error)| mean.is_finite() && error.is_finite());
-    let (low, high) =
-        finite.clone().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), (_, mean, error)| {
-            (low.min(mean - Z * error), high.max(mean + Z * error))
-        });
-    if finite.count() == 0 {
+    let points = || bands.iter().flatten();
+    let (low, high) = points().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), (_, mean, half)| {
+        (low.min(mean - half), high.max(mean + half))
+    });
+    if points().count() == 0 {
         return Err("there is nothing to draw".into());
     }
     let margin = ((high - low) * 0.05).max(1e-9);
@@ -61,7 +59,7 @@ fn draw(path: &Path, title: &str, value: &str, lines: &[Line]) -> Drawn {
         .draw()?;
     for (index, (line, band)) in lines.iter().zip(&bands).enumerate() {
         let colour = COLOURS[index % COLOURS.len()];
-        let edge = |sign: f64| band.iter().map(move |(x, mean, error)| (*x, mean + sign * Z * error));
+        let edge = |sign: f64| band.iter().map(move |(x, mean, half)| (*x, mean + sign * half));
         let outline: Vec<_> = edge(1.0).chain(edge(-1.0).rev()).collect();
         chart.draw_series(std::iter::once(Polygon::new(outline, colour.mix(0.18).filled())))?;
         let means = band.iter().map(|(x, mean, _)| (*x, *mean));
@@ -81,13 +79,37 @@ fn draw(path: &Path, title: &str, value: &str, lines: &[Line]) -> Drawn {
     Ok(())
 }
 
-/// Trial, mean and standard error of the incumbent, for every trial that has them.
+/// Trial, mean of the incumbent and half its 95 % interval (0 of one seed), for every trial that has a mean.
 fn band(line: &Line) -> Vec<(f64, f64, f64)> {
     let n_trials = line.curves.first().map_or(0, Vec::len);
     let point = |trial: usize| {
         let values: Vec<f64> = line.curves.iter().map(|curve| curve[trial]).collect();
         let (mean, error) = mean_and_error(&values);
-        ((trial + 1) as f64, mean, if error.is_finite() { error } else { 0.0 })
+        let half = student::half_width(values.len()) * error;
+        ((trial + 1) as f64, mean, if half.is_finite() { half } else { 0.0 })
     };
     (0..n_trials).map(point).filter(|(_, mean, _)| mean.is_finite()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bench::Incumbents;
+
+    #[test]
+    fn a_band_of_five_seeds_is_as_wide_as_students_interval() {
+        let of = |curves: &[[f64; 2]]| {
+            let (strategy, start) = ("random".into(), "cold");
+            let incumbents = Incumbents { strategy, start, mean: vec![], standard_error: vec![] };
+            let curves = curves.iter().map(|curve| curve.to_vec()).collect();
+            band(&Line { incumbents, curves, spent: vec![] })
+        };
+        let none = f64::NAN;
+        let five = of(&[[1.0, 1.0], [none, 2.0], [3.0, 3.0], [4.0, 4.0], [5.0, 5.0]]);
+        // Standard error √(2.5 / 5), quantile 2.776 for four degrees of freedom; the first trial has no mean.
+        let [(trial, mean, half)] = five[..] else { panic!("{five:?}") };
+        assert_eq!((trial, mean), (2.0, 3.0));
+        assert!((half - 2.776 * 0.5_f64.sqrt()).abs() < 1e-9, "{half}");
+        assert_eq!(of(&[[1.0, 2.0]]), [(1.0, 1.0, 0.0), (2.0, 2.0, 0.0)], "one seed has no band");
+    }
 }

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use heirloom_archive::RunId;
 
 use crate::failure::Failure;
+use crate::files::canonical;
 
 /// The right to carry a run out, until it is dropped.
 pub(crate) struct RunLock {
@@ -22,7 +23,7 @@ impl RunLock {
     /// Takes the right to a run of the archive at `archive`, or says that another process has it.
     pub(crate) fn take(archive: &Path, run: RunId) -> miette::Result<Self> {
         // One place, whatever the archive is called.
-        let archive = archive.canonicalize().unwrap_or_else(|_| archive.to_owned());
+        let archive = canonical(archive);
         loop {
             let (path, opened) = heirloom_archive::open_lock(&archive, &format!("run-{run}"));
             let fail = |error: io::Error| Failure::new(format!("cannot lock `{}`: {error}", path.display()));

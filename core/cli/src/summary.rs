@@ -134,15 +134,18 @@ impl Tally {
     }
 }
 
-/// Whether a trial is better than another, if that has any result.
+/// Whether a trial is better than another, if that has any result. Of equals the one that was told first is, as the
+/// engine has it.
 pub(crate) fn is_better(trial: &TrialRecord, than: Option<&TrialRecord>) -> bool {
     let score = |trial: &TrialRecord| {
         let objective = trial.result.as_ref()?.as_ref().ok()?.objectives.first();
         objective.copied().filter(|objective| objective.is_finite())
     };
     let Some(mine) = score(trial) else { return false };
-    than.and_then(|than| Some((&than.proposal.fidelity, score(than)?)))
-        .is_none_or(|than| beats((&trial.proposal.fidelity, mine), than))
+    let Some((than, best)) = than.and_then(|than| Some((than, score(than)?))) else { return true };
+    let (mine, best) = ((&trial.proposal.fidelity, mine), (&than.proposal.fidelity, best));
+    let turn = |trial: &TrialRecord| (trial.told.unwrap_or(u64::MAX), trial.id);
+    beats(mine, best) || !beats(best, mine) && turn(trial) < turn(than)
 }
 
 impl Summary {

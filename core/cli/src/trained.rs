@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use heirloom_archive::{Archive, RunState, RunSummary, TrialRecord};
 use heirloom_model::Space;
 use heirloom_network::export::{self, ExportedFile, NamedTensor, safetensors};
+use heirloom_network::preparation::TargetPreparation;
 use heirloom_network::{Network, Preparation};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -85,6 +86,7 @@ pub(crate) fn export(
         readme: String::new(),
     };
     exported.readme = readme(&exported, which, &network, &written);
+    exported.readme.push_str(class_names(&preparation.target));
     let readme = out.join("README.txt");
     export::write_whole(&readme, exported.readme.as_bytes()).or_fail()?;
     for path in written.into_iter().map(|file| file.path).chain([readme]) {
@@ -149,8 +151,8 @@ fn kept(files: &Path, number: u64, run: &RunSummary, estimator: &str) -> miette:
     others.sort_unstable();
     let message = if others.is_empty() {
         format!(
-            "the run `{}` kept no trained network in `{}`; hint: its estimator `{estimator}` may train none, or the \
-             folder was not moved along with its archive",
+            "the run `{}` kept no trained network in `{}`; hint: its estimator `{estimator}` may train none or have been \
+             told to keep none (`keep = \"nothing\"` of `torch`), or the folder was not moved along with its archive",
             run.name,
             files.display()
         )
@@ -241,6 +243,17 @@ fn readme(exported: &Exported, which: Which, network: &Network, files: &[Exporte
     text
 }
 
+/// What must be known to compare the answers of `predict()` with the data.
+fn class_names(target: &TargetPreparation) -> &'static str {
+    match target {
+        TargetPreparation::Classes { .. } | TargetPreparation::PixelClasses { .. } => {
+            "\npredict() of model.py answers with the classes' names of preparation.json, which are text: `true` and \
+             `false` for truth values however a file writes them, and numbers in their shortest form (`1` for `1.0`).\n"
+        }
+        TargetPreparation::Values { .. } | TargetPreparation::PixelValues { .. } => "",
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -250,6 +263,13 @@ mod tests {
         assert_eq!(default_folder("digits", 3), "digits-trial-3");
         assert_eq!(default_folder("../a b/c", 0), "a-b-c-trial-0");
         assert_eq!(default_folder("///", 1), "run-trial-1");
+    }
+
+    #[test]
+    fn how_classes_are_named_is_told_where_there_are_classes() {
+        let classes = TargetPreparation::Classes { names: vec!["false".into(), "true".into()] };
+        assert!(class_names(&classes).contains("`true` and `false` for truth values"));
+        assert_eq!(class_names(&TargetPreparation::Values { mean: 0.0, std: 1.0 }), "");
     }
 
     #[test]

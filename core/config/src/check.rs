@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use heirloom_model::{Limits, suggest};
+use heirloom_model::{Limits, MIN_KEPT, suggest};
 use miette::NamedSource;
 use serde::de::DeserializeOwned;
 use serde_json::Value as Json;
@@ -94,6 +94,8 @@ struct Checker<'a> {
 impl Checker<'_> {
     fn run_config(&mut self) -> RunConfig {
         let task = self.task();
+        let (proxies, vote) = (self.proxies(), self.vote());
+        self.check_kept(&proxies, vote.as_ref());
         RunConfig {
             name: self.text("", "name").unwrap_or_else(|| task.name.clone()),
             seed: self.tree.get("seed").and_then(Node::whole).unwrap_or(0).unsigned_abs(),
@@ -105,8 +107,8 @@ impl Checker<'_> {
             objective: self.objective(),
             strategy: self.component("strategy", ComponentKind::Strategy),
             estimator: self.component("estimator", ComponentKind::Estimator),
-            proxies: self.proxies(),
-            vote: self.vote(),
+            proxies,
+            vote,
             budget: self.budget(),
             limits: Limits {
                 seconds: self.get("limits", "seconds").and_then(Node::number),
@@ -197,6 +199,18 @@ impl Checker<'_> {
         entry.node.items().iter().map(proxy).collect()
     }
 
+    /// What all filters together let pass.
+    fn check_kept(&mut self, proxies: &[ProxyConfig], vote: Option<&VoteConfig>) {
+        let keeps = proxies.iter().map(|proxy| proxy.keep).chain(vote.map(|vote| vote.keep));
+        let kept: f64 = keeps.product();
+        // A share that is none was named already.
+        if kept > 0.0 && kept < 0.999 * MIN_KEPT {
+            let span = self.tree.entry("proxy").map_or(0..0, |entry| entry.key_span.clone());
+            let message = format!("of the proposals {kept} pass, less than one in {:.0}", MIN_KEPT.recip());
+            self.mistakes.push(Mistake::new(span, message).hint("raise `keep`"));
+        }
+    }
+
     fn vote(&mut self) -> Option<VoteConfig> {
         let entry = self.tree.entry("vote")?;
         let proxies = self.tree.get("proxy").map(Node::items).unwrap_or_default();
@@ -254,7 +268,8 @@ impl Checker<'_> {
         given
     }
 
-    /// Checks that the component exists, and lets it check the keys of its table that are its own.
+    /// Checks that the component exists, and lets it check the keys of its table that are its own. `ours` are the run
+    /// file's: an option of such a name is refused where it is declared (`Kind::reserves` of the plugin interface).
     fn check_component(
         &mut self,
         node: &Node,

@@ -6,7 +6,10 @@ use std::path::Path;
 
 use crate::file::Format;
 use crate::images::{self, Intensities, Pixels};
-use crate::{Array, ArrayValues, Column, Error, Result, Table, Value, Values, idx, npz, read_idx, read_npz};
+use crate::{
+    Array, ArrayValues, Column, Error, Result, Table, Value, Values, idx, npz, parquet_file, read_idx,
+    read_npz,
+};
 
 /// At most this many distinct whole numbers make a target of classes by default.
 const MAX_INFERRED_CLASSES: usize = 100;
@@ -107,7 +110,7 @@ pub enum TargetKind {
 /// How to make a data set of a table.
 #[derive(Debug, Clone, Default)]
 pub struct DatasetOptions {
-    /// The target column; without one the last column. Image files and `X`/`y` arrays need none.
+    /// The target column; without one the last column that is not left out. Image files and `X`/`y` arrays need none.
     pub target: Option<String>,
     /// What kind of target it is.
     pub kind: TargetKind,
@@ -115,6 +118,22 @@ pub struct DatasetOptions {
     pub categorical: Vec<String>,
     /// Columns that are no features, such as row identifiers.
     pub ignore: Vec<String>,
+}
+
+impl DatasetOptions {
+    /// Whether the column is no feature, and no target by default: one that is ignored, and row labels that nothing here
+    /// names.
+    fn leave_out(&self, column: &str) -> bool {
+        let is_among = |names: &[String]| names.iter().any(|name| name == column);
+        is_among(&self.ignore) || (holds_row_labels(column) && !is_among(&self.categorical))
+    }
+}
+
+/// Whether a column of this name is an index without a name, as pandas writes it: `__index_level_0__` to Parquet, nothing
+/// to CSV. Where rows were shuffled or filtered, it holds their old places.
+fn holds_row_labels(column: &str) -> bool {
+    let level = column.strip_prefix("__index_level_").and_then(|rest| rest.strip_suffix("__"));
+    column.is_empty() || level.is_some_and(|level| level.parse::<u32>().is_ok())
 }
 
 impl Dataset {
@@ -168,15 +187,17 @@ impl Dataset {
         }
     }
 
-    /// A data set of a Parquet file, of which the ignored columns are not read: they may be of any type.
+    /// A data set of a Parquet file, of which the columns that are left out are not read: they may be of any type.
     fn from_parquet(name: &str, path: &Path, options: &DatasetOptions) -> Result<Dataset> {
         let available = Table::read_names(path)?;
-        let target = options.target.as_ref().or(available.last());
+        let last = available.iter().rfind(|column| !options.leave_out(column));
+        let target = options.target.as_ref().or(last);
         if let Some(unknown) = options.ignore.iter().find(|name| !available.contains(name)) {
             return Err(Error::NoColumn { column: unknown.clone(), available });
         }
-        let is_read = |column: &&String| Some(*column) == target || !options.ignore.contains(column);
+        let is_read = |column: &&String| Some(*column) == target || !options.leave_out(column);
         let names: Vec<&str> = available.iter().filter(is_read).map(String::as_str).collect();
+        parquet_file::deny_times(path, &names)?;
         let options = DatasetOptions { target: target.cloned(), ignore: Vec::new(), ..options.clone() };
         Dataset::from_table(name, &Table::read_columns(path, &names)?, &options)
     }
@@ -201,7 +222,8 @@ impl Dataset {
 
     /// A data set of a table's columns.
     ///
-    /// Text and boolean columns are categorical, others numeric unless named in `options.categorical`.
+    /// Text and boolean columns are categorical, others numeric unless named in `options.categorical`. A column without
+    /// a name, and one that pandas calls `__index_level_0__`, is left out unless the options name it.
     ///
     /// Errors with [`Error::NoColumn`] for an unknown name, [`Error::BadValue`] for a missing target,
     /// [`Error::Empty`] when there are no rows.
@@ -210,7 +232,8 @@ impl Dataset {
         for column in options.categorical.iter().chain(&options.ignore) {
             table.column(column)?;
         }
-        let target = match (&options.target, table.columns().last()) {
+        let last = table.columns().iter().rfind(|column| !options.leave_out(column.name()));
+        let target = match (&options.target, last) {
             (Some(target), _) => table.column(target)?,
             (None, Some(last)) => last,
             (None, None) => return Err(Error::Empty { name }),
@@ -218,9 +241,7 @@ impl Dataset {
         let features = table
             .columns()
             .iter()
-            .filter(|column| {
-                column.name() != target.name() && !options.ignore.iter().any(|name| name == column.name())
-            })
+            .filter(|column| column.name() != target.name() && !options.leave_out(column.name()))
             .map(|column| feature(column, options.categorical.iter().any(|name| name == column.name())))
             .collect::<Result<_>>()?;
         Dataset::checked(name, Features::Columns(features), self::target(target, options.kind)?)

@@ -30,6 +30,37 @@ pub(crate) fn read_names(path: &Path) -> Result<Vec<String>> {
     contain_panics(path, || Ok(column_names(&open_reader(path)?)))
 }
 
+/// Errors with [`Error::UnsupportedType`] where one of these columns holds dates or times: without their unit, their raw
+/// numbers are no features.
+pub(crate) fn deny_times(path: &Path, names: &[&str]) -> Result<()> {
+    contain_panics(path, || {
+        let reader = open_reader(path)?;
+        for column in reader.metadata().file_metadata().schema_descr().columns() {
+            let name = column.path().string();
+            if let Some(found) = time(column).filter(|_| names.contains(&name.as_str())) {
+                return Err(Error::UnsupportedType {
+                    path: path.to_owned(),
+                    column: name,
+                    found: found.to_owned(),
+                });
+            }
+        }
+        Ok(())
+    })
+}
+
+/// What a column of dates or times holds.
+fn time(column: &ColumnDescriptor) -> Option<&'static str> {
+    match (column.logical_type_ref(), column.converted_type()) {
+        (Some(LogicalType::Date), _) | (None, ConvertedType::DATE) => Some("date"),
+        (Some(LogicalType::Time { .. }), _)
+        | (None, ConvertedType::TIME_MILLIS | ConvertedType::TIME_MICROS) => Some("time"),
+        (Some(LogicalType::Timestamp { .. }), _)
+        | (None, ConvertedType::TIMESTAMP_MILLIS | ConvertedType::TIMESTAMP_MICROS) => Some("timestamp"),
+        _ => None,
+    }
+}
+
 /// The decoder panics on some damaged files (a negative offset in the footer, a missing dictionary page): to us they
 /// are damaged files like any other.
 fn contain_panics<T>(path: &Path, read: impl FnOnce() -> Result<T> + UnwindSafe) -> Result<T> {

@@ -60,6 +60,8 @@ const GRACE: Duration = Duration::from_secs(2);
 /// An evaluation that outlives its time limit is asked to end, and after two seconds given up: its trial fails as
 /// timed out and another thread takes the worker's place. The hung thread cannot be ended; it stays until the
 /// process does.
+///
+/// Of an estimator that is not [`concurrent`](Estimator::concurrent) one trial runs at a time.
 pub struct LocalExecutor {
     estimator: Arc<dyn Estimator>,
     name: String,
@@ -106,13 +108,20 @@ impl LocalExecutor {
     /// An executor of `n_workers` threads over `estimator`, which messages call `name`. `stop` is passed on to
     /// running evaluations.
     pub fn new(estimator: Arc<dyn Estimator>, name: String, n_workers: usize, stop: StopSignal) -> Self {
+        let alone = n_workers > 1 && !estimator.concurrent();
+        if alone {
+            tracing::warn!(
+                "{name} evaluates one trial at a time, not {n_workers}; hint: run it with `isolation = \"process\"`, where \
+                 each trial has a process of its own"
+            );
+        }
         let (jobs, jobs_for_workers) = unbounded();
         let (signals_for_workers, signals) = unbounded();
         let executor = Self {
             estimator,
             name,
             stop,
-            n_workers: n_workers.max(1),
+            n_workers: if alone { 1 } else { n_workers.max(1) },
             jobs,
             jobs_for_workers,
             signals,

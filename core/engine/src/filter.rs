@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use heirloom_model::{ComponentError, Configuration, Direction, Proxy, Seed, Space};
+use heirloom_model::{ComponentError, Configuration, Direction, MIN_KEPT, Proxy, Seed, Space};
 
 use crate::vote::{References, VOTE, Vote};
 
@@ -47,7 +47,7 @@ impl Screen {
     fn n_before(&self, index: usize, n: usize) -> usize {
         let of_proxies: f64 = self.filters[index..].iter().map(|filter| filter.keep).product();
         let keep = of_proxies * self.vote.as_ref().map_or(1.0, |vote| vote.keep);
-        (n as f64 / keep.clamp(1e-3, 1.0)).ceil() as usize
+        (n as f64 / keep.clamp(MIN_KEPT, 1.0)).ceil() as usize
     }
 
     /// Scores configurations by every filter in turn and lets the best `n` through. A configuration that a proxy

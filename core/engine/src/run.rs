@@ -413,9 +413,9 @@ impl<'a> Loop<'a> {
         let transferred = matches!(origin, Origin::WarmStart { .. });
         let trial = self.ledger.open(&proposal, transferred, passes);
         let failure = if passes {
-            self.what_is_wrong(&proposal).map(|problem| {
+            self.spec.problem.check(&proposal, trial).err().map(|error| {
                 let message = format!(
-                    "{} proposed for trial {trial} what is no point of the problem: {problem}; hint: report it to \
+                    "{} proposed for trial {trial} what is no point of the problem: {error}; hint: report it to \
                      the plugin's author",
                     self.spec.strategy_name
                 );
@@ -434,32 +434,6 @@ impl<'a> Loop<'a> {
             None => self.submit(trial),
             Some(failure) => self.reject(trial, 0, failure),
         }
-    }
-
-    fn what_is_wrong(&self, proposal: &Proposal) -> Option<String> {
-        let problem = &self.spec.problem;
-        if let Err(error) = problem.space.check(&proposal.configuration) {
-            return Some(error.to_string());
-        }
-        let values = &proposal.fidelity.0;
-        if values.len() != problem.fidelities.len() {
-            return Some(format!(
-                "it has {} fidelity values, not {}",
-                values.len(),
-                problem.fidelities.len()
-            ));
-        }
-        let outside = problem
-            .fidelities
-            .iter()
-            .zip(values)
-            .find(|(dimension, value)| !(dimension.low..=dimension.high).contains(*value));
-        outside.map(|(dimension, value)| {
-            format!(
-                "fidelity `{}` is {value}, outside {} to {}",
-                dimension.name, dimension.low, dimension.high
-            )
-        })
     }
 
     fn reject(&mut self, trial: TrialId, attempt: u32, failure: Failure) {
@@ -565,20 +539,20 @@ impl<'a> Loop<'a> {
         Ok(())
     }
 
-    /// Trials that fail at once, because a program is missing say, never use up a budget of cost.
+    /// Trials that fail at once, because a program is missing say, use up no budget but one of trials: one of cost is
+    /// never spent, and one of time fills the archive with them.
     fn count_free_failures(&mut self, result: &Result<Outcome, Failure>) {
         match result {
             Err(failure) if failure.kind == FailureKind::Filtered => {}
             Err(failure) if failure.cost_seconds == 0.0 => self.n_free_failures += 1,
             _ => self.n_free_failures = 0,
         }
-        let Budget { trials, seconds, cost_seconds } = self.spec.budget;
-        if let (None, None, Some(_), Err(failure)) = (trials, seconds, cost_seconds, result)
+        if let (None, Err(failure)) = (self.spec.budget.trials, result)
             && self.n_free_failures >= MAX_FREE_FAILURES
         {
             self.fail(ComponentError::failed(format!(
-                "{MAX_FREE_FAILURES} trials in a row failed and cost nothing, which a budget of `cost_seconds` alone \
-                 never ends; the last one: {}; hint: mend the estimator, or add `trials` to `[budget]`",
+                "{MAX_FREE_FAILURES} trials in a row failed and cost nothing, which a budget without `trials` does \
+                 not end; the last one: {}; hint: mend the estimator, or add `trials` to `[budget]`",
                 failure.message
             )));
         }

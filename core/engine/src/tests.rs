@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use heirloom_model::{
     AskRequest, ComponentError, Configuration, CurvePoint, CurveReport, Direction, Estimator, EstimatorInfo,
-    EvaluationRequest, Event, Failure, FailureKind, Limits, Objective, Observation, Outcome, Problem,
-    Proposal, Proxy, ProxyInfo, ProxyNeeds, RecordError, Recorder, Reporter, Seed, Space, Strategy, TrialId,
-    Verdict,
+    EvaluationRequest, Event, Failure, FailureKind, Fidelity, FidelityDimension, Limits, Objective,
+    Observation, Outcome, Problem, Proposal, Proxy, ProxyInfo, ProxyNeeds, RecordError, Recorder, Reporter,
+    Seed, Space, Strategy, TrialId, Verdict,
 };
 
 use crate::{
@@ -76,7 +76,10 @@ impl Strategy for Climber {
 
 type Evaluate = dyn Fn(&EvaluationRequest, &dyn Reporter) -> Result<Outcome, Failure> + Send + Sync;
 
-struct Function(Box<Evaluate>);
+struct Function {
+    evaluate: Box<Evaluate>,
+    concurrent: bool,
+}
 
 impl Estimator for Function {
     fn info(&self) -> EstimatorInfo {
@@ -93,7 +96,11 @@ impl Estimator for Function {
         requests: &[EvaluationRequest],
         reporter: &dyn Reporter,
     ) -> Vec<Result<Outcome, Failure>> {
-        requests.iter().map(|request| (self.0)(request, reporter)).collect()
+        requests.iter().map(|request| (self.evaluate)(request, reporter)).collect()
+    }
+
+    fn concurrent(&self) -> bool {
+        self.concurrent
     }
 }
 
@@ -152,6 +159,7 @@ impl Recorder for Memory {
 struct Setup {
     strategy: Box<dyn Strategy>,
     estimate: Box<Evaluate>,
+    concurrent: bool,
     workers: usize,
     filters: Vec<ProxyFilter>,
     vote: Option<Vote>,
@@ -164,6 +172,7 @@ impl Setup {
         Self {
             strategy: Climber::boxed(true),
             estimate: Box::new(|request, _| Ok(Outcome::new(vec![square(request)], 1.0))),
+            concurrent: true,
             workers: 1,
             filters: Vec::new(),
             vote: None,
@@ -173,7 +182,7 @@ impl Setup {
     }
 
     fn run(self, spec: &RunSpec, history: &[Event]) -> Result<RunEnd, EngineError> {
-        let estimator = Arc::new(Function(self.estimate));
+        let estimator = Arc::new(Function { evaluate: self.estimate, concurrent: self.concurrent });
         let parts = Parts {
             strategy: self.strategy,
             executor: Box::new(LocalExecutor::new(
@@ -338,6 +347,51 @@ fn a_proposal_out_of_bounds_costs_its_trial() {
     assert!(message.contains("`y`: `7` is not one of -1 to 1"), "{message}");
 }
 
+/// Proposes an epoch and a half for one trial, and builds on trials to come for others.
+struct Careless(Problem);
+
+impl Strategy for Careless {
+    fn ask(&mut self, request: &AskRequest<'_>) -> Result<Vec<Proposal>, ComponentError> {
+        let propose = |index: usize| {
+            let trial = request.first_trial.0 + index as u64;
+            let configuration = self.0.space.sample(&mut request.rng(index)).unwrap();
+            let epochs = if trial == 1 { 1.5 } else { 2.0 };
+            let (parent, continues) = match trial {
+                2 => (Some(TrialId(2)), None),
+                3 => (Some(TrialId(0)), Some(TrialId(999))),
+                _ => (trial.checked_sub(1).map(TrialId), None),
+            };
+            Proposal { parent, continues, ..Proposal::new(configuration, Fidelity(vec![epochs])) }
+        };
+        Ok((0..request.n).map(propose).collect())
+    }
+
+    fn tell(&mut self, _: &[Observation]) -> Result<(), ComponentError> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_size_that_there_is_not_and_a_trial_to_come_cost_the_trial() {
+    let dimension =
+        FidelityDimension { name: "epochs".into(), low: 1.0, high: 4.0, integer: true, levels: vec![] };
+    let problem = Problem { fidelities: vec![dimension], ..problem() };
+    let setup = Setup { strategy: Box::new(Careless(problem.clone())), workers: 3, ..Setup::new() };
+    let memory = setup.memory.clone();
+    let end = setup.run(&RunSpec { problem, ..spec(6) }, &[]).unwrap();
+    assert_eq!((end.n_trials, end.n_failed), (6, 3));
+    let mut failures = memory.failures();
+    failures.sort_by_key(|(trial, ..)| *trial);
+    for ((trial, kind, message), (expected, part)) in failures.into_iter().zip([
+        (1, "fidelity `epochs` is 1.5, where only whole numbers count"),
+        (2, "it builds on trial 2, which does not come before it"),
+        (3, "it builds on trial 999, which does not come before it"),
+    ]) {
+        assert_eq!((trial.0, kind), (expected, FailureKind::Rejected));
+        assert!(message.contains(part), "{message}");
+    }
+}
+
 #[test]
 fn an_evaluation_without_a_finite_result_is_a_failed_trial() {
     let setup = Setup {
@@ -379,6 +433,27 @@ fn an_evaluation_that_hangs_is_given_up_and_the_run_goes_on() {
     assert_eq!((end.n_trials, end.n_failed), (8, 2));
     let kinds: Vec<_> = memory.failures().into_iter().map(|(trial, kind, _)| (trial.0, kind)).collect();
     assert_eq!(kinds, [(2, FailureKind::TimedOut), (4, FailureKind::TimedOut)]);
+}
+
+#[test]
+fn a_limit_does_not_run_while_a_trial_waits_for_its_turn() {
+    let turn = Mutex::new(());
+    let setup = Setup {
+        estimate: Box::new(move |request, reporter| {
+            let _turn = turn.lock().unwrap();
+            std::thread::sleep(Duration::from_millis(100));
+            match reporter.cancelled() {
+                true => Err(Failure::new(FailureKind::Cancelled, "told to end")),
+                false => Ok(Outcome::new(vec![square(request)], 0.1)),
+            }
+        }),
+        concurrent: false,
+        workers: 16,
+        ..Setup::new()
+    };
+    let limits = Limits { seconds: Some(0.6), memory_bytes: None };
+    let end = setup.run(&RunSpec { limits, ..spec(16) }, &[]).unwrap();
+    assert_eq!((end.n_trials, end.n_failed), (16, 0));
 }
 
 #[test]

@@ -30,7 +30,7 @@ impl EstimatorInfo {
     pub const MAX_NAME: usize = 200;
 
     /// Whether it can be worked with; else what is wrong with it: names that are missing, too long or there twice,
-    /// ranges that are none, levels that do not ascend.
+    /// ranges that are none or not of sizes, levels that do not ascend.
     pub fn check(&self) -> Result<(), String> {
         if self.objectives.is_empty() {
             return Err("it has no objective".into());
@@ -39,9 +39,19 @@ impl EstimatorInfo {
         let fidelities: Vec<_> = self.fidelities.iter().map(|dimension| dimension.name.as_str()).collect();
         check_names("objective", "objectives", objectives)?;
         check_names("fidelity", "fidelities", fidelities)?;
-        for FidelityDimension { name, low, high, levels, .. } in &self.fidelities {
+        for FidelityDimension { name, low, high, integer, levels } in &self.fidelities {
             if !(low.is_finite() && high.is_finite() && low <= high) {
                 return Err(format!("`{name}` goes from {low} to {high}"));
+            }
+            // Evaluations are compared by the product over their dimensions, which has to grow with each of them.
+            if *low < 0.0 || *high <= 0.0 {
+                return Err(format!(
+                    "`{name}` goes from {low} to {high}, but a size is not below 0, and a full one above it"
+                ));
+            }
+            // A proposal of such a size is rejected.
+            if *integer && (low.fract() != 0.0 || high.fract() != 0.0) {
+                return Err(format!("`{name}` goes from {low} to {high}, and only whole numbers count"));
             }
             if !levels.is_sorted() {
                 return Err(format!("the levels of `{name}` do not ascend"));
@@ -152,4 +162,40 @@ pub trait Estimator: Send + Sync {
         requests: &[EvaluationRequest],
         reporter: &dyn Reporter,
     ) -> Vec<Result<Outcome, Failure>>;
+
+    /// Whether evaluations can run at the same time. Where not, calls that overlap wait for one another, and an executor
+    /// begins one at a time: a trial that waits for its turn must not use up its limit.
+    fn concurrent(&self) -> bool {
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Direction;
+
+    #[test]
+    fn the_ends_of_a_dimension_are_sizes_that_can_be_proposed() {
+        let check = |low, high, integer| {
+            let dimension =
+                FidelityDimension { name: "epochs".into(), low, high, integer, levels: Vec::new() };
+            let info = EstimatorInfo {
+                objectives: vec![Objective { name: "loss".into(), direction: Direction::Minimise }],
+                fidelities: vec![dimension],
+                space: None,
+                simulated_cost: false,
+            };
+            info.check()
+        };
+        assert_eq!((check(1.0, 9.0, true), check(0.1, 9.5, false)), (Ok(()), Ok(())));
+        let problem = "`epochs` goes from 1 to 9.5, and only whole numbers count";
+        assert_eq!(check(1.0, 9.5, true), Err(problem.into()));
+        assert_eq!(check(9.0, 1.0, false), Err("`epochs` goes from 9 to 1".into()));
+        for (low, high) in [(-4.0, -1.0), (-1.0, 1.0), (0.0, 0.0)] {
+            let problem = check(low, high, false).unwrap_err();
+            assert!(problem.ends_with("but a size is not below 0, and a full one above it"), "{problem}");
+        }
+        assert_eq!(check(0.0, 1.0, false), Ok(()));
+    }
 }

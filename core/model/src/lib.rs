@@ -19,7 +19,7 @@ pub mod architecture;
 pub use architecture::{ArchitectureGraph, ArchitectureKey, ArchitectureSpec};
 
 mod problem;
-pub use problem::{Direction, Fidelity, FidelityDimension, Objective, Problem};
+pub use problem::{Direction, Fidelity, FidelityDimension, Objective, Problem, ProposalError};
 
 mod trial;
 pub use trial::{
@@ -36,7 +36,7 @@ mod estimator;
 pub use estimator::{Estimator, EstimatorInfo, EvaluationRequest, Limits, Reporter};
 
 mod proxy;
-pub use proxy::{Proxy, ProxyInfo, ProxyNeeds};
+pub use proxy::{MIN_KEPT, Proxy, ProxyInfo, ProxyNeeds};
 
 mod warm_start;
 pub use warm_start::{TaskInfluence, TransferSource, TransferredProposal, WarmStart, WarmStartReport};

@@ -4,6 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{ComponentError, Configuration, Direction, Seed};
 
+/// The smallest share of proposals that the proxies of a run may let pass: a thousand are then scored for one trial.
+pub const MIN_KEPT: f64 = 1e-3;
+
 /// What a proxy says of itself.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ProxyInfo {

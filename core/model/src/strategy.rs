@@ -145,7 +145,7 @@ pub trait Strategy: Send {
         Ok(None)
     }
 
-    /// The strategy's state, where replaying its trials would be too slow; `None` asks for replay.
+    /// The strategy's state; `None` asks for replay. No search calls it yet: a resumed one replays its trials.
     fn save(&self) -> Result<Option<Vec<u8>>, ComponentError> {
         Ok(None)
     }

@@ -82,6 +82,18 @@ impl Network {
         self.layers.iter().position(|layer| layer.name == name)
     }
 
+    /// Which layers the one at `place` depends on, itself among them, `[n]`.
+    pub(crate) fn leading_to(&self, place: usize) -> Vec<bool> {
+        let mut leads = vec![false; self.layers.len()];
+        leads[place] = true;
+        for (place, layer) in self.layers.iter().enumerate().rev() {
+            if leads[place] {
+                layer.inputs.iter().for_each(|&input| leads[input] = true);
+            }
+        }
+        leads
+    }
+
     /// The place after which each layer's result is not used any more, `[n]`.
     pub fn last_uses(&self) -> Vec<usize> {
         let mut last: Vec<usize> = (0..self.layers.len()).collect();

@@ -101,8 +101,23 @@ impl Network {
         tensors
     }
 
-    /// How many numbers training changes.
+    /// How many numbers training changes. Those of the auxiliary head alone are left out: it is gone after the training.
     pub fn n_parameters(&self) -> usize {
-        self.tensors().iter().filter(|tensor| tensor.role.is_parameter()).map(TensorSpec::len).sum()
+        let of_result = self.leading_to(self.output());
+        let of_auxiliary = self.auxiliary().map(|place| self.leading_to(place));
+        let is_auxiliary = |layer: usize| of_auxiliary.as_ref().is_some_and(|layers| layers[layer]);
+        self.n_parameters_of(|layer| of_result[layer] || !is_auxiliary(layer))
+    }
+
+    /// How many of them the result depends on: a cell's counts are published with edges that lead nowhere.
+    pub(crate) fn n_parameters_of_result(&self) -> usize {
+        let of_result = self.leading_to(self.output());
+        self.n_parameters_of(|layer| of_result[layer])
+    }
+
+    fn n_parameters_of(&self, counts: impl Fn(usize) -> bool) -> usize {
+        let tensors = self.tensors();
+        let counted = tensors.iter().filter(|tensor| tensor.role.is_parameter() && counts(tensor.layer));
+        counted.map(TensorSpec::len).sum()
     }
 }

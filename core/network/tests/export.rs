@@ -72,6 +72,29 @@ fn table() -> (Network, Vec<NamedTensor>, Preparation) {
     (network, tensors, Preparation { input, target })
 }
 
+#[test]
+fn parameters_are_counted_without_an_auxiliary_head_and_in_the_module_without_what_leads_nowhere() {
+    let case = cases::all().into_iter().find(|case| case.name == "auxiliary").unwrap();
+    let own = |network: &Network, aside: &str| -> usize {
+        let tensors = network.tensors();
+        let counted = |name: &str| !name.starts_with(aside);
+        let of_result = tensors.iter().filter(|tensor| tensor.role.is_parameter() && counted(&tensor.name));
+        of_result.map(|tensor| tensor.len()).sum()
+    };
+    let said = |network: &Network| pytorch_module(network, None).unwrap();
+    let n = own(&case.network, "auxiliary.");
+    assert_eq!(case.network.n_parameters(), n);
+    assert!(said(&case.network).contains(&format!("A trained network of {n} parameters")));
+
+    let mut builder = NetworkBuilder::new(Shape(vec![2]));
+    let linear = |outputs| Operation::Linear { outputs, bias: true };
+    builder.add("nowhere", linear(5), &[0]).unwrap();
+    let last = builder.add("head", linear(3), &[0]).unwrap();
+    let network = builder.finish(last, None);
+    assert_eq!((network.n_parameters(), own(&network, "nowhere")), (24, 9));
+    assert!(said(&network).contains("A trained network of 9 parameters"));
+}
+
 /// What [`Preparation`] makes of rows of text: an empty cell is a missing value.
 fn prepared(preparation: &Preparation, rows: &[[&str; 5]]) -> Vec<Vec<f64>> {
     let InputPreparation::Table { columns } = &preparation.input else { panic!("it is a table's") };

@@ -349,7 +349,7 @@ typedef struct HeirloomStrategy {
                     struct HeirloomError *error);
   /// Sets the trial to recommend; it begins at `HEIRLOOM_NONE`.
   int32_t (*recommend)(void *strategy, uint64_t *trial, struct HeirloomError *error);
-  /// Gives the state, where replaying its trials would be too slow.
+  /// Gives the state. No search calls it yet: a resumed one replays its trials.
   int32_t (*save)(void *strategy, struct HeirloomBytes *state, struct HeirloomError *error);
   /// Takes up a state that `save` gave.
   int32_t (*restore)(void *strategy, const struct HeirloomBytes *state, struct HeirloomError *error);

@@ -80,6 +80,13 @@ impl Manifest {
 fn schema_of(component: &ComponentManifest) -> Result<Json, String> {
     let (mut properties, mut required) = (Map::new(), Vec::new());
     for (name, declared) in &component.options {
+        if component.kind.reserves(name) {
+            let kind = component.kind;
+            return Err(format!(
+                "`{name}` is a key of the run file's own in the table of any {kind} and could not be set; hint: give the \
+                 option another name"
+            ));
+        }
         let mut property = declared.clone();
         let table = property.as_object_mut().ok_or_else(|| {
             format!(
@@ -135,10 +142,15 @@ fn check_property(path: &str, property: &mut Json, depth: usize) -> Result<(), S
     if table.get("enum").is_some_and(|choices| choices.as_array().is_none_or(Vec::is_empty)) {
         return Err(format!("`enum` of `{path}` is no list of choices"));
     }
-    for bound in ["minimum", "maximum", "exclusiveMinimum"] {
+    for bound in schema::BOUNDS {
         if let Some(value) = table.get(bound).filter(|value| !value.is_number()) {
             return Err(format!("`{bound}` of `{path}` is `{value}`, which is no number"));
         }
+    }
+    if let Some((bound, kind)) = schema::idle_bound(table) {
+        return Err(format!(
+            "`{bound}` of `{path}` bounds no number: its type is `{kind}`; hint: a list's numbers are bounded in `items`"
+        ));
     }
     if let Some(items) = table.get_mut("items") {
         check_property(&format!("{path}.items"), items, depth + 1)?;
@@ -230,10 +242,46 @@ mod tests {
             ("rate = { minimum = \"a\" }", "`minimum` of `rate` is `\"a\"`, which is no number"),
             ("rate = { required = 1 }", "`required` of `rate` is `1`"),
             ("a = { properties = { b = { required = \"yes\" } } }", "`required` of `a.b` is `\"yes\"`"),
+            (
+                "name = { type = \"string\" }",
+                "`name` is a key of the run file's own in the table of any strategy",
+            ),
+            (
+                "shares = { type = \"array\", minimum = 0 }",
+                "`minimum` of `shares` bounds no number: its type is `array`; hint: a list's numbers are bounded in `items`",
+            ),
+            (
+                "a = { type = \"object\", properties = { b = { type = \"string\", maximum = 1 } } }",
+                "`maximum` of `a.b` bounds no number: its type is `string`",
+            ),
         ] {
             let error = manifest(options).declared_record("any", "Python").unwrap_err().to_string();
             assert!(error.contains("options of strategy `s`: ") && error.contains(expected), "{error}");
         }
+    }
+
+    #[test]
+    fn keep_is_reserved_in_a_proxys_table_alone() {
+        let kept = |kind: &str| {
+            let mut manifest = manifest("keep = { type = \"number\" }");
+            manifest.components[0].kind = serde_json::from_value(kind.into()).unwrap();
+            manifest.declared_record("any", "Python").map(drop).map_err(|error| error.to_string())
+        };
+        assert_eq!((kept("strategy"), kept("estimator")), (Ok(()), Ok(())));
+        let error = kept("proxy").unwrap_err();
+        assert!(error.contains("`keep` is a key of the run file's own in the table of any proxy"), "{error}");
+    }
+
+    #[test]
+    fn the_numbers_of_a_list_are_bounded_in_its_items() {
+        let declared = manifest(
+            "shares = { type = \"array\", items = { type = \"number\", minimum = 0, maximum = 1 } }",
+        );
+        let schema = declared.declared_record("any", "Python").unwrap().components.remove(0).options;
+        check(&schema, &json!({ "shares": [0, 0.5, 1] })).unwrap();
+        let problem = check(&schema, &json!({ "shares": [0.5, 5.0] })).unwrap_err().remove(0);
+        assert_eq!(problem.path, "shares.1");
+        assert_eq!(problem.message, "`5` is above the largest value, 1");
     }
 
     #[test]

@@ -48,6 +48,16 @@ impl Kind {
             Self::Proxy => "proxy",
         }
     }
+
+    /// Whether `name` is a key of the host's own in a component's table of the run file: an option of this name could
+    /// never be set.
+    pub const fn reserves(self, name: &str) -> bool {
+        match name.as_bytes() {
+            [b'n', b'a', b'm', b'e'] => true,
+            [b'k', b'e', b'e', b'p'] => matches!(self, Self::Proxy),
+            _ => false,
+        }
+    }
 }
 
 impl std::fmt::Display for Kind {

@@ -27,6 +27,16 @@ impl std::fmt::Display for OptionProblem {
     }
 }
 
+/// What bounds a number.
+pub(crate) const BOUNDS: [&str; 3] = ["minimum", "maximum", "exclusiveMinimum"];
+
+/// A bound that stands with a type of which no value is a number, so that nothing is held to it; and the type.
+pub fn idle_bound(schema: &Map<String, Json>) -> Option<(&'static str, &str)> {
+    let kind = schema.get("type")?.as_str().filter(|kind| !matches!(*kind, "integer" | "number"))?;
+    let bound = BOUNDS.into_iter().find(|bound| schema.contains_key(*bound))?;
+    Some((bound, kind))
+}
+
 /// The options with all defaults filled in; or everything that is wrong with them.
 pub fn check(schema: &Json, options: &Json) -> Result<Json, Vec<OptionProblem>> {
     let mut checked = options.clone();
@@ -62,12 +72,14 @@ fn check_value(schema: &Json, value: &mut Json, path: &str, problems: &mut Vec<O
     if let Some(choices) = schema["enum"].as_array()
         && !choices.contains(value)
     {
-        let names: Vec<_> = choices.iter().filter_map(Json::as_str).collect();
+        let plain = |value: &Json| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        let names: Vec<_> = choices.iter().map(plain).collect();
+        let names: Vec<_> = names.iter().map(String::as_str).collect();
         let help = match value.as_str().and_then(|text| nearest(text, names.iter().copied())) {
             Some(name) => format!("did you mean `{name}`?"),
             None => describe(schema),
         };
-        let message = format!("`{}` is not one of {}", value.as_str().unwrap_or_default(), list(&names));
+        let message = format!("`{}` is not one of {}", plain(value), list(&names));
         return problems.push(OptionProblem { path: path.into(), message, help });
     }
     if let Some(message) = value.as_f64().and_then(|number| out_of_range(schema, number)) {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use heirloom_model::{
     AskRequest, ComponentError, Configuration, FailureKind, Fidelity, Observation, PendingTrial, Problem,
-    Proposal, Rng, Seed, SpaceError, Strategy, TrialId,
+    Proposal, ProposalError, Rng, Seed, SpaceError, Strategy, TrialId,
 };
 
 /// Why a check did not succeed.
@@ -118,10 +118,12 @@ impl<'a> Session<'a> {
         let mut ids = Vec::with_capacity(proposals.len());
         for proposal in proposals.into_iter().take(n) {
             let id = TrialId(self.next_trial);
-            if let Err((rule, what)) = check_proposal(self.problem, &proposal, id) {
-                if self.enforced.includes(rule) {
+            if let Err(error) = self.problem.check(&proposal, id) {
+                if self.enforced.includes(broken_rule(&error)) {
                     let space = self.problem.space.name();
-                    return Err(Trouble::Failed(format!("on the space `{space}`, {what}")));
+                    return Err(Trouble::Failed(format!(
+                        "on the space `{space}`, the proposal for trial {id} is no point of the problem: {error}"
+                    )));
                 }
                 self.invalid.insert(id);
             }
@@ -260,31 +262,19 @@ impl<'a> Session<'a> {
     }
 }
 
-/// The first rule that a proposal breaks, and how.
-fn check_proposal(problem: &Problem, proposal: &Proposal, id: TrialId) -> Result<(), (Rule, String)> {
-    let Problem { space, fidelities, .. } = problem;
-    if let Err(error) = space.check(&proposal.configuration) {
-        let rule = match error {
-            SpaceError::MissingValue { .. } | SpaceError::InactiveValue { .. } => Rule::Conditions,
-            SpaceError::Forbidden { .. } | SpaceError::ForbiddenArchitecture { .. } => Rule::Forbidden,
-            _ => Rule::Bounds,
-        };
-        return Err((rule, format!("a proposed configuration is no point: {error}")));
-    }
-    let sizes = &proposal.fidelity.0;
-    if sizes.len() != fidelities.len() {
-        let what = format!("a fidelity of {} values was proposed for {}", sizes.len(), fidelities.len());
-        return Err((Rule::Fidelity, what));
-    }
-    for (dimension, &size) in fidelities.iter().zip(sizes) {
-        if !(dimension.low..=dimension.high).contains(&size) || dimension.integer && size.fract() != 0.0 {
-            return Err((Rule::Fidelity, format!("`{}` was proposed at {size}", dimension.name)));
+/// The rule that a proposal breaks.
+fn broken_rule(error: &ProposalError) -> Rule {
+    match error {
+        ProposalError::Configuration(SpaceError::MissingValue { .. } | SpaceError::InactiveValue { .. }) => {
+            Rule::Conditions
         }
-    }
-    match proposal.parent.into_iter().chain(proposal.continues).find(|&earlier| earlier >= id) {
-        Some(later) => {
-            Err((Rule::Lineage, format!("trial {id} builds on trial {later}, which is not before it")))
-        }
-        None => Ok(()),
+        ProposalError::Configuration(
+            SpaceError::Forbidden { .. } | SpaceError::ForbiddenArchitecture { .. },
+        ) => Rule::Forbidden,
+        ProposalError::Configuration(_) => Rule::Bounds,
+        ProposalError::FidelityLength { .. }
+        | ProposalError::FidelityOutside { .. }
+        | ProposalError::FidelityNotWhole { .. } => Rule::Fidelity,
+        ProposalError::Lineage { .. } => Rule::Lineage,
     }
 }

@@ -5,6 +5,7 @@
 
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
+use syn::ext::IdentExt as _;
 use syn::punctuated::Punctuated;
 use syn::{
     Attribute, Data, DataEnum, DeriveInput, Error, Expr, Fields, FieldsNamed, GenericArgument, Lit, Meta,
@@ -33,17 +34,22 @@ fn derive_struct(input: &DeriveInput, fields: &FieldsNamed) -> Result<TokenStrea
     for (index, field) in fields.named.iter().enumerate() {
         let ident = field.ident.as_ref().expect("the fields are named");
         let option = FieldOption::parse(&field.attrs)?;
-        let name = option.rename.clone().unwrap_or_else(|| ident.to_string());
+        let name = option.rename.unwrap_or_else(|| ident.unraw().to_string());
         schema.text(&format!("{}{}:{{", if index > 0 { "," } else { "" }, json(&name)));
         let optional = inner_type(&field.ty, "Option");
-        schema.of_type(optional.unwrap_or(&field.ty));
-        schema.text(&format!(r#","description":{}{}}}"#, json(&doc(&field.attrs)), option.members));
-        if optional.is_none() && !option.has_default {
+        schema.of_type(optional.unwrap_or(&field.ty), &option.bounds);
+        schema.text(&format!(r#","description":{}"#, json(&doc(&field.attrs))));
+        match &option.default {
+            Some(default) => schema.text(&format!(r#","default":{default}}}"#)),
+            None => schema.text("}"),
+        }
+        if optional.is_none() && option.default.is_none() {
             required.push(json(&name));
         }
         let ty = &field.ty;
         let may_be_absent = optional.map(|_| quote!(#[serde(default)]));
         shadow_fields.push(quote!(#may_be_absent #[serde(rename = #name)] #ident: #ty));
+        schema.names.push(name);
     }
     schema.text(&format!(r#"}},"required":[{}]"#, required.join(",")));
 
@@ -71,7 +77,7 @@ fn derive_enum(input: &DeriveInput, data: &DataEnum) -> Result<TokenStream> {
             ));
         }
         let option = FieldOption::parse(&variant.attrs)?;
-        let name = option.rename.unwrap_or_else(|| kebab_case(&variant.ident.to_string()));
+        let name = option.rename.unwrap_or_else(|| kebab_case(&variant.ident.unraw().to_string()));
         names.push(json(&name));
         docs.push(json(&doc(&variant.attrs)));
         let ident = &variant.ident;
@@ -91,7 +97,7 @@ fn implement(
     shadow: &TokenStream,
     default: Option<TokenStream>,
 ) -> TokenStream {
-    let parts = &schema.parts;
+    let Schema { parts, names } = schema;
     let remote = name.to_string();
     let serde = "::heirloom_plugin::__private::serde";
     let (shadow_name, private) = (format_ident!("Shadow"), quote!(::heirloom_plugin::__private));
@@ -121,6 +127,7 @@ fn implement(
                         Err(_) => panic!("texts join to a text"),
                     }
                 };
+                const NAMES: &'static [&'static str] = &[#(#names),*];
             }
 
             #default
@@ -132,6 +139,8 @@ fn implement(
 #[derive(Default)]
 struct Schema {
     parts: Vec<TokenStream>,
+    /// What the options of a struct are called.
+    names: Vec<String>,
 }
 
 impl Schema {
@@ -139,17 +148,21 @@ impl Schema {
         self.parts.push(quote!(#text));
     }
 
-    fn of_type(&mut self, ty: &Type) {
+    /// The members of a type's schema. The bounds of a list or a map are those of the numbers in it.
+    fn of_type(&mut self, ty: &Type, bounds: &str) {
         if let Some(items) = inner_type(ty, "Vec") {
             self.text(r#""type":"array","items":{"#);
-            self.of_type(items);
+            self.of_type(items, bounds);
             self.text("}");
         } else if let Some(values) = inner_type(ty, "BTreeMap").or_else(|| inner_type(ty, "HashMap")) {
             self.text(r#""type":"object","additionalProperties":{"#);
-            self.of_type(values);
+            self.of_type(values, bounds);
             self.text("}");
-        } else {
+        } else if bounds.is_empty() {
             self.parts.push(quote!(<#ty as ::heirloom_plugin::PluginOptions>::SCHEMA));
+        } else {
+            self.parts.push(quote!(<#ty as ::heirloom_plugin::__private::Number>::SCHEMA_OF_NUMBER));
+            self.text(bounds);
         }
     }
 }
@@ -169,9 +182,10 @@ fn inner_type<'a>(ty: &'a Type, wrapper: &str) -> Option<&'a Type> {
 #[derive(Default)]
 struct FieldOption {
     rename: Option<String>,
-    has_default: bool,
+    /// JSON.
+    default: Option<String>,
     /// Members of the schema, each with a comma before it.
-    members: String,
+    bounds: String,
 }
 
 impl FieldOption {
@@ -184,12 +198,15 @@ impl FieldOption {
                 };
                 let value = literal(&pair.value)?;
                 let key = pair.path.get_ident().map(ToString::to_string).unwrap_or_default();
-                let member = match key.as_str() {
+                let bound = match key.as_str() {
                     "rename" => {
                         option.rename = Some(value.trim_matches('"').to_owned());
                         continue;
                     }
-                    "default" => "default",
+                    "default" => {
+                        option.default = Some(value);
+                        continue;
+                    }
                     "low" => "minimum",
                     "high" => "maximum",
                     "above" => "exclusiveMinimum",
@@ -198,8 +215,7 @@ impl FieldOption {
                         return Err(Error::new_spanned(&pair.path, known));
                     }
                 };
-                option.has_default |= member == "default";
-                option.members += &format!(",\"{member}\":{value}");
+                option.bounds += &format!(",\"{bound}\":{value}");
             }
         }
         Ok(option)

@@ -114,17 +114,16 @@ pub enum HostError {
         /// Why it is not.
         source: OpenError,
     },
-    /// A plugin has crashed too often.
+    /// A plugin has crashed too often, or several together in one process.
     #[error(
-        "plugin `{plugin}` {version} is in quarantine: {reason}; hint: install another version, or release it with \
-         `heirloom plugin quarantine --release {plugin}-{version}`; `heirloom plugin report {plugin}` has what its \
-         author needs"
+        "{who} is in quarantine: {reason}; hint: install another version, or release it with \
+         `heirloom plugin quarantine --release {name}`; `heirloom plugin report {name}` has what its author needs"
     )]
     Quarantined {
-        /// The plugin.
-        plugin: String,
-        /// Its version.
-        version: String,
+        /// Each plugin with its version.
+        who: String,
+        /// What commands call it.
+        name: String,
         /// What happened.
         reason: String,
     },

@@ -12,7 +12,7 @@ use serde_json::Value as Json;
 
 use crate::checked::{CheckedEstimator, CheckedProxy, CheckedStrategy};
 use crate::error::HostError;
-use crate::health::Health;
+use crate::health::{self, Health};
 use crate::identity::Identity;
 use crate::limits::WorkerLimits;
 use crate::local::Recipe;
@@ -103,8 +103,8 @@ pub(crate) struct HostState {
     by_name: HashMap<(Kind, String), usize>,
     cancelled: AtomicBool,
     limits: RwLock<WorkerLimits>,
-    /// By plugin id and version, of plugins that were used.
-    health: Mutex<BTreeMap<(String, String), Arc<Health>>>,
+    /// By the names of plugins that were used, alone and with others in one process.
+    health: Mutex<BTreeMap<String, Arc<Health>>>,
 }
 
 impl PluginHost {
@@ -141,7 +141,9 @@ impl PluginHost {
                 }
             }
         }
-        let search_paths = search_paths.to_vec();
+        // A worker has a folder of its own to start from.
+        let absolute = |path: &PathBuf| std::path::absolute(path).unwrap_or_else(|_| path.clone());
+        let search_paths = search_paths.iter().map(absolute).collect();
         let cancelled = AtomicBool::new(false);
         let limits = RwLock::new(options.limits.clone());
         let health = Mutex::default();
@@ -212,6 +214,11 @@ impl PluginHost {
     /// The plugin that has a component.
     pub fn find(&self, kind: Kind, name: &str) -> Result<&Plugin, HostError> {
         self.0.find(kind, name).ok_or_else(|| self.unknown(kind, name))
+    }
+
+    /// The plugins that a component is made of: its own, then those of the strategies that its options name, each once.
+    pub fn involved(&self, kind: Kind, name: &str, options: &Json) -> Vec<&Plugin> {
+        self.0.involved(kind, name, options)
     }
 
     fn unknown(&self, kind: Kind, name: &str) -> HostError {
@@ -398,7 +405,6 @@ impl PluginHost {
     ) -> Result<T, HostError> {
         let plugin = self.find(kind, name)?;
         plugin.check()?;
-        self.0.health(plugin).check()?;
         for shadowed in
             self.0.shadowed.iter().filter(|other| (other.kind, other.name.as_str()) == (kind, name))
         {
@@ -408,6 +414,11 @@ impl PluginHost {
         let options = self
             .check_options(kind, name, options, &host.folder)
             .map_err(|problems| HostError::Options { kind, name: name.into(), problems })?;
+        // Each plugin by itself, and all of them together.
+        let involved = self.0.involved(kind, name, &options);
+        for plugins in involved.chunks(1).chain([&involved[..]]) {
+            self.0.health(plugins).check()?;
+        }
         let identity = Identity::new(plugin, kind, name);
         let context = Context::new(Arc::new(self.clone()), host.threads, &host.folder);
         make(&Recipe { plugin, identity: &identity, options: &options, context: &context })
@@ -420,12 +431,11 @@ impl HostState {
         self.limits.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// What is known of a plugin's crashes.
-    pub(crate) fn health(&self, plugin: &Plugin) -> Arc<Health> {
-        let key = (plugin.id().to_owned(), plugin.version().to_owned());
+    /// What is known of the crashes of a plugin, or of several in one process.
+    pub(crate) fn health(&self, plugins: &[&Plugin]) -> Arc<Health> {
         let mut health = self.health.lock().unwrap_or_else(PoisonError::into_inner);
-        let new = || Arc::new(Health::of(plugin, self.options.reports.as_deref()));
-        Arc::clone(health.entry(key).or_insert_with(new))
+        let new = || Arc::new(Health::of(plugins, self.options.reports.as_deref()));
+        Arc::clone(health.entry(health::name_of(plugins)).or_insert_with(new))
     }
 
     /// The capabilities that a plugin has.
@@ -446,6 +456,57 @@ impl HostState {
     /// The plugin that has a component.
     fn find(&self, kind: Kind, name: &str) -> Option<&Plugin> {
         self.by_name.get(&(kind, name.to_owned())).map(|&index| &self.plugins[index])
+    }
+
+    /// Shows `visit` a value of options and all that is in it, each with its schema. What stands beside the name of a
+    /// strategy has the schema of that strategy.
+    pub(crate) fn visit_options<'a>(
+        &self,
+        schema: &Json,
+        value: &'a Json,
+        visit: &mut dyn FnMut(&Json, &'a Json),
+    ) {
+        visit(schema, value);
+        match value {
+            Json::Array(items) => {
+                items.iter().for_each(|item| self.visit_options(&schema["items"], item, visit));
+            }
+            Json::Object(object) => {
+                let named = named_strategy(schema, value).and_then(|name| self.schema(Kind::Strategy, name));
+                let schema = named.unwrap_or(schema);
+                for (key, value) in object {
+                    let property = schema["properties"].get(key).unwrap_or(&schema["additionalProperties"]);
+                    self.visit_options(property, value, visit);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// The strategies that a component's options name, and those that theirs do, each with its plugin.
+    pub(crate) fn nested<'a>(&self, kind: Kind, name: &str, options: &'a Json) -> Vec<(&'a str, &Plugin)> {
+        let mut nested = Vec::new();
+        let schema = self.schema(kind, name).unwrap_or(&Json::Null);
+        self.visit_options(schema, options, &mut |schema, value| {
+            if let Some(name) = named_strategy(schema, value)
+                && let Some(plugin) = self.find(Kind::Strategy, name)
+            {
+                nested.push((name, plugin));
+            }
+        });
+        nested
+    }
+
+    /// The plugin of a component, then those of the strategies that its options name, each once.
+    pub(crate) fn involved(&self, kind: Kind, name: &str, options: &Json) -> Vec<&Plugin> {
+        let nested = self.nested(kind, name, options).into_iter().map(|(_, plugin)| plugin);
+        let mut involved: Vec<&Plugin> = Vec::new();
+        for plugin in self.find(kind, name).into_iter().chain(nested) {
+            if !involved.iter().any(|other| std::ptr::eq(*other, plugin)) {
+                involved.push(plugin);
+            }
+        }
+        involved
     }
 
     /// The worker's program; where there is none, what to do about it.
@@ -482,14 +543,22 @@ impl HostServices for PluginHost {
     }
 }
 
+/// The strategy that a value of options names, where its schema says that it names one.
+fn named_strategy<'a>(schema: &Json, value: &'a Json) -> Option<&'a str> {
+    if schema["component"] == "strategy" { value["name"].as_str() } else { None }
+}
+
 /// The libraries and folders of source at a search path, the newest first, each with whether the path names it itself.
 fn found_at(path: &Path) -> Vec<(PathBuf, bool)> {
     if path.is_file() || source_folder::is_one(path) {
         return vec![(path.to_owned(), true)];
     }
     let entries = std::fs::read_dir(path).into_iter().flatten().flatten();
+    // Reading a pipe would never end.
+    let is_pipe = |path: &Path| std::fs::metadata(path).is_ok_and(|data| !data.is_file() && !data.is_dir());
     let is_plugin = |path: &PathBuf| {
         path.extension().is_some_and(|extension| extension == std::env::consts::DLL_EXTENSION)
+            && !is_pipe(path)
             || source_folder::is_one(path)
     };
     let mut files: Vec<_> = entries

@@ -1,6 +1,7 @@
 //! Plugins that are folders of source: a `plugin.toml` and the module it names, run by a program of the user's.
 
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use heirloom_plugin_abi::embed::{ANY_TARGET, fingerprint};
@@ -12,8 +13,11 @@ use crate::library_file::Described;
 /// Whether a folder is such a plugin, well made or not. One whose `plugin.toml` does not say what it is written in is
 /// taken for one, so that its mistake is said.
 pub(crate) fn is_one(folder: &Path) -> bool {
-    let text = fs::read_to_string(folder.join("plugin.toml"));
-    text.is_ok_and(|text| matches!(Language::of_text(&text), None | Some(Language::Python)))
+    let manifest = folder.join("plugin.toml");
+    // Reading a pipe would never end.
+    manifest.is_file()
+        && fs::read_to_string(manifest)
+            .is_ok_and(|text| matches!(Language::of_text(&text), None | Some(Language::Python)))
 }
 
 /// Reads the manifest of the plugin in `folder`, and checks that its module is there.
@@ -37,11 +41,13 @@ pub(crate) fn describe(folder: &Path) -> Result<Described, HostError> {
 
 /// The hash of a plugin's source: its manifest and all Python files below its folder, in the order of their names.
 pub(crate) fn hash(folder: &Path) -> Result<String, HostError> {
-    let mut files = vec![folder.join("plugin.toml")];
-    collect(folder, &mut files)?;
-    files.sort();
+    let manifest = folder.join("plugin.toml");
+    let is_source =
+        |file: &PathBuf| *file == manifest || file.extension().is_some_and(|extension| extension == "py");
+    let files = source_files(folder)
+        .map_err(|error| HostError::Read { path: folder.into(), reason: error.to_string() })?;
     let mut bytes = Vec::new();
-    for file in files {
+    for file in files.into_iter().filter(is_source) {
         let name = file.strip_prefix(folder).unwrap_or(&file).as_os_str().as_encoded_bytes().to_vec();
         let content = read(&file)?;
         for part in [name, content] {
@@ -52,23 +58,69 @@ pub(crate) fn hash(folder: &Path) -> Result<String, HostError> {
     Ok(String::from_utf8_lossy(&fingerprint(&bytes)).into_owned())
 }
 
-/// Adds the Python files below `folder`; hidden folders, links and environments are no source of the plugin's.
-fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), HostError> {
-    let unreadable =
-        |error: std::io::Error| HostError::Read { path: folder.into(), reason: error.to_string() };
-    for entry in fs::read_dir(folder).map_err(unreadable)? {
-        let entry = entry.map_err(unreadable)?;
-        let (path, kind) = (entry.path(), entry.file_type().map_err(unreadable)?);
-        let hidden = entry.file_name().as_encoded_bytes().starts_with(b".");
-        if kind.is_dir() && !hidden && !path.join("pyvenv.cfg").exists() {
-            collect(&path, files)?;
-        } else if kind.is_file() && path.extension().is_some_and(|extension| extension == "py") {
-            files.push(path);
+/// The files of the plugin in `folder`, sorted: those that a package of it holds.
+///
+/// Hidden files, caches, environments, the user's `local.toml`, packages and archives, with what stands beside these,
+/// are none of the plugin's, and neither is what a link to a folder leads to.
+///
+/// # Errors
+///
+/// The system's, for a folder that cannot be read.
+pub fn source_files(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let (mut files, mut folders) = (Vec::new(), vec![folder.to_owned()]);
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder)? {
+            let entry = entry?;
+            let (path, name) = (entry.path(), entry.file_name().to_string_lossy().into_owned());
+            let is_other = name.starts_with('.')
+                || ["__pycache__", "target", "local.toml"].contains(&name.as_str())
+                || name.contains(".heirloom")
+                || name.ends_with(".pyc")
+                || path.join("pyvenv.cfg").exists();
+            if is_other {
+                continue;
+            } else if entry.file_type()?.is_dir() {
+                folders.push(path);
+            } else if path.is_file() {
+                files.push(path);
+            }
         }
     }
-    Ok(())
+    files.sort();
+    Ok(files)
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, HostError> {
     fs::read(path).map_err(|error| HostError::Read { path: path.into(), reason: error.to_string() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_files_of_a_plugin_are_those_of_its_package() {
+        let folder = tempfile::tempdir().unwrap();
+        let own = ["data/choices.json", "fast.so", "module.py", "plugin.toml"];
+        let others = [
+            ".git/hook.py",
+            "__pycache__/module.pyc",
+            "env/lib.py",
+            "env/pyvenv.cfg",
+            "local.toml",
+            "module-0.1.0.heirloom",
+            "module.pyc",
+            "runs.heirloom-wal",
+            "runs.heirloom.files/trial-0/weights",
+            "target/module.py",
+        ];
+        for name in own.iter().chain(&others) {
+            let path = folder.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, "x").unwrap();
+        }
+        let files = source_files(folder.path()).unwrap();
+        let names: Vec<_> = files.iter().map(|file| file.strip_prefix(folder.path()).unwrap()).collect();
+        assert_eq!(names, own.map(Path::new));
+    }
 }

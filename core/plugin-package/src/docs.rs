@@ -120,6 +120,11 @@ fn describe<'a>(schema: &'a Json, table: &str, options: &mut Vec<Described<'a>>)
 }
 
 fn limits(property: &Json) -> String {
+    // Those of a list or a map are those of what it holds.
+    let held = ["items", "additionalProperties"]
+        .into_iter()
+        .find_map(|key| Some(&property[key]).filter(|held| held.is_object()));
+    let property = held.unwrap_or(property);
     let bound = |name: &str, sign: &str| {
         property.get(name).map(|value| format!("{sign} {value}")).into_iter().collect::<Vec<_>>()
     };

@@ -98,7 +98,7 @@ macro_rules! __component {
 use std::sync::Arc;
 
 use heirloom_model::{ComponentError, Estimator, Problem, Proxy, Space, Strategy};
-use heirloom_plugin_abi::Context;
+use heirloom_plugin_abi::{Context, Kind};
 
 use crate::PluginOptions;
 
@@ -106,17 +106,33 @@ type Made<T> = Result<Box<T>, ComponentError>;
 
 type MakeEstimator<O> = fn(O, Option<&Arc<Space>>, &Context) -> Made<dyn Estimator>;
 
+/// Options that could not be set beside the host's own keys do not compile.
+const fn check_names<O: PluginOptions>(kind: Kind) {
+    let mut index = 0;
+    while index < O::NAMES.len() {
+        assert!(
+            !kind.reserves(O::NAMES[index]),
+            "`name`, and in a proxy's table `keep`, is a key of the run file's own: an option of this name could not be set; \
+             hint: rename it"
+        );
+        index += 1;
+    }
+}
+
 /// The schema of the options that a function takes which makes a strategy.
 pub const fn strategy<O: PluginOptions>(_: fn(O, &Problem, &Context) -> Made<dyn Strategy>) -> &'static str {
+    check_names::<O>(Kind::Strategy);
     O::SCHEMA
 }
 
 /// The schema of the options that a function takes which makes an estimator.
 pub const fn estimator<O: PluginOptions>(_: MakeEstimator<O>) -> &'static str {
+    check_names::<O>(Kind::Estimator);
     O::SCHEMA
 }
 
 /// The schema of the options that a function takes which makes a proxy.
 pub const fn proxy<O: PluginOptions>(_: fn(O, &Problem, &Context) -> Made<dyn Proxy>) -> &'static str {
+    check_names::<O>(Kind::Proxy);
     O::SCHEMA
 }

@@ -35,7 +35,7 @@ mod book {
 #[doc(hidden)]
 pub mod __private {
     pub use crate::export::{estimator, proxy, strategy};
-    pub use crate::options::default_options;
+    pub use crate::options::{Number, default_options};
     pub use heirloom_plugin_abi::embed::{join, joined_length, record, record_length};
     pub use heirloom_plugin_abi::{Component, Exports, Factory, LibHeader, header};
     pub use serde;

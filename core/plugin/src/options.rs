@@ -21,6 +21,9 @@ pub trait PluginOptions: DeserializeOwned {
     /// The members of the type's JSON schema, without the braces.
     const SCHEMA: &'static str;
 
+    /// The names of the options in a table; none of other types.
+    const NAMES: &'static [&'static str] = &[];
+
     /// Checks `json` against the schema, fills in the defaults, and reads it.
     fn from_json(json: &Json) -> Result<Self, ComponentError> {
         let schema = serde_json::from_str(&format!("{{{}}}", Self::SCHEMA))
@@ -45,6 +48,16 @@ pub fn default_options<T: PluginOptions>() -> T {
     }
 }
 
+/// Types that bounds may stand with.
+#[diagnostic::on_unimplemented(
+    message = "`low`, `high` and `above` bound numbers, and `{Self}` is none",
+    note = "they may stand with a number, an `Option` of one, and a `Vec` or a map of numbers"
+)]
+pub trait Number: PluginOptions {
+    /// [`PluginOptions::SCHEMA`], of numbers alone.
+    const SCHEMA_OF_NUMBER: &'static str = Self::SCHEMA;
+}
+
 macro_rules! option_types {
     ($($schema:literal: $($ty:ty),*;)*) => {
         $($(impl PluginOptions for $ty {
@@ -53,10 +66,27 @@ macro_rules! option_types {
     };
 }
 
-option_types! {
+macro_rules! number_types {
+    ($($schema:literal: $($ty:ty),*;)*) => {
+        option_types! { $($schema: $($ty),*;)* }
+        $($(impl Number for $ty {})*)*
+    };
+}
+
+// The host holds a value to what its type can hold: it alone knows the option's name and line.
+number_types! {
     r#""type":"number""#: f32, f64;
-    r#""type":"integer""#: i8, i16, i32, i64, isize;
-    r#""type":"integer","minimum":0"#: u8, u16, u32, u64, usize;
+    r#""type":"integer","minimum":-128,"maximum":127"#: i8;
+    r#""type":"integer","minimum":-32768,"maximum":32767"#: i16;
+    r#""type":"integer","minimum":-2147483648,"maximum":2147483647"#: i32;
+    r#""type":"integer""#: i64, isize;
+    r#""type":"integer","minimum":0,"maximum":255"#: u8;
+    r#""type":"integer","minimum":0,"maximum":65535"#: u16;
+    r#""type":"integer","minimum":0,"maximum":4294967295"#: u32;
+    r#""type":"integer","minimum":0"#: u64, usize;
+}
+
+option_types! {
     r#""type":"boolean""#: bool;
     r#""type":"string""#: String;
     r#""type":"string","format":"path""#: PathBuf;

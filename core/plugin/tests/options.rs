@@ -5,7 +5,9 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use heirloom_plugin::{Json, NestedStrategy, PluginOptions, json};
+use heirloom_plugin::{
+    __private, ComponentError, Context, Json, NestedStrategy, PluginOptions, Problem, Proxy, Strategy, json,
+};
 
 /// How to draw.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PluginOptions)]
@@ -60,6 +62,31 @@ struct Required {
     name: String,
 }
 
+/// Numbers of which the type or the place says how large they may be.
+#[derive(Debug, PluginOptions)]
+struct Numbers {
+    /// Shares.
+    #[option(default = [0.1, 0.5], low = 0.0, high = 1.0)]
+    shares: Vec<f64>,
+    /// Weights by name.
+    #[option(above = 0)]
+    weights: Option<BTreeMap<String, f64>>,
+    /// Small.
+    #[option(default = 7)]
+    small: u8,
+    /// Smaller than its type allows.
+    #[option(default = -3, low = -10)]
+    r#type: i16,
+}
+
+/// A share that passes.
+#[derive(Debug, PluginOptions)]
+struct Keeps {
+    /// A key of a proxy's table.
+    #[option(default = 0.5)]
+    keep: f64,
+}
+
 fn problem(options: &Json) -> String {
     Options::from_json(options).unwrap_err().message
 }
@@ -96,6 +123,8 @@ fn mistakes_are_named_with_a_remedy() {
         message,
         "`randm` is not one of `random`, `quasi-random`, `lattice`; hint: did you mean `random`?"
     );
+    let message = problem(&json!({ "kind": 3 }));
+    assert_eq!(message, "`3` is not one of `random`, `quasi-random`, `lattice`; hint: How.");
     let message = Required::from_json(&json!({})).unwrap_err().message;
     assert_eq!(message, "option `name` is missing; hint: It has no default.");
     assert_eq!(Required::from_json(&json!({ "name": "x" })).unwrap().name, "x");
@@ -108,4 +137,52 @@ fn the_schema_is_json_with_the_doc_comments() {
     assert_eq!(schema["properties"]["kind"]["enumDescriptions"][1], "Evenly \"spread\".");
     assert_eq!(schema["properties"]["file"]["format"], "path");
     assert_eq!(schema["required"], json!([]));
+}
+
+#[test]
+fn numbers_are_held_to_their_bounds_in_lists_and_to_their_types() {
+    let Numbers { shares, weights, small, r#type } = Numbers::default();
+    assert_eq!((shares, weights, small, r#type), (vec![0.1, 0.5], None, 7, -3));
+    let problem = |options: Json| Numbers::from_json(&options).unwrap_err().message;
+    assert_eq!(problem(json!({ "shares": [0.5, 5.0] })), "`5` is above the largest value, 1");
+    assert_eq!(problem(json!({ "weights": { "a": 0 } })), "`0` is not above 0");
+    assert_eq!(problem(json!({ "small": 300 })), "`300` is above the largest value, 255; hint: Small.");
+    assert!(problem(json!({ "small": -1 })).starts_with("`-1` is below the smallest value, 0"));
+    assert!(problem(json!({ "type": -11 })).starts_with("`-11` is below the smallest value, -10"));
+    assert!(problem(json!({ "type": 40_000 })).starts_with("`40000` is above the largest value, 32767"));
+}
+
+#[test]
+fn the_schema_bounds_what_the_types_hold() {
+    let schema: Json = serde_json::from_str(&format!("{{{}}}", Numbers::SCHEMA)).unwrap();
+    let shares = &schema["properties"]["shares"];
+    assert_eq!(shares["items"], json!({ "type": "number", "minimum": 0.0, "maximum": 1.0 }));
+    assert_eq!((shares.get("minimum"), &shares["default"]), (None, &json!([0.1, 0.5])));
+    fn holds<T: PluginOptions>(low: impl Into<Json>, high: impl Into<Json>) {
+        let schema: Json = serde_json::from_str(&format!("{{{}}}", T::SCHEMA)).unwrap();
+        assert_eq!((&schema["minimum"], &schema["maximum"]), (&low.into(), &high.into()));
+    }
+    holds::<i8>(i8::MIN, i8::MAX);
+    holds::<i16>(i16::MIN, i16::MAX);
+    holds::<i32>(i32::MIN, i32::MAX);
+    holds::<u8>(u8::MIN, u8::MAX);
+    holds::<u16>(u16::MIN, u16::MAX);
+    holds::<u32>(u32::MIN, u32::MAX);
+}
+
+#[test]
+fn an_option_with_the_name_of_a_key_of_the_run_file_is_not_exported() {
+    fn strategy<O>(_: O, _: &Problem, _: &Context) -> Result<Box<dyn Strategy>, ComponentError> {
+        Err(ComponentError::failed("it is not made"))
+    }
+    fn proxy<O>(_: O, _: &Problem, _: &Context) -> Result<Box<dyn Proxy>, ComponentError> {
+        Err(ComponentError::failed("it is not made"))
+    }
+    let refused = |export: fn() -> &'static str| std::panic::catch_unwind(export).is_err();
+    // In an export line they run while it is compiled.
+    assert!(refused(|| __private::strategy(strategy::<Required>)), "`name`");
+    assert!(refused(|| __private::proxy(proxy::<Keeps>)), "`keep`");
+    assert!(!refused(|| __private::strategy(strategy::<Keeps>)), "only a proxy's table has `keep`");
+    assert_eq!(Keeps::default().keep, 0.5);
+    assert_eq!(Keeps::NAMES, ["keep"]);
 }

@@ -98,20 +98,26 @@ impl Measurements {
         Some(value * quantity.scale)
     }
 
-    /// The quantity of one training, or the mean over all that have one.
-    fn value(&self, quantity: &Quantity, entry: usize, level: usize, training: Option<usize>) -> Option<f64> {
+    /// The quantity of one training, or of all that have one.
+    fn values(
+        &self,
+        quantity: &Quantity,
+        entry: usize,
+        level: usize,
+        training: Option<usize>,
+    ) -> impl Iterator<Item = f64> {
         let same_for_all = quantity.columns.len() == 1 && self.n_row_trainings == 1;
-        if let Some(training) = training.or(same_for_all.then_some(0)) {
-            return self.cell(quantity, entry, level, training);
-        }
-        let (mut sum, mut count) = (0.0, 0);
-        for value in (0..self.levels[level].n_trainings)
-            .filter_map(|training| self.cell(quantity, entry, level, training))
-        {
-            sum += value;
-            count += 1;
-        }
-        (count > 0).then(|| sum / f64::from(count))
+        let trainings = match training.or(same_for_all.then_some(0)) {
+            Some(training) => training..training + 1,
+            None => 0..self.levels[level].n_trainings,
+        };
+        trainings.filter_map(move |training| self.cell(quantity, entry, level, training))
+    }
+
+    /// A cost or a metric, the mean over those trainings that have a number: unlike an objective's, a gap says only that
+    /// nobody wrote it down.
+    fn noted(&self, quantity: &Quantity, entry: usize, level: usize, training: Option<usize>) -> Option<f64> {
+        mean(self.values(quantity, entry, level, training).filter(|value| value.is_finite()))
     }
 
     /// Whether anything is recorded for the entry at this size.
@@ -138,19 +144,19 @@ impl Measurements {
         level: usize,
         training: Option<usize>,
     ) -> Result<Vec<f64>, (&'o str, Option<f64>)> {
-        let value = |(objective, quantity): (&'o Objective, &Quantity)| match self
-            .value(quantity, entry, level, training)
-        {
-            Some(value) if value.is_finite() => Ok(objective.direction.turn(value)),
-            other => Err((objective.name.as_str(), other)),
+        let value = |(objective, quantity): (&'o Objective, &Quantity)| {
+            // NaN among the trainings is one that failed, and the mean is NaN too.
+            match mean(self.values(quantity, entry, level, training)) {
+                Some(value) if value.is_finite() => Ok(objective.direction.turn(value)),
+                other => Err((objective.name.as_str(), other)),
+            }
         };
         objectives.iter().zip(&self.levels[level].objectives).map(value).collect()
     }
 
     fn cost_seconds(&self, entry: usize, level: usize, training: Option<usize>) -> f64 {
         let cost = self.levels[level].cost.as_ref();
-        let cost = cost.and_then(|quantity| self.value(quantity, entry, level, training));
-        cost.filter(|seconds| seconds.is_finite()).unwrap_or(0.0)
+        cost.and_then(|quantity| self.noted(quantity, entry, level, training)).unwrap_or(0.0)
     }
 
     /// What is recorded; `training` is one, or `None` for the mean. `None` where nothing is.
@@ -174,8 +180,7 @@ impl Measurements {
             }
         };
         let metric = |(name, quantity): &(String, Quantity)| {
-            let value = self.value(quantity, entry, level, training)?;
-            value.is_finite().then(|| (name.clone(), value))
+            Some((name.clone(), self.noted(quantity, entry, level, training)?))
         };
         let metrics: BTreeMap<_, _> = self.levels[level].metrics.iter().filter_map(metric).collect();
         let curve = self.curve(names, entry, level, training);
@@ -197,4 +202,11 @@ impl Measurements {
         };
         if self.is_curve { (0..=last).filter_map(point).collect() } else { Vec::new() }
     }
+}
+
+/// `None` where there are no values.
+fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
+    let mut count = 0.0;
+    let sum = values.inspect(|_| count += 1.0).reduce(|sum, value| sum + value)?;
+    Some(sum / count)
 }

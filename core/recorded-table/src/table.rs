@@ -189,7 +189,8 @@ impl<'a> Entry<'a> {
     /// What one training measured at a level, or with `None` the mean over its trainings.
     ///
     /// A failure of kind [`Diverged`](FailureKind::Diverged) where the table has no finite number for an objective,
-    /// [`Rejected`](FailureKind::Rejected) where it has no row for this level. Cost is 0 where the table has none.
+    /// [`Rejected`](FailureKind::Rejected) where it has no row for this level. Of costs and metrics
+    /// the mean is over the trainings that have a finite one; where none has, the cost is 0 and the metric left out.
     pub fn outcome(self, level: usize, training: Option<usize>) -> std::result::Result<Outcome, Failure> {
         let table = self.table;
         let found = table.measurements.outcome(&table.objectives, self.index, level, training);

@@ -12,8 +12,8 @@ use heirloom_model::{
 };
 
 use crate::{
-    Archive, ArchiveError, Evaluations, MetaFeatures, PastFilter, RunContents, RunHeader, RunId, RunState,
-    Store, Task, TrialState, names_task,
+    Archive, ArchiveError, Evaluations, MetaFeatures, PastFilter, RunContents, RunHeader, RunId, RunRecorder,
+    RunState, Store, Task, TrialState, names_task,
 };
 
 /// Panics where a store does not do what [`Store`] promises. `make` gives a new, empty store at each call.
@@ -34,6 +34,7 @@ pub fn storage_conformance(make: impl Fn() -> Box<dyn Store>) {
     other_data_under_a_tasks_name_is_another_task(&archive(), &archive());
     a_task_gets_its_data_from_the_first_run_that_has_it(&archive());
     a_run_of_a_smaller_largest_size_has_no_full_evaluations_beside_another(&archive());
+    a_run_of_a_larger_size_that_hardly_began_blots_nothing_out(&archive());
     past_tasks_come_with_configurations_and_meta_features(&archive());
     the_past_holds_no_stopped_trials_and_keeps_directions_apart(&archive());
     recorded_evaluations_are_kept_in_batches(&archive());
@@ -499,6 +500,26 @@ fn a_run_of_a_smaller_largest_size_has_no_full_evaluations_beside_another(archiv
     (1..4).for_each(|trial| recorder.record(&sample_events(trial)).unwrap());
     assert_eq!(n_past(), 3);
     sound(archive);
+}
+
+fn a_run_of_a_larger_size_that_hardly_began_blots_nothing_out(archive: &Archive) {
+    let (_, mut recorder) = archive.begin_run(&sample_header("t")).unwrap();
+    (0..6).for_each(|trial| recorder.record(&sample_events(trial)).unwrap());
+    let mut larger = sample_header("t");
+    larger.fidelities[0].high = 27.0;
+    let (_, mut recorder) = archive.begin_run(&larger).unwrap();
+    let record = |recorder: &mut RunRecorder, trial: u64| {
+        let mut events = sample_events(trial);
+        if let Event::Proposed { proposal, .. } = &mut events[0] {
+            proposal.fidelity = Fidelity(vec![27.0]);
+        }
+        recorder.record(&events).unwrap();
+    };
+    let n_past = || archive.past_tasks(&PastFilter::default()).unwrap()[0].n_available;
+    (0..4).for_each(|trial| record(&mut recorder, trial));
+    assert_eq!(n_past(), 10, "what was evaluated beyond is no less worth");
+    record(&mut recorder, 4);
+    assert_eq!(n_past(), 5, "now there are enough of the larger size");
 }
 
 fn the_past_holds_no_stopped_trials_and_keeps_directions_apart(archive: &Archive) {

@@ -35,6 +35,9 @@ pub fn names_task(name: &str, key: &str) -> bool {
     [key, plain, last].contains(&name)
 }
 
+/// Finished evaluations of a size at which it is what evaluations of a task are compared at.
+const MIN_FULL: usize = 5;
+
 /// What was evaluated on one task in one space. The lists stand in parallel, `[n]` each.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PastTask {
@@ -155,6 +158,50 @@ impl Archive {
         self.recorded(run.id, visit)
     }
 
+    /// The size at which evaluations of `runs` count as full, by dimension: the largest that one of them calls full
+    /// and at which some were finished. Smaller ones rank configurations otherwise; a run that went further and hardly
+    /// began does not make them worthless.
+    fn full_size(
+        &self,
+        runs: &[RunSummary],
+        headers: &[RunHeader],
+        n_parameters: usize,
+        at: &mut usize,
+    ) -> Result<BTreeMap<String, f64>> {
+        let own = |header: &RunHeader| -> BTreeMap<String, f64> {
+            let high = |dimension: &FidelityDimension| (dimension.name.clone(), dimension.high);
+            header.fidelities.iter().map(high).collect()
+        };
+        let mut full: Vec<(BTreeMap<String, f64>, usize)> = Vec::new();
+        for sizes in headers.iter().map(own) {
+            if !full.iter().any(|(known, _)| *known == sizes) {
+                full.push((sizes, 0));
+            }
+        }
+        if full.len() > 1 {
+            for (place, (run, header)) in runs.iter().zip(headers).enumerate() {
+                *at = place;
+                let n_objectives = run.objectives.len();
+                self.evaluations(run, &mut |batch| {
+                    let n_sizes = n_sizes(&batch, (n_parameters, n_objectives))?;
+                    let finished = |row: &usize| batch.objectives[row * n_objectives].is_finite();
+                    for row in (0..batch.len()).filter(finished) {
+                        let evaluated = &batch.fidelities[row * n_sizes..][..n_sizes];
+                        for (full, n_finished) in &mut full {
+                            *n_finished += usize::from(is_full(evaluated, &sizes(header, full)));
+                        }
+                    }
+                    Ok(())
+                })?;
+            }
+        }
+        let size = |full: &BTreeMap<String, f64>| full.values().product::<f64>();
+        full.sort_by(|a, b| size(&b.0).total_cmp(&size(&a.0)));
+        let most = full.iter().map(|(_, n_finished)| *n_finished).max().unwrap_or_default();
+        let chosen = full.into_iter().find(|(_, n_finished)| *n_finished >= most.min(MIN_FULL));
+        Ok(chosen.map(|(sizes, _)| sizes).unwrap_or_default())
+    }
+
     /// What `runs` evaluated; `at` is the run that is being read.
     fn past_task(&self, runs: &[RunSummary], filter: &PastFilter, at: &mut usize) -> Result<PastTask> {
         let header = self.header(runs[0].id)?;
@@ -171,18 +218,12 @@ impl Archive {
             *at = place;
             headers.push(self.header(run.id)?);
         }
-        // A run that never went to the full size of another one has no full evaluations.
-        let mut full: BTreeMap<&str, f64> = BTreeMap::new();
-        for dimension in headers.iter().flat_map(|header| &header.fidelities) {
-            let high = full.entry(&dimension.name).or_insert(dimension.high);
-            *high = high.max(dimension.high);
-        }
+        let full = self.full_size(runs, &headers, n_parameters, at)?;
         let mut sample = Sample::new(filter.max_evaluations);
         for (place, (run, header)) in runs.iter().zip(&headers).enumerate() {
             *at = place;
             let n_objectives = run.objectives.len();
-            let of_dimension = |dimension: &FidelityDimension| full[dimension.name.as_str()];
-            let full: Vec<f64> = header.fidelities.iter().map(of_dimension).collect();
+            let full = sizes(header, &full);
             self.evaluations(run, &mut |batch| sample.add(&batch, (n_parameters, n_objectives), &full))?;
         }
         let mut past = PastTask {
@@ -206,6 +247,29 @@ impl Archive {
         }
         Ok(past)
     }
+}
+
+/// What is full of each of a run's dimensions: another run's word, else its own.
+fn sizes(header: &RunHeader, full: &BTreeMap<String, f64>) -> Vec<f64> {
+    let of_dimension =
+        |dimension: &FidelityDimension| full.get(&dimension.name).copied().unwrap_or(dimension.high);
+    header.fidelities.iter().map(of_dimension).collect()
+}
+
+/// How many sizes each evaluation has. Errors with [`ArchiveError::Damaged`] where rows have other lengths than they should.
+fn n_sizes(batch: &Evaluations, (n_parameters, n_objectives): (usize, usize)) -> Result<usize> {
+    let n = batch.len();
+    let n_sizes = batch.fidelities.len() / n;
+    let lengths = [batch.configurations.len(), batch.objectives.len(), batch.fidelities.len()];
+    if lengths != [n * n_parameters, n * n_objectives, n * n_sizes] {
+        return Err(ArchiveError::damaged("a trial", "it has other numbers than its space and objectives"));
+    }
+    Ok(n_sizes)
+}
+
+/// Whether each of an evaluation's sizes is a full one.
+fn is_full(sizes: &[f64], full: &[f64]) -> bool {
+    sizes.iter().zip(full).all(|(size, full)| size >= full)
 }
 
 /// Whether a failure tells of the configuration. One that was refused, dropped or cancelled was not evaluated.
@@ -241,23 +305,12 @@ impl Sample {
         (n_parameters, n_objectives): (usize, usize),
         full: &[f64],
     ) -> Result<()> {
-        let n = batch.len();
-        let n_sizes = batch.fidelities.len() / n;
-        if batch.configurations.len() != n * n_parameters
-            || batch.objectives.len() != n * n_objectives
-            || batch.fidelities.len() != n * n_sizes
-        {
-            return Err(ArchiveError::damaged(
-                "a trial",
-                "it has other numbers than its space and objectives",
-            ));
-        }
-        for row in 0..n {
+        let n_sizes = n_sizes(batch, (n_parameters, n_objectives))?;
+        for row in 0..batch.len() {
             let objective = Some(batch.objectives[row * n_objectives]).filter(|value| value.is_finite());
             let failed = FailureKind::from_code(batch.failures[row]).is_some_and(says_something);
             let fidelity = &batch.fidelities[row * n_sizes..][..n_sizes];
-            let is_full = fidelity.iter().zip(full).all(|(size, high)| size >= high);
-            if (objective.is_none() && !failed) || !is_full {
+            if (objective.is_none() && !failed) || !is_full(fidelity, full) {
                 continue;
             }
             self.n_seen += 1;

@@ -7,15 +7,16 @@
 //! the pairs, the share falls.
 
 use std::cmp::Ordering;
+use std::collections::HashSet;
 
-use heirloom_model::{Rng, Seed};
+use heirloom_model::{Configuration, Rng, Seed};
 use rayon::prelude::*;
 
 use crate::PastTask;
+use crate::knowledge::drawn;
 use crate::landscape::Landscape;
 use crate::near::prior_weights;
 use crate::portfolio::Covered;
-use crate::rank::quantiles;
 use crate::weights::{TaskWeights, consensus};
 
 /// The choices of boldness: a transferred configuration is the one of the best consensus among so many draws, or of
@@ -45,6 +46,9 @@ const N_PLAYS_IN_ALL: u64 = 256;
 
 /// Past tasks that are each taken for the new one; the nearest ones.
 const MAX_CHECKED: usize = 32;
+
+/// A past task of fewer trials is not played: a search of it would end before it had begun, and gain nothing.
+const MIN_PLAYED: usize = CHECKPOINTS[1];
 
 /// Before a run has compared so many pairs of trials, they are taken as even.
 const PRIOR_PAIRS: f64 = 10.0;
@@ -80,7 +84,7 @@ pub(crate) struct Policy {
 }
 
 impl Policy {
-    /// The share of trials to transfer from trial number `trial` on, after those in `record` and `weights`: less than
+    /// The share of trials to transfer after the first `trial` ones, which are in `record` and `weights`: less than
     /// the policy's beyond the initial design, and where transferred trials beat own ones in less than half of the
     /// pairs.
     pub(crate) fn share(&self, trial: u64, record: &Record, weights: &TaskWeights) -> f64 {
@@ -102,7 +106,7 @@ impl Policy {
         if self.listens() { weights.of_those_borne_out() } else { weights.now() }
     }
 
-    /// Whether trial number `trial` is the portfolio's.
+    /// Whether the trial after `trial` others is the portfolio's.
     pub(crate) fn begins(&self, trial: u64) -> bool {
         trial < self.n_from_portfolio
     }
@@ -166,7 +170,7 @@ impl Record {
     }
 }
 
-/// Whether a trial is a transferred one where a `share` of them are.
+/// Whether the trial after `trial` others is a transferred one where a `share` of them are.
 pub(crate) fn is_due(trial: u64, share: f64) -> bool {
     (FIRST + trial as f64 * GOLDEN).fract() < share
 }
@@ -191,17 +195,19 @@ impl Guard {
     /// least, with a confidence of 99.5 %. A cold search gains nothing and never varies: where past tasks mislead about
     /// one another, it wins. Then those that hear own trials first: they may help some tasks only, if they harm none.
     pub(crate) fn new(landscape: &Landscape, tasks: &[PastTask], weights: &[f64], n_initial: usize) -> Self {
-        let mut checked: Vec<usize> = (0..landscape.n_tasks()).collect();
+        let is_playable = |&task: &usize| tasks[task].configurations.len() >= MIN_PLAYED;
+        let mut checked: Vec<usize> = (0..landscape.n_tasks()).filter(is_playable).collect();
         checked.sort_by(|&a, &b| weights[b].total_cmp(&weights[a]));
         checked.truncate(MAX_CHECKED);
         let bold = Policy { n_draws: None, share: 1.0, n_from_portfolio: 0, n_own: 0, n_initial };
         if checked.len() < 2 {
-            // One task cannot be checked against another: the mildest preference.
+            // Nothing to check the past tasks against: the mildest preference.
             let policy = Some(Policy { n_draws: Some(3), share: 1.0 / 3.0, ..bold });
             return Self { policy, worth: 1.0, n_checked: 0, correlation: 0.3 };
         }
-        let rehearsals: Vec<Rehearsal> =
-            checked.par_iter().map(|&task| Rehearsal::new(landscape, tasks, &checked, task)).collect();
+        let drawn = drawn(tasks);
+        let rehearsal = |&task: &usize| Rehearsal::new(landscape, tasks, &checked, &drawn, task);
+        let rehearsals: Vec<Rehearsal> = checked.par_iter().map(rehearsal).collect();
         let n_plays = (N_PLAYS_IN_ALL / checked.len() as u64).clamp(*N_PLAYS.start(), *N_PLAYS.end());
         let degrees =
             || DRAWS.into_iter().flat_map(|n_draws| SHARES.map(|share| Policy { n_draws, share, ..bold }));
@@ -260,11 +266,19 @@ struct Rehearsal {
     uncovered: Covered,
     /// Their scores here, `[n]`.
     own: Vec<f64>,
+    /// Which of them are draws, and not kept because they are among the best: what a cold search would come upon.
+    drawn: Vec<usize>,
     seed: Seed,
 }
 
 impl Rehearsal {
-    fn new(landscape: &Landscape, tasks: &[PastTask], checked: &[usize], task: usize) -> Self {
+    fn new(
+        landscape: &Landscape,
+        tasks: &[PastTask],
+        checked: &[usize],
+        drawn: &HashSet<&Configuration>,
+        task: usize,
+    ) -> Self {
         let features = tasks[task].meta_features.as_ref();
         let all = prior_weights(tasks, landscape.sketches(), Some(task), features);
         let others: Vec<usize> = checked.iter().copied().filter(|&other| other != task).collect();
@@ -279,6 +293,9 @@ impl Rehearsal {
             uncovered: Covered::nothing(regrets.iter().map(Vec::as_slice)),
             regrets,
             own: places.iter().map(|&place| landscape.scores(task)[place]).collect(),
+            drawn: (0..places.len())
+                .filter(|&row| drawn.contains(&landscape.candidates()[places[row]]))
+                .collect(),
             seed: Seed::from_number(0).derive("warm-start rehearsal", task as u64),
         }
     }
@@ -288,7 +305,7 @@ impl Rehearsal {
     ///
     /// * `n_plays`: searches of each policy.
     fn gains(&self, policies: &[Policy], n_plays: u64) -> Vec<f64> {
-        let rarity: Vec<f64> = quantiles(&self.own).into_iter().map(|quantile| -quantile.ln()).collect();
+        let rarity = self.rarity();
         let mut gains = vec![0.0; policies.len()];
         for play in 0..n_plays {
             let seed = self.seed.derive("play", play);
@@ -300,11 +317,25 @@ impl Rehearsal {
         gains
     }
 
+    /// How rare a draw as good as each configuration is, `[n]`, as a logarithm.
+    fn rarity(&self) -> Vec<f64> {
+        let mut draws: Vec<f64> = self.drawn.iter().map(|&row| self.own[row]).collect();
+        draws.sort_by(f64::total_cmp);
+        let rarity = |&own: &f64| {
+            let better = draws.partition_point(|&other| other < own);
+            let level = draws.partition_point(|&other| other <= own) - better;
+            // One that was not drawn itself is one draw more.
+            let (level, n) = if level == 0 { (1, draws.len() + 1) } else { (level, draws.len()) };
+            -((2 * better + level) as f64 / (2 * n) as f64).ln()
+        };
+        self.own.iter().map(rarity).collect()
+    }
+
     /// A search over what was measured here: the mean of its incumbents' `rarity` `[n]` at the checkpoints. The
     /// strategy draws at random, and neither side proposes anything twice.
     fn play(&self, policy: Option<Policy>, seed: Seed, rarity: &[f64]) -> f64 {
         let mut free: Vec<usize> = (0..self.own.len()).collect();
-        let mut order = free.clone();
+        let mut order = self.drawn.clone();
         seed.derive("strategy", 0).rng().shuffle(&mut order);
         let mut order = order.into_iter();
         let mut rng = seed.derive("warm-start", 0).rng();

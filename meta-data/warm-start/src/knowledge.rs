@@ -6,6 +6,7 @@ use heirloom_model::{Configuration, Fidelity, Problem, Space, SpaceSpec};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::near::nearness;
 use crate::{Error, Transfer};
 
 /// Numbers that describe a task, by name. What could not be computed is left out.
@@ -14,6 +15,10 @@ pub type MetaFeatures = BTreeMap<String, f64>;
 /// Configurations that a warm start looks at, over all past tasks. Ranks among this many are exact to a
 /// two-thousandth, while one decision still takes milliseconds with a hundred tasks.
 const MAX_CONFIGURATIONS: usize = 2_000;
+
+/// Evaluations that a warm start looks at, over all past tasks: beyond a hundred tasks of two thousand the farthest
+/// add little to what the nearest say, and a search would take minutes to begin.
+const MAX_EVALUATIONS: usize = 200_000;
 
 /// The best ones of each task are kept whatever else is thinned out; fewer of very many tasks.
 const N_BEST_KEPT: usize = 20;
@@ -68,6 +73,7 @@ pub struct PastTask {
 /// Everything a warm start knows, as plain data: recorded with a run, it gives the same warm start when the run
 /// is resumed, whatever has been archived since.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(from = "Written", into = "Written")]
 pub struct Knowledge {
     pub(crate) space: SpaceSpec,
     pub(crate) fidelity: Fidelity,
@@ -80,7 +86,9 @@ impl Knowledge {
     /// Knowledge for a search on `problem`, a task that `meta_features` describe.
     ///
     /// Archives of any size are thinned to 2,000 configurations, the same ones for all tasks, and the twenty best
-    /// of each task (of very many tasks fewer, 2,000 in all). Tasks without a finished evaluation are dropped.
+    /// of each task (of very many tasks fewer, 2,000 in all); of more than 200,000 evaluations the tasks are left whose
+    /// meta-features are nearest. Tasks that rank nothing, because all that was
+    /// evaluated came out alike or nothing was finished, are dropped.
     ///
     /// Errors with [`Error::UnequalLength`], [`Error::DuplicateTask`], and [`Error::BadConfiguration`] where a
     /// configuration is no point of the problem's space.
@@ -100,9 +108,9 @@ impl Knowledge {
         // In an order that does not hang on the archive's.
         let mut tasks: Vec<PastTask> = tasks.into_iter().map(without_duplicates).collect();
         tasks.sort_by(|a, b| a.key.cmp(&b.key));
-        let mut tasks: Vec<PastTask> =
-            tasks.into_iter().filter(|task| task.objectives.iter().any(Option::is_some)).collect();
+        let mut tasks: Vec<PastTask> = tasks.into_iter().filter(ranks).collect();
         thin(&mut tasks);
+        keep_nearest(&mut tasks, meta_features.as_ref());
         let (space, fidelity) = (problem.space.spec().clone(), problem.full_fidelity());
         Ok(Self { space, fidelity, meta_features, tasks, options })
     }
@@ -144,24 +152,35 @@ fn check(task: &PastTask, space: &Space) -> Result<(), Error> {
     Ok(())
 }
 
-/// One row a configuration: the mean of its finite objectives, or a failure where there is none.
+/// Whether a task says of any two configurations which is better.
+fn ranks(task: &PastTask) -> bool {
+    task.objectives.iter().any(Option::is_some) && task.objectives.windows(2).any(|pair| pair[0] != pair[1])
+}
+
+/// One row a configuration: the mean of its finite objectives, or a failure where at least half of its evaluations
+/// failed.
 fn without_duplicates(mut task: PastTask) -> PastTask {
     let mut places: HashMap<Configuration, usize> = HashMap::with_capacity(task.configurations.len());
     let mut configurations = Vec::new();
-    let mut sums: Vec<(f64, usize)> = Vec::new();
+    let mut sums: Vec<(f64, usize, usize)> = Vec::new();
     for (configuration, objective) in task.configurations.into_iter().zip(&task.objectives) {
         let place = *places.entry(configuration).or_insert_with_key(|configuration| {
             configurations.push(configuration.clone());
-            sums.push((0.0, 0));
+            sums.push((0.0, 0, 0));
             sums.len() - 1
         });
-        if let Some(objective) = objective.filter(|objective| objective.is_finite()) {
-            sums[place].0 += objective;
-            sums[place].1 += 1;
+        let (sum, n_finished, n_failed) = &mut sums[place];
+        match objective.filter(|objective| objective.is_finite()) {
+            Some(objective) => {
+                *sum += objective;
+                *n_finished += 1;
+            }
+            None => *n_failed += 1,
         }
     }
     task.configurations = configurations;
-    task.objectives = sums.into_iter().map(|(sum, n)| (n > 0).then(|| sum / n as f64)).collect();
+    let mean = |(sum, n_finished, n_failed)| (n_finished > n_failed).then(|| sum / n_finished as f64);
+    task.objectives = sums.into_iter().map(mean).collect();
     task
 }
 
@@ -172,10 +191,7 @@ fn thin(tasks: &mut [PastTask]) {
     if all.len() <= MAX_CONFIGURATIONS {
         return;
     }
-    let mut drawn: Vec<([u8; 32], &Configuration)> = all.into_iter().map(|c| (hash(c), c)).collect();
-    drawn.sort_unstable_by_key(|(hash, _)| *hash);
-    let mut kept: HashSet<Configuration> =
-        drawn.into_iter().take(MAX_CONFIGURATIONS).map(|(_, configuration)| configuration.clone()).collect();
+    let mut kept: HashSet<Configuration> = drawn(tasks).into_iter().cloned().collect();
     let n_best = (MAX_CONFIGURATIONS / tasks.len()).clamp(1, N_BEST_KEPT);
     for task in &*tasks {
         let mut best: Vec<(f64, &Configuration)> = task
@@ -193,6 +209,102 @@ fn thin(tasks: &mut [PastTask]) {
         (task.configurations, task.objectives) =
             rows.filter(|(configuration, _)| kept.contains(configuration)).unzip();
     }
+}
+
+/// Leaves the nearest tasks, as many as have [`MAX_EVALUATIONS`] in all.
+fn keep_nearest(tasks: &mut Vec<PastTask>, meta_features: Option<&MetaFeatures>) {
+    let described: Vec<_> = tasks.iter().map(|task| task.meta_features.as_ref()).collect();
+    let nearness = nearness(meta_features, &described);
+    let mut order: Vec<usize> = (0..tasks.len()).collect();
+    order.sort_by(|&a, &b| nearness[b].total_cmp(&nearness[a]));
+    let mut n_evaluations = 0;
+    let fits = |task: &&usize| {
+        n_evaluations += tasks[**task].configurations.len();
+        n_evaluations <= MAX_EVALUATIONS
+    };
+    let kept: HashSet<usize> = order.iter().take_while(fits).copied().collect();
+    let mut place = 0..;
+    tasks.retain(|_| place.next().is_some_and(|place| kept.contains(&place)));
+}
+
+/// How knowledge is written: each configuration once, for most past tasks evaluated the same ones.
+#[derive(Serialize, Deserialize)]
+struct Written {
+    space: SpaceSpec,
+    fidelity: Fidelity,
+    meta_features: Option<MetaFeatures>,
+    /// Absent where an earlier version wrote it.
+    #[serde(default)]
+    configurations: Vec<Configuration>,
+    tasks: Vec<WrittenTask>,
+    options: Options,
+}
+
+#[derive(Serialize, Deserialize)]
+struct WrittenTask {
+    key: String,
+    name: String,
+    meta_features: Option<MetaFeatures>,
+    /// Of an earlier version's.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    configurations: Vec<Configuration>,
+    /// Places among the configurations of all tasks, `[n]`.
+    #[serde(default)]
+    places: Vec<usize>,
+    objectives: Vec<Option<f64>>,
+    n_evaluations: usize,
+}
+
+impl From<Knowledge> for Written {
+    fn from(knowledge: Knowledge) -> Self {
+        let (mut places, mut configurations) = (HashMap::new(), Vec::new());
+        let mut place = |configuration: Configuration| {
+            *places.entry(configuration).or_insert_with_key(|configuration| {
+                configurations.push(configuration.clone());
+                configurations.len() - 1
+            })
+        };
+        let task = |task: PastTask| WrittenTask {
+            key: task.key,
+            name: task.name,
+            meta_features: task.meta_features,
+            configurations: Vec::new(),
+            places: task.configurations.into_iter().map(&mut place).collect(),
+            objectives: task.objectives,
+            n_evaluations: task.n_evaluations,
+        };
+        let tasks = knowledge.tasks.into_iter().map(task).collect();
+        let Knowledge { space, fidelity, meta_features, options, .. } = knowledge;
+        Self { space, fidelity, meta_features, configurations, tasks, options }
+    }
+}
+
+impl From<Written> for Knowledge {
+    fn from(written: Written) -> Self {
+        let Written { space, fidelity, meta_features, configurations, tasks, options } = written;
+        let task = |mut task: WrittenTask| {
+            let known = |place: &usize| configurations.get(*place).cloned();
+            task.configurations.extend(task.places.iter().filter_map(known));
+            PastTask {
+                key: task.key,
+                name: task.name,
+                meta_features: task.meta_features,
+                configurations: task.configurations,
+                objectives: task.objectives,
+                n_evaluations: task.n_evaluations,
+            }
+        };
+        let tasks = tasks.into_iter().map(task).collect();
+        Self { space, fidelity, meta_features, tasks, options }
+    }
+}
+
+/// The configurations that are left by their hashes alone, whatever came of them: the same before thinning and after.
+pub(crate) fn drawn(tasks: &[PastTask]) -> HashSet<&Configuration> {
+    let all: HashSet<&Configuration> = tasks.iter().flat_map(|task| &task.configurations).collect();
+    let mut all: Vec<_> = all.into_iter().map(|configuration| (hash(configuration), configuration)).collect();
+    all.sort_unstable_by_key(|(hash, _)| *hash);
+    all.into_iter().take(MAX_CONFIGURATIONS).map(|(_, configuration)| configuration).collect()
 }
 
 /// A number for a configuration's place among others that depends on nothing else.

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::OnceLock;
 
-use heirloom_model::{Configuration, ParameterKind, Seed, Space};
+use heirloom_model::{Configuration, Parameter, ParameterKind, Rng, Seed, Space};
 use rayon::prelude::*;
 
 use crate::PastTask;
@@ -17,6 +17,9 @@ const N_DRAWS: usize = 2_000;
 
 /// Of each task's best configurations the neighbourhood is among the candidates too; of very many tasks of fewer.
 const N_CENTRES: usize = 10;
+
+/// Neighbours of a centre: of one that has more, as where a parameter has hundreds of choices, so many are drawn.
+const MAX_NEIGHBOURS: usize = 200;
 
 /// Configurations of all tasks together whose neighbourhoods are, and at least one a task.
 const N_CENTRES_IN_ALL: usize = 320;
@@ -232,12 +235,23 @@ fn candidates(space: &Space, tasks: &[PastTask]) -> Vec<Configuration> {
             task.objectives[a].partial_cmp(&task.objectives[b]).expect("finite objectives")
         });
         for &row in rows.iter().take(n_centres) {
-            space.neighbours(&task.configurations[row], &mut rng).iter().for_each(&mut add);
+            neighbours(space, &task.configurations[row], &mut rng).iter().for_each(&mut add);
         }
     }
     // A space in which hardly anything is allowed gives no draws; what was evaluated remains.
     (0..N_DRAWS).map_while(|_| space.sample(&mut rng).ok()).for_each(|drawn| add(&drawn));
     candidates
+}
+
+fn neighbours(space: &Space, centre: &Configuration, rng: &mut Rng) -> Vec<Configuration> {
+    let n_choices = |parameter: &Parameter| match &parameter.kind {
+        ParameterKind::Categorical { choices } => choices.len(),
+        _ => 1,
+    };
+    if space.parameters().iter().map(n_choices).sum::<usize>() <= MAX_NEIGHBOURS {
+        return space.neighbours(centre, rng);
+    }
+    (0..MAX_NEIGHBOURS).map_while(|_| space.mutate(centre, rng)).collect()
 }
 
 fn known_len(tasks: &[PastTask]) -> usize {

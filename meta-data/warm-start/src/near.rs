@@ -30,12 +30,33 @@ const LEARNED: Growth = Growth { n_trees: 400, n_min: 5 };
 /// A past task that is taken for the new one is one of many: its weights may be rougher, and there is a forest for each.
 const N_TREES_OF_PAST: u64 = 100;
 
+/// A task of so many trials ranks configurations half as well as one of very many does: what a few trials say of all
+/// configurations is mostly made up.
+const HALF_KNOWN: f64 = 20.0;
+
 /// The weight of each past task before the first trial, `[t]`, summing to 1: the mean of [`nearness`], for which all
 /// meta-features are alike, and of what each counts in a forest that has learned from the past tasks which of them tell
-/// tasks apart that behave differently.
+/// tasks apart that behave differently; times how much is known of the task itself.
 ///
 /// * `sketches`: `[t][k]`, how configurations stand on each task; `left_out`: a task that has no say, and weighs 0.
 pub(crate) fn prior_weights(
+    tasks: &[PastTask],
+    sketches: &[Vec<f64>],
+    left_out: Option<usize>,
+    new: Option<&MetaFeatures>,
+) -> Vec<f64> {
+    let known = |task: &PastTask| {
+        let n = task.configurations.len() as f64;
+        n / (n + HALF_KNOWN)
+    };
+    let near = likeness(tasks, sketches, left_out, new);
+    let weights: Vec<f64> = near.into_iter().zip(tasks).map(|(weight, task)| weight * known(task)).collect();
+    let total: f64 = weights.iter().sum();
+    weights.into_iter().map(|weight| weight / total).collect()
+}
+
+/// How like the new task each past one is, `[t]`, summing to 1.
+fn likeness(
     tasks: &[PastTask],
     sketches: &[Vec<f64>],
     left_out: Option<usize>,
@@ -190,7 +211,7 @@ mod tests {
         };
         let described: Vec<_> = tasks.iter().map(|task| task.meta_features.as_ref()).collect();
         let by_distance = on_alike(nearness(Some(&new), &described));
-        let weights = prior_weights(&tasks, &sketches, None, Some(&new));
+        let weights = likeness(&tasks, &sketches, None, Some(&new));
         assert!((weights.iter().sum::<f64>() - 1.0).abs() < 1e-9);
         let learned = on_alike(weights);
         assert!(learned > by_distance + 0.1, "{learned} {by_distance}");
@@ -201,10 +222,10 @@ mod tests {
         let (mut tasks, sketches) = tasks();
         let new = tasks[7].meta_features.clone();
         tasks[3].meta_features = None;
-        let weights = prior_weights(&tasks, &sketches, Some(7), new.as_ref());
+        let weights = likeness(&tasks, &sketches, Some(7), new.as_ref());
         assert_eq!(weights[7], 0.0);
         assert!((weights.iter().sum::<f64>() - 1.0).abs() < 1e-9);
         assert!((weights[3] - 1.0 / 39.0).abs() < 0.02, "{}", weights[3]);
-        assert_eq!(prior_weights(&tasks, &sketches, None, None), vec![1.0 / 40.0; 40]);
+        assert_eq!(likeness(&tasks, &sketches, None, None), vec![1.0 / 40.0; 40]);
     }
 }

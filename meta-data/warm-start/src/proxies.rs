@@ -81,8 +81,16 @@ pub struct PastAgreement {
     pub correlation: f64,
     /// In how many trials.
     pub n_trials: usize,
+    /// Of how many runs.
+    #[serde(default = "one_run")]
+    pub n_runs: usize,
     /// How much it counts for the new task, 0 to 1: its nearness beside that of the nearest.
     pub nearness: f64,
+}
+
+/// Earlier versions did not say.
+fn one_run() -> usize {
+    1
 }
 
 /// What is believed of `proxies`, `[p]`, on the task `task` that `meta_features` describe.
@@ -157,15 +165,18 @@ fn record(
 ) -> Vec<PastAgreement> {
     let of_task = |(task, &nearness): (&String, &f64)| {
         let runs = runs.iter().filter(|run| run.task == *task);
-        let (mut sum, mut total, mut n_trials) = (0.0, 0.0, 0);
+        let (mut sum, mut total, mut n_trials, mut n_runs) = (0.0, 0.0, 0, 0);
         for (correlation, n) in runs.filter_map(|run| run.agreement(proxy, direction)) {
             let weight = n as f64 - 3.0;
             sum += weight * fishers_z(correlation);
             total += weight;
             n_trials += n;
+            n_runs += 1;
         }
         let correlation = (sum / total).tanh();
-        (total > 0.0).then(|| PastAgreement { task: task.clone(), correlation, n_trials, nearness })
+        let of =
+            |task: &String| PastAgreement { task: task.clone(), correlation, n_trials, n_runs, nearness };
+        (total > 0.0).then(|| of(task))
     };
     nearness.iter().filter_map(of_task).collect()
 }
@@ -188,9 +199,9 @@ fn posterior(task: &str, record: &[PastAgreement]) -> (f64, f64) {
 }
 
 impl PastAgreement {
-    /// Of Fisher's z of a rank correlation. Bonett & Wright 2000.
+    /// Of Fisher's z of a rank correlation, or of the mean of several runs' ones. Bonett & Wright 2000.
     fn variance(&self) -> f64 {
-        (1.0 + self.correlation.powi(2) / 2.0) / (self.n_trials as f64 - 3.0)
+        (1.0 + self.correlation.powi(2) / 2.0) / (self.n_trials as f64 - 3.0 * self.n_runs as f64)
     }
 }
 
@@ -294,6 +305,19 @@ mod tests {
         assert!(on("new", 103.0, &runs) < -0.5, "{}", on("new", 103.0, &runs));
         runs.push(past("new", 2.0, true));
         assert!(on("new", 2.0, &runs) < -0.9, "{}", on("new", 2.0, &runs));
+    }
+
+    /// Each run's correlation says what its own trials say, less three.
+    #[test]
+    fn many_short_runs_are_believed_less_than_a_long_one() {
+        let error = |runs: &[ScoredRun]| believe("new", None, runs, &proxies(&["noise"]))[0].error;
+        let short: Vec<_> = (0..10).map(|_| run("past", 4)).collect();
+        assert!(
+            error(&short) > error(&[run("past", 40)]) + 0.01,
+            "{} {}",
+            error(&short),
+            error(&[run("past", 40)])
+        );
     }
 
     #[test]

@@ -193,6 +193,45 @@ fn where_past_tasks_mislead_one_another_own_trials_tell_whom_to_follow() {
     );
 }
 
+/// What is known of them is next to nothing, and they are many.
+#[test]
+fn crowds_of_past_tasks_that_tell_nothing_change_nothing_and_small_ones_little() {
+    let crowded = |n_each: usize, of: fn(&[f64; 4], &Configuration) -> f64| {
+        mean_best(|seed| {
+            let mut rng = Seed::from_number(seed).derive("crowd", 0).rng();
+            let mut crowd = |place: usize| {
+                let mut small = past(&format!("a-{place}"), place % 2, &mut rng, of);
+                small.configurations.truncate(n_each);
+                small.objectives.truncate(n_each);
+                small
+            };
+            let crowd: Vec<_> = (0..24).map(&mut crowd).collect();
+            crowd.into_iter().chain(archive(seed)).collect()
+        })
+    };
+    let alone = mean_best(archive);
+    assert_eq!(crowded(1, loss), alone, "one trial each");
+    assert_eq!(crowded(30, |_, _| 0.5), alone, "all alike");
+    let few = crowded(2, loss);
+    let cold = mean_best(|_| Vec::new());
+    assert!(few < 0.6 * cold, "{few} beside {alone} without the crowd and {cold} cold");
+}
+
+#[test]
+fn a_configuration_that_mostly_fails_is_no_good_one() {
+    let mut rng = Seed::from_number(6).rng();
+    let mut task = past("one", 0, &mut rng, loss);
+    let lucky = Configuration::new([0.5; 4]);
+    for run in 0..10 {
+        task.configurations.push(lucky.clone());
+        task.objectives.push((run == 7).then_some(-1.0));
+    }
+    let mut warm = transfer(vec![task.clone(), PastTask { key: "two".into(), ..task }], Mode::Replace);
+    let first = warm.propose(&AskRequest { n: 10, ..request(0, Seed::from_number(0)) }).unwrap();
+    assert_eq!(first.len(), 10);
+    assert!(first.iter().all(|transferred| transferred.proposal.configuration != lucky));
+}
+
 #[test]
 fn the_share_falls_where_agreeing_past_tasks_mislead_and_costs_little() {
     let against = |centre: &[f64; 4], configuration: &Configuration| -loss(centre, configuration);

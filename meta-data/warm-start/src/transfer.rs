@@ -4,8 +4,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use heirloom_model::{
-    AskRequest, ComponentError, Configuration, Fidelity, Observation, PriorKnowledge, PriorObservation,
-    Proposal, Rng, Space, TaskInfluence, TransferSource, TransferredProposal, WarmStart, WarmStartReport,
+    AskRequest, ComponentError, Configuration, Fidelity, Observation, PendingTrial, PriorKnowledge,
+    PriorObservation, Proposal, Rng, Space, TaskInfluence, TransferSource, TransferredProposal, WarmStart,
+    WarmStartReport,
 };
 
 use crate::Error;
@@ -38,8 +39,9 @@ pub struct Transfer {
     guard: Option<Guard>,
     /// What has been told.
     record: Record,
-    /// The number of the trial after the last one that was told.
-    next_trial: u64,
+    /// New trials that were told. Their numbers count what proxies dropped too, and trials that go on with another one
+    /// at a larger size: an own turn that a strategy spends on one of these is still to come.
+    n_told: u64,
     taken: Vec<bool>,
     covered: Covered,
 }
@@ -65,11 +67,11 @@ impl Transfer {
             guard,
             landscape: Arc::new(landscape),
             record: Record::default(),
-            next_trial: 0,
+            n_told: 0,
         })
     }
 
-    /// The share of trials to transfer from trial number `trial` on. Without a guard it is the user's word; else what
+    /// The share of trials to transfer after the first `trial` ones. Without a guard it is the user's word; else what
     /// the guard allows.
     fn share(&self, trial: u64) -> f64 {
         let beyond = trial >= self.options.n_initial as u64;
@@ -83,13 +85,18 @@ impl Transfer {
         policy.share(trial, &self.record, &self.weights)
     }
 
+    /// Whether a trial of this size begins with a configuration, and does not go on with one.
+    fn is_new(&self, fidelity: &Fidelity) -> bool {
+        !is_smaller(&self.fidelity, fidelity)
+    }
+
     /// The weights of the past tasks as the policy takes them, `[t]`.
     fn weights_now(&self) -> Vec<f64> {
         let policy = self.guard.as_ref().and_then(|guard| guard.policy);
         policy.map_or_else(|| self.weights.now(), |policy| policy.weights(&self.weights))
     }
 
-    /// The candidate of trial number `trial`: the portfolio's without a guard and where the policy begins with it.
+    /// The candidate of the trial after `trial` others: the portfolio's without a guard and where the policy begins with it.
     fn choose(&self, trial: u64, rng: &mut Rng, covered: &Covered, taken: &[bool]) -> Option<usize> {
         let weights = self.weights_now();
         let free: Vec<usize> = (0..taken.len()).filter(|&place| !taken[place]).collect();
@@ -136,7 +143,9 @@ impl WarmStart for Transfer {
     }
 
     fn propose(&mut self, request: &AskRequest<'_>) -> Result<Vec<TransferredProposal>, ComponentError> {
-        let trials = (0..request.n).map(|index| request.first_trial.0 + index as u64);
+        let is_new = |pending: &&PendingTrial| self.is_new(&pending.fidelity);
+        let n_begun = self.n_told + request.pending.iter().filter(is_new).count() as u64;
+        let trials = (0..request.n).map(|index| n_begun + index as u64);
         let due: Vec<u64> = trials.filter(|&trial| is_due(trial, self.share(trial))).collect();
         let (mut covered, mut taken) = (self.covered.clone(), self.taken.clone());
         for pending in request.pending {
@@ -158,7 +167,7 @@ impl WarmStart for Transfer {
 
     fn tell(&mut self, observations: &[Observation], transferred: &[bool]) -> Result<(), ComponentError> {
         for (observation, &transferred) in observations.iter().zip(transferred) {
-            self.next_trial = self.next_trial.max(observation.trial.0 + 1);
+            self.n_told += u64::from(self.is_new(&observation.fidelity));
             let objective = observation.objective().unwrap_or(f64::INFINITY);
             // Evaluations of another size rank differently; they are judged by the strategies that asked for them.
             if observation.fidelity != self.fidelity {
@@ -189,7 +198,7 @@ impl WarmStart for Transfer {
         };
         let mut tasks: Vec<TaskInfluence> = self.tasks.iter().enumerate().map(influence).collect();
         tasks.sort_by(|a, b| b.weight.total_cmp(&a.weight));
-        let transfer_share = self.share(self.next_trial);
+        let transfer_share = self.share(self.n_told);
         WarmStartReport { tasks, transfer_share, notes: self.notes(transfer_share) }
     }
 }
@@ -202,7 +211,9 @@ impl Transfer {
         let mut notes = vec![match &self.guard {
             None => "the initial design is the past tasks' portfolio, whether it helps or not".into(),
             Some(Guard { n_checked: 0, .. }) => {
-                "only one past task: nothing to check its word against, so it is followed with care".into()
+                "fewer than two past tasks of ten trials or more: nothing to check their word against, so it is \
+                 followed with care"
+                    .into()
             }
             Some(Guard { n_checked: n, policy: None, .. }) => format!(
                 "each of {n} past tasks was searched as if it were the new one: following the others does not \
@@ -299,6 +310,44 @@ mod tests {
         let policy = Policy { n_draws: None, share: 1.0, n_from_portfolio: 0, n_own: 0, n_initial: 10 };
         transfer.guard.as_mut().unwrap().policy = Some(policy);
         assert!(transfer.knowledge().unwrap().is_some());
+    }
+
+    /// With nearly all transferred the fifth new trial is the strategy's own.
+    #[test]
+    fn an_own_turn_is_not_used_up_by_what_proxies_dropped_or_by_trials_that_go_on() {
+        let mut transfer = torn();
+        transfer.fidelity = Fidelity(vec![1.0]);
+        let policy = Policy { n_draws: None, share: 0.95, n_from_portfolio: 0, n_own: 0, n_initial: 10 };
+        transfer.guard.as_mut().unwrap().policy = Some(policy);
+        let mut number = 0;
+        let mut proposed = |transfer: &mut Transfer| {
+            // Two of three proposals are dropped.
+            number += 3;
+            let seed = Seed::from_number(1);
+            let request = AskRequest { n: 1, first_trial: TrialId(number), pending: &[], seed };
+            transfer.propose(&request).unwrap().pop()
+        };
+        let told = |transfer: &mut Transfer, configuration: Configuration, size: f64, transferred: bool| {
+            let observation = Observation {
+                trial: TrialId(0),
+                configuration,
+                fidelity: Fidelity(vec![size]),
+                result: Ok(vec![if transferred { 0.0 } else { 1.0 }]),
+                cost_seconds: 1.0,
+            };
+            transfer.tell(&[observation], &[transferred]).unwrap();
+        };
+        for _ in 0..4 {
+            let transferred = proposed(&mut transfer).expect("nearly all are transferred");
+            told(&mut transfer, transferred.proposal.configuration, 1.0, true);
+        }
+        assert!(proposed(&mut transfer).is_none());
+        for size in [3.0, 9.0] {
+            told(&mut transfer, Configuration::new([0.5]), size, false);
+            assert!(proposed(&mut transfer).is_none(), "the strategy went on with another trial");
+        }
+        told(&mut transfer, Configuration::new([0.3]), 1.0, false);
+        assert!(proposed(&mut transfer).is_some());
     }
 
     #[test]

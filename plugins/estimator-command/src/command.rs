@@ -1,5 +1,6 @@
 //! Runs the program for a trial and turns what it prints into the trial's outcome.
 
+use std::ffi::OsStr;
 use std::io::Write as _;
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
@@ -14,7 +15,7 @@ use tempfile::NamedTempFile;
 
 use crate::measurement::Measurement;
 use crate::params::{Options, PLACEHOLDER, variable};
-use crate::process::{Output, Process};
+use crate::process::{MAX_LINE, Output, Process};
 
 /// Between two looks at the limits and at cancellation.
 const TICK: Duration = Duration::from_millis(10);
@@ -95,7 +96,7 @@ impl Command {
         match self.watch(process, request, reporter, started, &mut outcome) {
             Ending::Failed(failure) => return Err(failure),
             Ending::Stopped => {
-                process.end(Duration::from_secs_f64(self.options.grace_seconds));
+                self.end(process, reporter);
                 outcome.stopped = true;
             }
             Ending::Ended => {
@@ -139,6 +140,9 @@ impl Command {
             file = Some(written);
         }
         let mut command = std::process::Command::new(&arguments[0]);
+        for (name, _) in std::env::vars_os().filter(|(name, _)| is_of_a_trial(name)) {
+            command.env_remove(name);
+        }
         command.args(&arguments[1..]).envs(self.environment(request)).current_dir(&self.options.folder);
         if let Some(files) = &request.folder {
             command.env("HEIRLOOM_FILES", files);
@@ -166,6 +170,11 @@ impl Command {
         variables.into_iter().map(|(name, value)| (format!("HEIRLOOM_{name}"), value)).collect()
     }
 
+    /// Ends a program that shall go no further.
+    fn end(&self, process: &mut Process, reporter: &dyn Reporter) {
+        process.end(Duration::from_secs_f64(self.options.grace_seconds), &|| reporter.cancelled());
+    }
+
     /// Reads the program's lines into `outcome` and holds it to its limits, until it ends or has to.
     fn watch(
         &self,
@@ -191,6 +200,14 @@ impl Command {
                         Ok(_) => {}
                     }
                 }
+                Output::TooLong => {
+                    let message = format!(
+                        "line {} of the program's output is longer than {MAX_LINE} bytes; hint: print one object a line, \
+                         and anything else to standard error",
+                        n_lines + 1
+                    );
+                    return Ending::Failed(Failure::new(FailureKind::Crashed, message));
+                }
                 Output::Nothing | Output::End if has_ended => return Ending::Ended,
                 Output::Nothing => {}
                 Output::End => std::thread::sleep(Duration::from_millis(1)),
@@ -200,7 +217,7 @@ impl Command {
             }
             // After the limits, because a host that watches them too cancels the evaluation there.
             if reporter.cancelled() {
-                process.end(Duration::from_secs_f64(self.options.grace_seconds));
+                self.end(process, reporter);
                 return Ending::Failed(cancelled());
             }
             if !has_ended && process.has_ended() {
@@ -234,6 +251,14 @@ impl Command {
         outcome.curve.push(point.clone());
         Ok(Some(point))
     }
+}
+
+/// Whether a variable may be absent from a trial. One that the host itself inherited, as a program of another search's
+/// trial, would tell this program what is not so.
+fn is_of_a_trial(name: &OsStr) -> bool {
+    let of_a_trial = ["PARENT", "CONTINUES", "LIMIT_", "FIDELITY_", "FILES"];
+    let name = name.as_encoded_bytes().strip_prefix(b"HEIRLOOM_");
+    name.is_some_and(|name| of_a_trial.iter().any(|start| name.starts_with(start.as_bytes())))
 }
 
 /// The failure of a program that is beyond its limits.

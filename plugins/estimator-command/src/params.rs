@@ -29,7 +29,7 @@ pub struct Options {
     #[option(default = ".")]
     pub folder: PathBuf,
     /// Seconds between asking the program to end and killing it, when it is stopped early or the run is cancelled. A
-    /// run that is cancelled waits 2 seconds at most. A day at most.
+    /// run that is cancelled waits 1.5 seconds at most. A day at most.
     #[option(default = 1.5, low = 0.0, high = 86_400.0)]
     pub grace_seconds: f64,
 }
@@ -95,6 +95,12 @@ impl Options {
         for FidelityOptions { name, low, high, integer } in &self.fidelities {
             if low > high {
                 return wrong(&format!("`{name}`: `low = {low}` is above `high = {high}`; hint: swap them"));
+            }
+            if *low < 0.0 || *high <= 0.0 {
+                return wrong(&format!(
+                    "`{name}`: a size is not below 0, and a full one above it, unlike `low = {low}`, `high = {high}`; hint: \
+                     where these are logarithms, give the sizes, and take logarithms in the program"
+                ));
             }
             if *integer && (low.fract() != 0.0 || high.fract() != 0.0) {
                 return wrong(&format!(

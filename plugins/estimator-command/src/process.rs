@@ -3,7 +3,7 @@
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, channel, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -16,9 +16,21 @@ const TAIL_BYTES: usize = 2_048;
 /// Between two looks at a process that is asked to end.
 const POLL: Duration = Duration::from_millis(2);
 
+/// How long a program that is asked to end may take when its run is cancelled: less than the two seconds after which the
+/// host ends without it.
+const CANCELLED_GRACE: Duration = Duration::from_millis(1_500);
+
+/// The longest line of standard output, bytes: a program may print one that never ends.
+pub(crate) const MAX_LINE: usize = 1_000_000;
+
+/// How many lines wait to be looked at. A program that prints faster than that waits itself.
+const MAX_WAITING: usize = 64;
+
 /// What came from standard output within a time.
 pub(crate) enum Output {
     Line(String),
+    /// A line of more than [`MAX_LINE`] bytes, after which nothing is read.
+    TooLong,
     Nothing,
     End,
 }
@@ -27,7 +39,7 @@ pub(crate) enum Output {
 pub(crate) struct Process {
     child: Child,
     group: Pid,
-    lines: Receiver<String>,
+    lines: Receiver<Output>,
     errors: Tail,
     /// Whether the program's end was taken note of, after which its group's number may be another's.
     is_reaped: bool,
@@ -50,22 +62,15 @@ impl Process {
         // A thread, because a program that reads nothing blocks the writer; an error means that it does not want
         // its input.
         thread::spawn(move || stdin.write_all(input.as_bytes()));
-        let (sender, lines) = channel();
-        thread::spawn(move || {
-            for line in BufReader::new(stdout).split(b'\n') {
-                let Ok(line) = line else { return };
-                if sender.send(String::from_utf8_lossy(&line).trim().to_owned()).is_err() {
-                    return;
-                }
-            }
-        });
+        let (sender, lines) = sync_channel(MAX_WAITING);
+        thread::spawn(move || send_lines(BufReader::new(stdout), &sender));
         Ok(Self { child, group, lines, errors: Tail::of(stderr), is_reaped: false })
     }
 
     /// The next line of standard output, if one comes within `wait`.
     pub(crate) fn output(&self, wait: Duration) -> Output {
         match self.lines.recv_timeout(wait) {
-            Ok(line) => Output::Line(line),
+            Ok(output) => output,
             Err(RecvTimeoutError::Timeout) => Output::Nothing,
             Err(RecvTimeoutError::Disconnected) => Output::End,
         }
@@ -91,12 +96,20 @@ impl Process {
             * rustix::param::page_size() as u64
     }
 
-    /// Asks the group to end, and kills it when it has not after `grace`.
-    pub(crate) fn end(&mut self, grace: Duration) {
+    /// Asks the group to end, and kills it when it has not after `grace`, or sooner where the run is `cancelled`. What
+    /// it still prints is lost.
+    pub(crate) fn end(&mut self, grace: Duration, cancelled: &dyn Fn() -> bool) {
         let _ = kill_process_group(self.group, Signal::TERM);
-        let deadline = Instant::now() + grace;
-        while !self.has_ended() && Instant::now() < deadline {
-            thread::sleep(POLL);
+        let asked = Instant::now();
+        let mut cancelled_at = None;
+        while !self.has_ended() && asked.elapsed() < grace {
+            if cancelled() && cancelled_at.get_or_insert_with(Instant::now).elapsed() >= CANCELLED_GRACE {
+                break;
+            }
+            // Lines that nobody takes would keep it from putting its things in order.
+            if let Output::TooLong | Output::End = self.output(POLL) {
+                thread::sleep(POLL);
+            }
         }
         self.kill();
     }
@@ -128,6 +141,23 @@ impl Drop for Process {
         if !self.is_reaped {
             self.kill();
             let _ = self.child.wait();
+        }
+    }
+}
+
+/// Sends on the lines of a program's output, until it ends or one is too long.
+fn send_lines(mut output: impl BufRead, lines: &SyncSender<Output>) {
+    loop {
+        let mut line = Vec::new();
+        let Ok(1..) = output.by_ref().take(MAX_LINE as u64 + 1).read_until(b'\n', &mut line) else { return };
+        if line.len() > MAX_LINE && line.last() != Some(&b'\n') {
+            // An error means that nobody waits for it any more.
+            let _ = lines.send(Output::TooLong);
+            return;
+        }
+        let text = String::from_utf8_lossy(&line).trim().to_owned();
+        if lines.send(Output::Line(text)).is_err() {
+            return;
         }
     }
 }
@@ -175,6 +205,43 @@ impl Tail {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_program_that_prints_more_than_is_taken_waits_and_loses_nothing() {
+        let start = || {
+            let mut command = Command::new("sh");
+            command.args(["-c", "yes | head -n 200000"]);
+            let process = Process::spawn(&mut command, String::new()).unwrap();
+            thread::sleep(Duration::from_millis(500));
+            assert!(!process.has_ended(), "all that it printed was held in memory");
+            process
+        };
+        let process = start();
+        let mut n_lines = 0;
+        while let Output::Line(line) = process.output(Duration::from_secs(60)) {
+            assert_eq!(line, "y");
+            n_lines += 1;
+        }
+        assert_eq!(n_lines, 200_000);
+        // One that waits is killed like any other.
+        let begin = Instant::now();
+        drop(start());
+        assert!(begin.elapsed() < Duration::from_secs(30));
+    }
+
+    #[test]
+    fn the_longest_line_is_read_whole_and_one_that_is_longer_ends_the_reading() {
+        let lines = |n_bytes: usize| {
+            let (sender, lines) = sync_channel(MAX_WAITING);
+            send_lines(("x".repeat(n_bytes) + "\nlast").as_bytes(), &sender);
+            drop(sender);
+            lines.iter().collect::<Vec<_>>()
+        };
+        let found = lines(MAX_LINE);
+        let [Output::Line(longest), Output::Line(last)] = &found[..] else { panic!("{} lines", found.len()) };
+        assert_eq!((longest.len(), last.as_str()), (MAX_LINE, "last"));
+        assert!(matches!(lines(MAX_LINE + 1)[..], [Output::TooLong]));
+    }
 
     #[test]
     fn a_name_with_parentheses_and_spaces_does_not_shift_the_fields() {

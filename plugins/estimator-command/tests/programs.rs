@@ -175,6 +175,47 @@ fn cancelling_ends_the_program_and_leaves_the_trial_pending() {
     assert!(!sleeper_is_alive("63.75"));
 }
 
+/// A run that is cancelled is not waited for: what would then still be at work nobody could end.
+#[test]
+fn a_long_grace_ends_with_the_run_whether_the_program_was_stopped_before_or_not() {
+    for (verdict, seconds) in [(Verdict::Continue, "66.25"), (Verdict::Stop, "66.75")] {
+        let script = format!(
+            r#"trap '' TERM; sleep {seconds} & echo '{{"step": 1, "acc": 1, "loss": 1}}'; sleep {seconds}; wait"#
+        );
+        let options = Options { grace_seconds: 60.0, ..options(&["sh", "-c", &script]) };
+        let host = Host::new(verdict);
+        let started = Instant::now();
+        let result = std::thread::scope(|scope| {
+            scope.spawn(|| {
+                std::thread::sleep(Duration::from_millis(200));
+                host.cancelled.store(true, Ordering::Relaxed);
+            });
+            run_with(options, requests(1).remove(0), &host)
+        });
+        match verdict {
+            Verdict::Continue => assert_eq!(result.unwrap_err().kind, FailureKind::Cancelled),
+            _ => assert!(result.unwrap().stopped),
+        }
+        assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
+        assert!(!sleeper_is_alive(seconds));
+    }
+}
+
+#[test]
+fn a_stopped_program_that_prints_much_can_still_put_its_things_in_order() {
+    let folder = tempfile::tempdir().unwrap();
+    let note = folder.path().join("note");
+    let script = format!(
+        r#"trap 'yes | head -n 200000; echo saved > {}; exit 0' TERM
+        echo '{{"step": 1, "acc": 0.5, "loss": 1}}'; while :; do sleep 0.01; done"#,
+        note.display()
+    );
+    let options = Options { grace_seconds: 30.0, ..options(&["sh", "-c", &script]) };
+    let stopped = run_with(options, requests(1).remove(0), &Host::new(Verdict::Stop)).unwrap();
+    assert!(stopped.stopped);
+    assert_eq!(std::fs::read_to_string(note).unwrap(), "saved\n");
+}
+
 #[test]
 fn failures_say_what_the_program_did() {
     let check = |script: &str, kind: FailureKind, expected: &str| {
@@ -208,6 +249,11 @@ fn failures_say_what_the_program_did() {
         "step 1 was printed after step 1",
     );
     check(r#"echo '{"acc": 1, "loss": 1}'; exit 1"#, Crashed, "ended with code 1");
+    check(
+        "echo; cat /dev/zero",
+        Crashed,
+        "line 2 of the program's output is longer than 1000000 bytes; hint: print one object a line",
+    );
     assert!(!sleeper_is_alive("64.5"));
 }
 
@@ -247,6 +293,10 @@ fn options_that_no_run_could_keep_are_refused() {
     refused(&|options| options.objectives[1].name = "acc".into(), "two objectives are called `acc`");
     refused(&|options| options.fidelities[0].low = 1.5, "not both whole numbers");
     refused(&|options| options.fidelities[0].high = 0.0, "swap them");
+    refused(&|options| options.fidelities[0].low = -4.0, "a size is not below 0");
+    let nothing =
+        |options: &mut Options| (options.fidelities[0].low, options.fidelities[0].high) = (0.0, 0.0);
+    refused(&nothing, "a full one above it");
     let twin = |options: &mut Options| {
         options.fidelities.push(FidelityOptions { name: "Epochs".into(), ..options.fidelities[0].clone() });
     };

@@ -4,6 +4,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use heirloom_dataset::{DatasetOptions, TargetKind};
+use heirloom_network::preparation::TargetPreparation;
+use heirloom_plugin::tracing::warn;
 use heirloom_plugin::{
     ComponentError, Estimator, EstimatorInfo, EvaluationRequest, Failure, FidelityDimension, Outcome,
     Reporter, Space,
@@ -54,7 +56,8 @@ impl TorchEstimator {
         if data.is_dense() {
             options.check_dense(&space)?;
         }
-        options.check_effect(&space, data.is_images())?;
+        options.check_effect(&space, &data)?;
+        warn_of_classes_without_rows(&data);
         let fidelities = fidelity::dimensions(&options, &data.input_shape())?;
         let bfloat16 = match options.precision {
             Precision::Auto => device.is_cuda() && data.is_images(),
@@ -96,6 +99,25 @@ impl Estimator for TorchEstimator {
             result.map_err(|failure| Failure { cost_seconds: started.elapsed().as_secs_f64(), ..failure })
         };
         requests.iter().map(evaluate).collect()
+    }
+}
+
+/// A class that no training row has is never answered.
+fn warn_of_classes_without_rows(data: &Data) {
+    let (TargetPreparation::Classes { names } | TargetPreparation::PixelClasses { names }) =
+        &data.preparation().target
+    else {
+        return;
+    };
+    let counted = names.iter().zip(data.class_counts());
+    let without: Vec<String> =
+        counted.filter(|(_, count)| **count == 0).map(|(name, _)| format!("`{name}`")).collect();
+    if !without.is_empty() {
+        warn!(
+            "no training row has one of the classes {}: no network will know them; hint: more rows of them, or another \
+             `split_seed`",
+            without.join(", ")
+        );
     }
 }
 

@@ -146,6 +146,9 @@ pub struct Options {
     #[option(default = 0.0, low = 0.0)]
     pub gradient_clip: f64,
 
+    /// Whether a trial that names a parent begins from its weights: its score then is that of the whole lineage's training.
+    #[option(default = false)]
+    pub inherit: bool,
     /// Seconds between two files from which a killed training is taken up again.
     #[option(default = 20.0, above = 0.0)]
     pub checkpoint_seconds: f64,

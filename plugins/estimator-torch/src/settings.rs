@@ -5,7 +5,7 @@ use std::fmt::Display;
 use heirloom_plugin::space::{Parameter, ParameterKind};
 use heirloom_plugin::tracing::warn;
 use heirloom_plugin::{ComponentError, Configuration, PluginOptions, Space, Value, json};
-use heirloom_torch_nets::{Recipe, Rule, Schedule};
+use heirloom_torch_nets::{Data, Recipe, Rule, Schedule};
 
 use crate::options::{OptimizerChoice, Options, ScheduleChoice, ScheduleSpan};
 
@@ -17,6 +17,12 @@ enum Counts {
     Images,
     /// Where architectures are of one of these families.
     Families(&'static [&'static str]),
+    /// Where classes are predicted.
+    Classes,
+    /// Where the optimizer is `sgd`.
+    Sgd,
+    /// Where the schedule is `step`.
+    Steps,
 }
 
 const LAYERS: &[&str] = &["chain", "macro", "resolution-path", "encoder-decoder"];
@@ -47,15 +53,15 @@ const SETTINGS: [(&str, Counts); 24] = [
     ("head_channels", Counts::Families(LAYERS)),
     ("optimizer", Counts::Always),
     ("learning_rate", Counts::Always),
-    ("momentum", Counts::Always),
-    ("nesterov", Counts::Always),
+    ("momentum", Counts::Sgd),
+    ("nesterov", Counts::Sgd),
     ("weight_decay", Counts::Always),
     ("batch_size", Counts::Always),
     ("schedule", Counts::Always),
-    ("step_share", Counts::Always),
-    ("step_factor", Counts::Always),
-    ("label_smoothing", Counts::Always),
-    ("class_weights", Counts::Always),
+    ("step_share", Counts::Steps),
+    ("step_factor", Counts::Steps),
+    ("label_smoothing", Counts::Classes),
+    ("class_weights", Counts::Classes),
     ("mixup", Counts::Always),
     ("cutout", Counts::Images),
     ("crop", Counts::Images),
@@ -65,16 +71,50 @@ const SETTINGS: [(&str, Counts); 24] = [
     ("gradient_clip", Counts::Always),
 ];
 
+/// The settings that are whole numbers.
+const WHOLE: [&str; 8] = [
+    "stem_channels",
+    "cells_per_stage",
+    "n_stages",
+    "cells",
+    "head_channels",
+    "batch_size",
+    "cutout",
+    "crop",
+];
+
 impl Counts {
-    /// Why it does not count for architectures of the family `kind` and these rows.
-    fn missing(self, kind: &str, has_images: bool) -> Option<String> {
+    /// Why it does not count for architectures of the family `kind` and this data under `options`, unless `searches` says
+    /// that the space decides what it depends on.
+    fn missing(
+        self,
+        kind: &str,
+        data: &Data,
+        options: &Options,
+        searches: impl Fn(&str) -> bool,
+    ) -> Option<String> {
         match self {
-            Self::Images if !has_images => Some("counts for images, and the data is a table".into()),
+            Self::Images if !data.is_images() => Some("counts for images, and the data is a table".into()),
+            Self::Classes if data.class_counts().is_empty() => {
+                Some("counts for classes, and the target is a number".into())
+            }
+            Self::Sgd if options.optimizer != OptimizerChoice::Sgd && !searches("optimizer") => {
+                Some("counts for `optimizer = \"sgd\"`, and the optimizer is another one".into())
+            }
+            Self::Steps if options.schedule != ScheduleChoice::Step && !searches("schedule") => {
+                Some("counts for `schedule = \"step\"`, and the schedule is another one".into())
+            }
             Self::Families(families) if !families.contains(&kind) => {
                 Some(format!("counts for `{}`, and the architectures are `{kind}`", families.join("`, `")))
             }
             _ => None,
         }
+    }
+
+    /// Whether it is refused, and not only told, that a setting is searched which does not count: presets search what
+    /// counts for classes or for one optimizer alone.
+    fn is_refused(self) -> bool {
+        matches!(self, Self::Images | Self::Families(_))
     }
 }
 
@@ -91,27 +131,37 @@ impl Options {
                      be searched are {known}"
                 )));
             }
+            let refused = |problem: String| {
+                ComponentError::unsupported(format!("parameter `{name}` of the space: {problem}"))
+            };
             for value in extremes(parameter) {
-                self.clone().set(name, &value).map_err(|problem| {
-                    ComponentError::unsupported(format!("parameter `{name}` of the space: {problem}"))
-                })?;
+                self.clone().set(name, &value).map_err(refused)?;
+            }
+            // Whole ends say nothing of what lies between them.
+            let has_fractions = matches!(parameter.kind, ParameterKind::Float { step, .. }
+                if step.is_none_or(|step| step.fract() != 0.0));
+            if has_fractions && WHOLE.contains(&name.as_str()) {
+                let problem =
+                    "the setting is a whole number, and most real ones are none; hint: `type = \"int\"`";
+                return Err(refused(problem.into()));
             }
         }
         Ok(())
     }
 
-    /// Checks that each setting that `space` searches counts for its architectures and the data, and warns of those that
-    /// are set and do not.
-    pub(crate) fn check_effect(&self, space: &Space, has_images: bool) -> Result<(), ComponentError> {
+    /// Checks that each setting that `space` searches counts for its architectures and images or tables, and warns of
+    /// others that are searched or set and do not count.
+    pub(crate) fn check_effect(&self, space: &Space, data: &Data) -> Result<(), ComponentError> {
         let Some(spec) = space.architecture_spec() else { return Ok(()) };
+        let searches = |name: &str| space.spec().parameters.iter().any(|parameter| parameter.name == name);
         for (name, counts) in SETTINGS {
-            let Some(problem) = counts.missing(spec.kind(), has_images) else { continue };
-            if space.spec().parameters.iter().any(|parameter| parameter.name == name) {
+            let Some(problem) = counts.missing(spec.kind(), data, self, searches) else { continue };
+            if searches(name) && counts.is_refused() {
                 return Err(ComponentError::unsupported(format!(
                     "the space has the parameter `{name}`, which {problem}; hint: leave it out of the space"
                 )));
             }
-            if self.asks_for(name) {
+            if searches(name) || self.asks_for(name) {
                 warn!("`{name}` changes nothing here: it {problem}; hint: leave it out");
             }
         }
@@ -131,6 +181,9 @@ impl Options {
             "flip" => self.flip,
             "drop_path" => self.drop_path > 0.0,
             "auxiliary_weight" => self.auxiliary_weight > 0.0,
+            "label_smoothing" => self.label_smoothing > 0.0,
+            "class_weights" => self.class_weights,
+            // Their defaults are numbers that count elsewhere.
             _ => false,
         }
     }
@@ -163,7 +216,8 @@ impl Options {
         let n_hyperparameters = space.spec().parameters.len();
         for parameter in &space.parameters()[..n_hyperparameters] {
             if let Some(value) = space.value(configuration, &parameter.name) {
-                settings.set(&parameter.name, &value)?;
+                let set = settings.set(&parameter.name, &value);
+                set.map_err(|problem| format!("parameter `{}`: {problem}", parameter.name))?;
             }
         }
         Ok(settings)

@@ -77,6 +77,17 @@ impl<'a> Trial<'a> {
 
     /// Trains and measures.
     pub(crate) fn run(&self) -> Result<Outcome, Failure> {
+        let result = self.trained();
+        // Only what was cancelled is gone on with.
+        if let (Some(folder), Err(failure)) = (&self.folder, &result)
+            && failure.kind != FailureKind::Cancelled
+        {
+            folder.forget_state();
+        }
+        result
+    }
+
+    fn trained(&self) -> Result<Outcome, Failure> {
         let Self { estimator, request, .. } = *self;
         let rejected = |problem: String| Failure::new(FailureKind::Rejected, problem);
         let space = &estimator.space;
@@ -98,7 +109,7 @@ impl<'a> Trial<'a> {
             data.device(),
         );
         let mut note = Note { identity: self.identity(), size: Some(size), ..Note::default() };
-        let start = self.start(&size, &mut note)?;
+        let start = self.start(&size, &mut note);
         let weights = fresh.and_then(|fresh| self.first_weights(&start, &network, fresh, &mut note));
         let weights = weights.map_err(failed)?;
         let mut training = Training::new(&network, &data, recipe, weights, request.seed).map_err(failed)?;
@@ -219,10 +230,9 @@ impl<'a> Trial<'a> {
         n_earlier: usize,
     ) -> Result<BTreeMap<String, f64>, Failure> {
         let epoch = training.progress().epoch;
-        let n_parameters: i64 = training.weights().flat().size().iter().product();
         let mut metrics = BTreeMap::from([
             ("epochs_trained".to_owned(), epoch as f64),
-            ("n_parameters".to_owned(), n_parameters as f64),
+            ("n_parameters".to_owned(), training.network().n_parameters() as f64),
             ("seconds".to_owned(), note.seconds),
             ("inherited".to_owned(), note.inherited),
             ("inherited_exactly".to_owned(), f64::from(u8::from(note.inherited_exactly))),

@@ -241,7 +241,8 @@ fn noise_is_taken_off_images_of_numbers() {
 fn a_training_that_was_cancelled_goes_on_and_a_child_inherits() {
     let files = Files::new();
     let (data, space) = (scenes(&files, 100), encoder_decoder());
-    let estimator = estimator(&space, &data, json!({"crop": 2, "flip": true, "cutout": 4})).unwrap();
+    let estimator =
+        estimator(&space, &data, json!({"crop": 2, "flip": true, "cutout": 4, "inherit": true})).unwrap();
     let in_folder =
         |folder: &str, request| EvaluationRequest { folder: Some(files.path().join(folder)), ..request };
     let whole = in_folder("whole", asked(&space, 0, &[4.0]));

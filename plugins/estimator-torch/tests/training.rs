@@ -6,7 +6,7 @@ mod common;
 use std::path::Path;
 use std::time::Duration;
 
-use common::{Files, Listener, estimator, evaluate, named, options, request, space, space_of};
+use common::{Files, Listener, estimator, evaluate, named, options, request, space, space_of, warnings};
 use heirloom_dataset::shared_data;
 use heirloom_estimator_torch::{Options, torch};
 use heirloom_plugin::{
@@ -158,10 +158,52 @@ fn a_short_training_that_is_continued_is_the_long_one() {
     let more = evaluate(estimator.as_ref(), &more, &Listener::patient()).unwrap();
     assert_eq!(course(&more), course(&long)[1..]);
     assert_eq!(weights(&parts, 1), weights(&whole, 0));
-    let missing =
-        EvaluationRequest { continues: Some(TrialId(9)), ..in_folder(request(&space(), 2, 4.0), &parts) };
-    let failure = evaluate(estimator.as_ref(), &missing, &Listener::patient()).unwrap_err();
-    assert!(failure.message.starts_with("trial 9 cannot be trained further: `"), "{failure}");
+}
+
+#[test]
+fn a_trial_that_continues_one_of_which_no_state_is_left_is_trained_from_its_first_epoch() {
+    let files = Files::new();
+    let data = files.clouds(300);
+    for keep in ["state", "weights", "nothing"] {
+        let estimator = estimator(options(&data, json!({"keep": keep}))).unwrap();
+        let run = files.path().join(keep);
+        let short = in_folder(request(&space(), 0, 1.0), &run);
+        evaluate(estimator.as_ref(), &short, &Listener::patient()).unwrap();
+        if keep == "state" {
+            // As after a write to a full disk.
+            std::fs::remove_file(state(&run, 0)).unwrap();
+        }
+        let long = in_folder(request(&space(), 1, 4.0), &run);
+        let alone = EvaluationRequest { folder: None, ..long.clone() };
+        let alone = evaluate(estimator.as_ref(), &alone, &Listener::patient()).unwrap();
+        let continuing = EvaluationRequest { continues: Some(TrialId(0)), ..long };
+        let of_no_folder = EvaluationRequest { folder: None, ..continuing.clone() };
+        for request in [continuing, of_no_folder] {
+            let heard = warnings(|| {
+                let outcome = evaluate(estimator.as_ref(), &request, &Listener::patient()).unwrap();
+                assert_eq!(course(&outcome), course(&alone), "{keep}");
+                assert_eq!((outcome.metrics["epochs_taken_over"], outcome.metrics["inherited"]), (0.0, 0.0));
+            });
+            let said = "trial 1 is trained from its first epoch, as trial 0 cannot be trained further: ";
+            assert!(heard.iter().any(|warning| warning.starts_with(said)), "{keep}: {heard:?}");
+        }
+    }
+}
+
+#[test]
+fn a_trial_that_fails_leaves_no_state() {
+    let files = Files::new();
+    let table = json!({"epochs": 100_000, "checkpoint_seconds": 1e-4});
+    let estimator = estimator(options(&files.clouds(300), table)).unwrap();
+    let run = files.path().join("run");
+    let asked = in_folder(request(&space(), 0, 100_000.0), &run);
+    let failure = evaluate(estimator.as_ref(), &asked, &Listener::cancelled_after(10)).unwrap_err();
+    assert_eq!(failure.kind, FailureKind::Cancelled);
+    assert!(state(&run, 0).exists(), "it is gone on with");
+    let limits = Limits { seconds: Some(0.3), memory_bytes: None };
+    let failure = evaluate(estimator.as_ref(), &EvaluationRequest { limits, ..asked }, &Listener::patient());
+    assert_eq!(failure.unwrap_err().kind, FailureKind::TimedOut);
+    assert!(!state(&run, 0).exists());
 }
 
 #[test]
@@ -233,7 +275,7 @@ fn a_paused_training_keeps_its_weights_and_goes_on() {
 }
 
 #[test]
-fn a_corrupt_file_costs_the_progress_of_its_own_trial_and_fails_one_that_continues_it() {
+fn a_corrupt_file_costs_the_progress_of_its_own_trial_and_of_those_that_continue_it() {
     let files = Files::new();
     let estimator = estimator(options(&files.clouds(300), json!({}))).unwrap();
     let run = files.path().join("run");
@@ -245,13 +287,17 @@ fn a_corrupt_file_costs_the_progress_of_its_own_trial_and_fails_one_that_continu
         .enumerate()
         .map(|(i, &byte)| if i == bytes.len() - 9 { byte ^ 4 } else { byte })
         .collect();
-    for corrupt in [&bytes[..bytes.len() / 2], &flipped, &[]] {
+    for (trial, corrupt) in (1..).zip([&bytes[..bytes.len() / 2], &flipped, &[]]) {
         std::fs::write(state(&run, 0), corrupt).unwrap();
-        let continuing =
-            EvaluationRequest { continues: Some(TrialId(0)), ..in_folder(request(&space(), 1, 4.0), &run) };
-        let failure = evaluate(estimator.as_ref(), &continuing, &Listener::patient()).unwrap_err();
-        assert_eq!(failure.kind, FailureKind::Crashed);
-        assert!(failure.message.contains("trial-0/state.safetensors"), "{failure}");
+        let continuing = EvaluationRequest {
+            continues: Some(TrialId(0)),
+            ..in_folder(request(&space(), trial, 4.0), &run)
+        };
+        let heard = warnings(|| {
+            let outcome = evaluate(estimator.as_ref(), &continuing, &Listener::patient()).unwrap();
+            assert_eq!((outcome.curve.len(), outcome.metrics["epochs_taken_over"]), (4, 0.0));
+        });
+        assert!(heard.iter().any(|warning| warning.contains("trial-0/state.safetensors")), "{heard:?}");
         let listener = Listener::patient();
         let anew = EvaluationRequest { attempt: 2, ..own.clone() };
         let anew = evaluate(estimator.as_ref(), &anew, &listener).unwrap();
@@ -261,9 +307,11 @@ fn a_corrupt_file_costs_the_progress_of_its_own_trial_and_fails_one_that_continu
 }
 
 #[test]
-fn a_child_begins_as_its_parent_was() {
+fn a_child_begins_as_its_parent_was_where_it_is_to_inherit() {
     let files = Files::new();
-    let estimator = estimator(options(&files.clouds(300), json!({"epochs": 6}))).unwrap();
+    let data = files.clouds(300);
+    let from_scratch = estimator(options(&data, json!({"epochs": 6}))).unwrap();
+    let estimator = estimator(options(&data, json!({"epochs": 6, "inherit": true}))).unwrap();
     let run = files.path().join("run");
     let parent = in_folder(request(&space(), 0, 6.0), &run);
     let parent = evaluate(estimator.as_ref(), &parent, &Listener::patient()).unwrap();
@@ -282,10 +330,14 @@ fn a_child_begins_as_its_parent_was() {
         ..in_folder(request(&space(), 1, 1.0), &run)
     };
     let orphan = EvaluationRequest { parent: Some(TrialId(7)), trial: TrialId(2), ..child.clone() };
+    let independent = EvaluationRequest { trial: TrialId(3), ..child.clone() };
+    let independent = evaluate(from_scratch.as_ref(), &independent, &Listener::patient()).unwrap();
     let child = evaluate(estimator.as_ref(), &child, &Listener::patient()).unwrap();
     let orphan = evaluate(estimator.as_ref(), &orphan, &Listener::patient()).unwrap();
     assert!(child.metrics["inherited"] > 0.5, "{child:?}");
     assert_eq!(orphan.metrics["inherited"], 0.0);
+    assert_eq!(independent.metrics["inherited"], 0.0);
+    assert_eq!(course(&independent), course(&orphan), "its score is of its own training alone");
     // Two steps at so small a rate change little: the child is still what its parent was.
     assert!((child.objectives[2] - parent.objectives[2]).abs() < 0.1, "{child:?} {parent:?}");
     assert!(orphan.objectives[2] > parent.objectives[2] + 0.2, "{orphan:?}");
@@ -382,6 +434,11 @@ fn a_parameter_that_no_training_knows_is_refused_with_the_known_ones() {
     );
     let message = refused(json!([{"name": "batch_size", "type": "int", "low": 0, "high": 64}]));
     assert!(message.contains("`0` is no whole number from 1 on"), "{message}");
+    let message = refused(json!([{"name": "batch_size", "type": "float", "low": 16, "high": 64}]));
+    let said = "parameter `batch_size` of the space: the setting is a whole number";
+    assert!(message.starts_with(said) && message.contains("hint: `type = \"int\"`"), "{message}");
+    let stepped = json!([{"name": "batch_size", "type": "float", "low": 16, "high": 64, "step": 16}]);
+    torch(options.clone(), Some(&space_of(stepped)), &Context::detached()).unwrap();
     let message = refused(json!([{"name": "step_share", "type": "float", "low": 0.1, "high": 2}]));
     assert!(message.contains("`2` is above 1"), "{message}");
     // Known, and without a meaning to perceptrons or to tables.
@@ -390,6 +447,51 @@ fn a_parameter_that_no_training_knows_is_refused_with_the_known_ones() {
         let message = refused(json!([{"name": name, "type": "int", "low": 1, "high": 4}]));
         assert!(message.contains(&format!("`{name}`")) && message.contains(reason), "{message}");
     }
+}
+
+#[test]
+fn a_searched_setting_that_changes_nothing_for_this_target_optimizer_or_schedule_is_told() {
+    let files = Files::new();
+    let (numbers, classes) = (files.plane(60), files.clouds(60));
+    let told = |data: &Path, table, parameters| -> Vec<String> {
+        let heard = warnings(|| {
+            torch(options(data, table), Some(&space_of(parameters)), &Context::detached()).unwrap();
+        });
+        heard.into_iter().filter(|warning| warning.contains("changes nothing here")).collect()
+    };
+    let smoothing = json!({"name": "label_smoothing", "type": "float", "low": 0, "high": 0.2});
+    let momentum = json!({"name": "momentum", "type": "float", "low": 0.1, "high": 0.9});
+    let share = json!({"name": "step_share", "type": "float", "low": 0.1, "high": 0.5});
+    let optimizer = json!({"name": "optimizer", "type": "categorical", "choices": ["sgd", "adamw"]});
+    let warned = told(&numbers, json!({}), json!([smoothing, momentum, share]));
+    assert_eq!(warned.len(), 3, "{warned:?}");
+    for (warning, name) in warned.iter().zip(["`momentum`", "`step_share`", "`label_smoothing`"]) {
+        assert!(warning.starts_with(name), "{warned:?}");
+    }
+    assert_eq!(told(&numbers, json!({"class_weights": true}), json!([])).len(), 1);
+    let counts = json!({"schedule": "step", "class_weights": true});
+    let warned = told(&classes, counts, json!([smoothing, momentum, share, optimizer]));
+    assert!(warned.is_empty(), "{warned:?}");
+}
+
+#[test]
+fn classes_without_a_training_row_are_named() {
+    let files = Files::new();
+    let told = |n_rare: usize| {
+        let mut text = String::from("x,y\n");
+        for row in 0..20 + n_rare {
+            let class = if row < 20 { ["a", "b"][row % 2] } else { "rare" };
+            text += &format!("{row}.5,{class}\n");
+        }
+        let data = files.write("rare.csv", &text);
+        let table = json!({"valid_fraction": 0.43, "test_fraction": 0.0});
+        warnings(|| drop(estimator(options(&data, table)).unwrap()))
+    };
+    // Of 21 rows nine are held out: four of each large class, and the single one.
+    let warned = told(1);
+    let said = "no training row has one of the classes `rare`: ";
+    assert!(warned.len() == 1 && warned[0].starts_with(said), "{warned:?}");
+    assert!(told(10).is_empty());
 }
 
 #[test]

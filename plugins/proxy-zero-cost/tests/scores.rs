@@ -151,6 +151,32 @@ fn a_chain_of_two_weights_is_scored_by_hand() {
 }
 
 #[test]
+fn activations_of_every_function_count_and_a_network_without_any_has_no_score() {
+    let score = |function: Option<Activation>| {
+        let mut net = NetworkBuilder::new(Shape(vec![1]));
+        let linear = Operation::Linear { outputs: 1, bias: false };
+        let first = net.add("first", linear, &[0]).unwrap();
+        let on = match function {
+            Some(function) => net.add("on", Operation::activation(function), &[first]).unwrap(),
+            None => first,
+        };
+        let last = net.add("last", linear, &[on]).unwrap();
+        let network = net.finish(last, None);
+        let tensors = [-2.0_f32, 3.0].map(|weight| Tensor::from_slice(&[weight]).reshape([1, 1]));
+        let weights = Weights::from_tensors(&network, &tensors).unwrap();
+        let probe = Probe::new(&network, &weights).unwrap();
+        let inputs = Tensor::from_slice(&[-1.0_f32, 2.0]).reshape([2, 1]);
+        let targets = Targets::Values(inputs.zeros_like());
+        Score::Naswot.measure(&probe, &Sample { inputs, targets }).unwrap()
+    };
+    for function in [Activation::Tanh, Activation::Sigmoid, Activation::Gelu] {
+        // The two inputs disagree on the one activation: K is the unit matrix.
+        assert!(score(Some(function)).abs() < 1e-9);
+    }
+    assert!(score(None).is_nan());
+}
+
+#[test]
 fn two_batches_that_are_alike_or_empty_say_nothing_of_how_steady_gradients_are() {
     let (network, weights) = chain([2.0, 3.0]);
     let probe = Probe::new(&network, &weights).unwrap();

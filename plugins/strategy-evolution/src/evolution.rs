@@ -24,7 +24,7 @@ pub struct Evolution {
     /// The oldest first, at most `options.population`.
     population: VecDeque<Member>,
     expected: Expected,
-    /// All that were proposed; kept only when children shall be distinct.
+    /// All that were proposed, by whomever; kept only when children shall be distinct.
     seen: HashSet<Configuration>,
 }
 
@@ -116,6 +116,10 @@ impl Strategy for Evolution {
 
     fn tell(&mut self, observations: &[Observation]) -> Result<(), ComponentError> {
         for observation in observations {
+            // One that came from a past task may have ended between two asks.
+            if self.options.distinct {
+                self.seen.insert(observation.configuration.clone());
+            }
             if let Some(objective) = observation.objective() {
                 self.population.push_back(Member {
                     trial: observation.trial,
@@ -133,5 +137,36 @@ impl Strategy for Evolution {
     fn inform(&mut self, knowledge: &PriorKnowledge) -> Result<bool, ComponentError> {
         self.expected = Expected::of(knowledge, &self.space)?;
         Ok(!self.expected.is_empty())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use heirloom_plugin::{Direction, Objective, Seed, json};
+
+    use super::*;
+
+    #[test]
+    fn a_distinct_child_repeats_no_trial_that_somebody_else_proposed() {
+        let spec = json!({"parameter": [{"name": "x", "type": "categorical", "choices": ["a", "b", "c"]}]});
+        let space = Space::compile(serde_json::from_value(spec).unwrap()).unwrap();
+        let objective = Objective { name: "loss".into(), direction: Direction::Minimise };
+        let problem = Problem::new(Arc::new(space), objective);
+        let transferred = [0.0, 1.0].map(|choice| Observation {
+            trial: TrialId(choice as u64),
+            configuration: Configuration::new([choice]),
+            fidelity: problem.full_fidelity(),
+            result: Ok(vec![choice]),
+            cost_seconds: 1.0,
+        });
+        for seed in 0..20 {
+            let options = Options { population: 2, tournament: 2, distinct: true };
+            let mut evolution = Evolution::new(&problem, options);
+            evolution.tell(&transferred).unwrap();
+            let seed = Seed::from_number(seed);
+            let request = AskRequest { n: 1, first_trial: TrialId(2), pending: &[], seed };
+            let children = evolution.ask(&request).unwrap();
+            assert_eq!(children[0].configuration, Configuration::new([2.0]));
+        }
     }
 }

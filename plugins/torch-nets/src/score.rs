@@ -30,7 +30,7 @@ pub enum Score {
     PixelAccuracy,
     /// Root of the mean squared error, in the target's own unit.
     Rmse,
-    /// 1 less the error's share of the part's variance (R²); 0 where all targets are equal.
+    /// 1 less the error's share of the part's variance (R²); 0 where all targets are equal, standardised as 32-bit numbers.
     R2,
     /// Mean cross-entropy in nats, without smoothing or class weights; or mean squared error over standardised targets.
     Loss,

@@ -1,9 +1,9 @@
 //! Scores beside scikit-learn's (`golden/scores.py`), and losses of pixels.
 #![allow(clippy::unwrap_used, reason = "tests end where something is wrong")]
 
-use heirloom_dataset::{Array, ArrayValues, Dataset, TargetKind};
+use heirloom_dataset::{Array, ArrayValues, Column, Dataset, DatasetOptions, Table, TargetKind, Values};
 use heirloom_model::Seed;
-use heirloom_network::preparation::InputPreparation;
+use heirloom_network::preparation::{InputPreparation, TargetPreparation};
 use heirloom_network::{NetworkBuilder, Operation};
 use heirloom_torch_nets::{Data, DataOptions, Loss, Recipe, Score, Training, Weights, macro_auc};
 use serde::de::DeserializeOwned;
@@ -84,6 +84,45 @@ fn scores_of_pixels_are_scikit_learns() {
         });
         assert_eq!(fits.iter().filter(|fits| **fits).count(), 2, "{}: {fits:?} {theirs:?}", case["name"]);
     }
+}
+
+#[test]
+fn a_training_target_far_out_does_not_hide_how_far_the_others_are_apart() {
+    /// R² of a network that always answers with the training rows' mean, of which one is far out, and as the formula
+    /// has it.
+    fn r_squared(of_row: impl Fn(usize) -> f64) -> (f64, f64) {
+        let numbers = |name: &str, of_row: &dyn Fn(usize) -> f64| {
+            Column::new(name, Values::Float((0..200).map(of_row).collect()))
+        };
+        let y = |row: usize| if row == 7 { 1e8 } else { of_row(row) };
+        let table = Table::new(vec![numbers("x", &|row| row as f64 + 0.5), numbers("y", &y)]).unwrap();
+        let dataset = Dataset::from_table("far", &table, &DatasetOptions::default()).unwrap();
+        let is_far_out = |data: &Data| match data.preparation().target {
+            TargetPreparation::Values { std, .. } => std > 1e6,
+            _ => panic!("numbers are predicted"),
+        };
+        let mut data = (0..20).map(|split_seed| {
+            Data::new(&dataset, &DataOptions { split_seed, ..DataOptions::default() }, Device::Cpu).unwrap()
+        });
+        let data = data.find(is_far_out).unwrap();
+        let mut builder = NetworkBuilder::new(data.input_shape());
+        let last = builder.add("head", Operation::Linear { outputs: 1, bias: true }, &[0]).unwrap();
+        let network = builder.finish(last, None);
+        let zeros = |shape: &[i64]| Tensor::zeros(shape, (Kind::Float, Device::Cpu));
+        let weights = Weights::from_tensors(&network, &[zeros(&[1, 1]), zeros(&[1])]).unwrap();
+        let training =
+            Training::new(&network, &data, Recipe::default(), weights, Seed::from_number(1)).unwrap();
+        let found = training.scores(data.valid()).unwrap().get(Score::R2);
+        let targets = data.valid().target().to_kind(Kind::Double).flatten(0, -1);
+        let targets = Vec::<f64>::try_from(targets).unwrap();
+        let mean = targets.iter().sum::<f64>() / targets.len() as f64;
+        let errors: f64 = targets.iter().map(|target| target.powi(2)).sum();
+        (found, 1.0 - errors / targets.iter().map(|target| (target - mean).powi(2)).sum::<f64>())
+    }
+    let (found, expected) = r_squared(|row| (row % 17) as f64);
+    assert!(expected < -1e6, "the far target moves the mean: {expected}");
+    assert!((found / expected - 1.0).abs() < 1e-6, "{found} {expected}");
+    assert_eq!(r_squared(|_| 5.5).0, 0.0, "targets that are all equal have no variance");
 }
 
 #[test]

@@ -13,7 +13,7 @@ use heirloom_recorded_table::RecordedTable;
 use heirloom_warm_start::{Knowledge, Mode, Options, PastTask};
 use rayon::prelude::*;
 
-use crate::row::Row;
+use crate::row::{Row, median};
 use crate::warm_play::seed_file;
 
 const N_SEEDS: u64 = 40;
@@ -119,12 +119,11 @@ impl Own {
             );
         }
         let medians: Vec<f64> = measured.iter().map(|target| median(target.trials.clone())).collect();
-        let mut to_cold = Row::from_samples(
+        let to_cold = Row::median_of(
             format!("{id}.trials-to-cold{}", checkpoints[1]),
             "trials, median over tasks",
             &medians,
         );
-        to_cold.value = median(medians.clone());
         let cold = measured.iter().map(|target| median(target.cold_trials.clone())).collect();
         let to_cold = to_cold.beside(median(cold));
         let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
@@ -235,10 +234,4 @@ fn play(
         }
     }
     Ok(curve)
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    let n = values.len();
-    (values[(n - 1) / 2] + values[n / 2]) / 2.0
 }

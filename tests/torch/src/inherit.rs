@@ -45,8 +45,8 @@ pub(crate) fn measure(_prefix: &str) -> Result<Vec<Row>, String> {
     let differences: Vec<f64> =
         inherited.iter().zip(&scratch).map(|(with, without)| with - without).collect();
     Ok(vec![
-        Row::from_samples("inherit.fashion", "validation accuracy", &inherited).of_few_seeds().beside(mean),
-        Row::from_samples("inherit.fashion.difference", "validation accuracy", &differences).of_few_seeds(),
+        Row::from_samples("inherit.fashion", "validation accuracy", &inherited).beside(mean),
+        Row::from_samples("inherit.fashion.difference", "validation accuracy", &differences),
     ])
 }
 
@@ -68,7 +68,7 @@ fn convolutions() -> Result<Space, String> {
 /// The best validation accuracy among the trials that ended within [`SECONDS`] of training, and their number.
 fn search(seed: u64, files: Option<PathBuf>) -> Result<(f64, usize), String> {
     let options = json!({
-        "data": fashion()?, "kind": "classification", "epochs": EPOCHS, "keep": "weights",
+        "data": fashion()?, "kind": "classification", "epochs": EPOCHS, "keep": "weights", "inherit": true,
         "fidelities": ["resolution"],
         "batch_size": 128, "learning_rate": 0.005, "schedule": "cosine",
     });

@@ -40,7 +40,7 @@ pub(crate) fn measure(_prefix: &str) -> Result<Vec<Row>, String> {
             Ok((end.wall_seconds - end.cost_seconds) / end.cost_seconds)
         })
         .collect::<Result<Vec<f64>, String>>()?;
-    Ok(vec![Row::from_samples("torch.overhead", "share of a 1 s trial", &shares).of_few_seeds()])
+    Ok(vec![Row::from_samples("torch.overhead", "share of a 1 s trial", &shares)])
 }
 
 /// Rows of twenty numbers of which the first two decide the class.

@@ -31,7 +31,7 @@ const MOST: u64 = 1_000_000;
     --strategy random --strategy evolution --plot curves.svg\n\nEvery strategy starts cold, and warm where the run \
     file allows it and the archive knows other tasks; past runs on the run file's own task are never used. Cold and \
     warm runs share their seeds. A trial may be a small evaluation in one and a full one in another: the second table has \
-    them at the same cost. Nothing is written to the archive, and Ctrl-C stops at once."
+    them at the same cost, up to that of the cheapest run. Nothing is written to the archive, and Ctrl-C stops at once."
 )]
 pub(crate) struct Bench {
     /// The run file; its budget must be in trials
@@ -106,7 +106,8 @@ impl Bench {
         let plan = Plan {
             job: &job,
             filters,
-            vote: job.vote(&beliefs),
+            cold_vote: job.vote(&[]),
+            warm_vote: job.vote(&beliefs),
             n_seeds: self.seeds,
             first_seed: config.seed,
             checkpoints: self.checkpoints(n_trials)?,
@@ -220,9 +221,16 @@ impl Bench {
         ))?;
         let steps = at.iter().map(|n| format!("after {n}"));
         print_incumbents(steps, lines.iter().map(|line| &line.incumbents))?;
-        if let Some(EqualCost { seconds, lines }) = &equal_cost {
-            output::line("and after the same seconds of evaluation")?;
-            print_incumbents(seconds.iter().map(|&seconds| output::seconds(seconds)), lines.iter())?;
+        match &equal_cost {
+            Some(EqualCost { seconds, lines }) => {
+                output::line(
+                    "and after the same seconds of evaluation, up to where the cheapest of all runs ended",
+                )?;
+                print_incumbents(seconds.iter().map(|&seconds| output::seconds(seconds)), lines.iter())?;
+            }
+            None => output::line(
+                "no cost compares all runs: trials cost nothing, or a run had ended before another had a result",
+            )?,
         }
         match n_tasks {
             _ if plan.job.config.warm_start.mode == WarmStartMode::Off => {

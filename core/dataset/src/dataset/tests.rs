@@ -70,6 +70,41 @@ fn a_missing_target_unknown_column_or_empty_table_is_an_error() {
 }
 
 #[test]
+fn row_labels_of_pandas_are_no_features_and_no_target_unless_they_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let labelled = table(vec![
+        ("x", Values::Float(vec![0.5, 1.5, 2.5, 3.5])),
+        ("y", Values::Int(vec![0, 1, 0, 1])),
+        ("__index_level_0__", Values::Int(vec![7, 3, 5, 1])),
+        ("__index_level_1__", Values::Text(["a", "b", "c", "d"].iter().collect())),
+    ]);
+    labelled.write_parquet(path("t.parquet")).unwrap();
+    labelled.write_csv(path("t.csv")).unwrap();
+    std::fs::write(path("unnamed.csv"), ",x,y\n7,0.5,0\n3,1.5,1\n5,2.5,0\n1,3.5,1\n").unwrap();
+    for name in ["t.parquet", "t.csv", "unnamed.csv"] {
+        for options in [DatasetOptions::default(), with_target("y")] {
+            let data = Dataset::open(path(name), &options).unwrap();
+            assert_eq!((data.n_features(), &*data.feature_name(0)), (1, "x"), "{name}");
+            let classes = Target::Classes { codes: vec![0, 1, 0, 1], names: vec!["0".into(), "1".into()] };
+            assert_eq!(data.target(), &classes, "{name}");
+        }
+    }
+    for name in ["t.parquet", "t.csv"] {
+        let data = Dataset::open(path(name), &with_target("__index_level_0__")).unwrap();
+        assert_eq!(data.n_features(), 2, "{name}");
+        let categorical = vec!["__index_level_0__".into()];
+        let named = DatasetOptions { categorical, ..with_target("y") };
+        let data = Dataset::open(path(name), &named).unwrap();
+        assert_eq!((data.n_features(), &*data.feature_name(1)), (2, "__index_level_0__"), "{name}");
+        let ignore = vec!["y".into(), "__index_level_0__".into()];
+        let last_ignored = DatasetOptions { ignore, ..Default::default() };
+        let data = Dataset::open(path(name), &last_ignored).unwrap();
+        assert!(matches!(data.target(), Target::Regression(values) if values[0] == 0.5), "{name}");
+    }
+}
+
+#[test]
 fn a_split_is_stratified_complete_and_decided_by_its_seed() {
     let data = classes(1000, |row| i64::from(row % 10 == 0));
     let split = data.split(0.2, 0.1, [1; 32]).unwrap();

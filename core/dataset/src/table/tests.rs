@@ -327,6 +327,47 @@ fn what_a_column_of_parquet_must_not_be_is_said_and_ignored_columns_are_not_read
 }
 
 #[test]
+fn dates_and_times_of_parquet_are_no_features_and_can_be_ignored() {
+    use parquet::data_type::{Int32Type, Int64Type};
+    let (_folder, path) = file("t.parquet", b"");
+    let schema = "message m { required int32 day (DATE); required int32 hour (TIME(MILLIS,true));
+                  required int64 nanos (TIMESTAMP(NANOS,false)); required int64 millis (TIMESTAMP_MILLIS);
+                  required int64 x; required int64 y; required int64 __index_level_0__ (TIMESTAMP(MICROS,true)); }";
+    let schema = std::sync::Arc::new(parquet::schema::parser::parse_message_type(schema).unwrap());
+    let target = std::fs::File::create(&path).unwrap();
+    let mut writer =
+        parquet::file::writer::SerializedFileWriter::new(target, schema, Default::default()).unwrap();
+    let mut group = writer.next_row_group().unwrap();
+    for column in 0..7 {
+        let mut writer = group.next_column().unwrap().unwrap();
+        if column < 2 {
+            writer.typed::<Int32Type>().write_batch(&[19_000, 19_001], None, None).unwrap();
+        } else {
+            writer.typed::<Int64Type>().write_batch(&[column, 1], None, None).unwrap();
+        }
+        writer.close().unwrap();
+    }
+    group.close().unwrap();
+    writer.close().unwrap();
+
+    let times = [("day", "date"), ("hour", "time"), ("nanos", "timestamp"), ("millis", "timestamp")];
+    for (kept, found) in times {
+        let ignore = times.iter().filter(|(name, _)| *name != kept).map(|(name, _)| (*name).to_owned());
+        let options = DatasetOptions { ignore: ignore.collect(), ..Default::default() };
+        let message = Dataset::open(&path, &options).unwrap_err().to_string();
+        assert!(message.contains(&format!("column `{kept}` of `")), "{message}");
+        assert!(message.contains(&format!("has the type `{found}`; hint: ")), "{message}");
+        assert!(message.contains("`ignore`"), "{message}");
+    }
+    let ignore: Vec<String> = times.iter().map(|(name, _)| (*name).to_owned()).collect();
+    let data = Dataset::open(&path, &DatasetOptions { ignore, ..Default::default() }).unwrap();
+    assert_eq!((data.n_features(), &*data.feature_name(0)), (1, "x"));
+    assert_eq!(data.column(0)[..], [4.0, 1.0]);
+    // A recorded table may hold when its rows were made.
+    assert_eq!(Table::read(&path).unwrap().column("day").unwrap().get(0), Value::Int(19_000));
+}
+
+#[test]
 fn recorded_tables_are_read_fast_and_whole() {
     let Some(folder) = shared_data("nasbench201") else { return };
     let table = Table::read(folder.join("results.parquet")).unwrap();

@@ -7,10 +7,13 @@ use super::{Configuration, ParameterKind, Space, SpaceError};
 /// Draws after which a space counts as all but forbidden.
 const MAX_DRAWS: usize = 10_000;
 
-/// Neighbours drawn for a parameter with infinitely many values, and their spread in unit coordinates: what SMAC's
-/// local search uses (Hutter et al. 2011).
-const N_FLOAT_NEIGHBOURS: usize = 4;
-const FLOAT_NEIGHBOUR_STD: f64 = 0.2;
+/// Neighbours drawn for a number of more values than can be stepped through, and their spread in unit coordinates:
+/// what SMAC's local search uses (Hutter et al. 2011).
+const N_DRAWN_NEIGHBOURS: usize = 4;
+const NEIGHBOUR_STD: f64 = 0.2;
+
+/// Numbers of so few values are stepped through one by one: a draw would mostly give the next ones too.
+const MAX_STEPPED: u64 = 10;
 
 /// Draws of parameters that become active after which the change that made them so counts as forbidden.
 const MAX_REDRAWS: usize = 100;
@@ -80,7 +83,7 @@ impl Space {
     }
 
     /// All configurations that differ in one parameter: every other choice of a categorical one, the two next
-    /// values of an ordered one with finitely many, a few draws nearby of a real one.
+    /// values of an ordinal one and of a number with at most ten, a few draws nearby of any other number.
     pub fn neighbours(&self, configuration: &Configuration, rng: &mut Rng) -> Vec<Configuration> {
         let mut neighbours = Vec::new();
         for (index, &value) in configuration.values().iter().enumerate() {
@@ -145,19 +148,23 @@ impl Space {
             (ParameterKind::Categorical { choices }, _) => {
                 (0..choices.len()).map(|choice| choice as f64).filter(|&choice| choice != value).collect()
             }
-            (_, Some(n)) => {
+            (kind, Some(n)) if n <= MAX_STEPPED || matches!(kind, ParameterKind::Ordinal { .. }) => {
                 let here = (parameter.value_index(value) as u64).min(n - 1);
                 let next = [here.checked_sub(1), Some(here + 1).filter(|&next| next < n)];
                 next.into_iter().flatten().map(|i| parameter.nth_value(i)).collect()
             }
-            (_, None) => {
+            _ => {
                 let centre = parameter.to_unit(value);
-                let mut nearby = || centre + FLOAT_NEIGHBOUR_STD * rng.normal();
-                let draws = (0..N_FLOAT_NEIGHBOURS).map(|_| {
-                    let inside = (0..100).map(|_| nearby()).find(|unit| (0.0..=1.0).contains(unit));
-                    parameter.from_unit(inside.unwrap_or(centre))
-                });
-                draws.collect()
+                let mut nearby = || {
+                    let unit = centre + NEIGHBOUR_STD * rng.normal();
+                    (0.0..=1.0).contains(&unit).then(|| parameter.from_unit(unit))
+                };
+                let mut drawn = Vec::with_capacity(N_DRAWN_NEIGHBOURS);
+                for _ in 0..N_DRAWN_NEIGHBOURS {
+                    let other = (0..100).find_map(|_| nearby().filter(|&other| other != value));
+                    drawn.extend(other.filter(|other| !drawn.contains(other)));
+                }
+                drawn
             }
         }
     }

@@ -259,14 +259,27 @@ fn a_condition_may_have_both_bounds_and_a_key_that_it_does_not_know_is_refused()
     }
 }
 
+/// Steps of one would not cross them in a search's time.
 #[test]
-fn a_mutant_of_a_whole_number_among_countless_ones_is_found_at_once() {
-    let space =
-        compiled(r#"{"parameter": [{"name": "n", "type": "int", "low": 0, "high": 1000000000000000}]}"#);
-    let mut rng = Seed::from_number(6).rng();
-    let neighbours = space.neighbours(&Configuration::new(vec![4e14]), &mut rng);
-    let values: Vec<f64> = neighbours.iter().map(|neighbour| neighbour.values()[0]).collect();
-    assert_eq!(values, [4e14 - 1.0, 4e14 + 1.0]);
+fn neighbours_of_a_number_of_many_values_lie_as_far_as_those_of_a_real_one() {
+    for number in [
+        r#""type": "float", "low": 0, "high": 1"#,
+        r#""type": "float", "low": 0, "high": 1, "step": 0.001"#,
+        r#""type": "int", "low": 0, "high": 1000000000000000"#,
+        r#""type": "int", "low": 8, "high": 4096, "log": true"#,
+    ] {
+        let space = compiled(&format!(r#"{{"parameter": [{{"name": "n", {number}}}]}}"#));
+        let mut rng = Seed::from_number(6).rng();
+        let here = space.from_unit(&[0.4]);
+        let neighbours: Vec<_> = (0..100).flat_map(|_| space.neighbours(&here, &mut rng)).collect();
+        assert!(!neighbours.contains(&here));
+        let distances = neighbours.iter().map(|neighbour| (space.to_unit(neighbour)[0] - 0.4).abs());
+        let mean = distances.sum::<f64>() / neighbours.len() as f64;
+        assert!((0.12..0.18).contains(&mean), "{number}: {mean}");
+    }
+    let few = compiled(r#"{"parameter": [{"name": "n", "type": "int", "low": 1, "high": 10}]}"#);
+    let next = few.neighbours(&Configuration::new(vec![4.0]), &mut Seed::from_number(6).rng());
+    assert_eq!(next, [Configuration::new(vec![3.0]), Configuration::new(vec![5.0])]);
 }
 
 #[test]
@@ -315,5 +328,35 @@ fn a_real_number_that_cannot_vary_has_one_value() {
         let mut rng = Seed::from_number(7).rng();
         assert_eq!(space.mutate(&space.default_configuration(), &mut rng), None);
         assert!(space.neighbours(&space.default_configuration(), &mut rng).is_empty());
+    }
+}
+
+#[test]
+fn a_prior_around_a_choice_does_not_hang_on_the_order_of_the_choices() {
+    let space = |choices: &str, confidence: &str| {
+        compiled(&format!(
+            r#"{{"parameter": [{{"name": "c", "type": "categorical", "choices": {choices},
+                "prior": {{"around": "b", "confidence": "{confidence}"}}}},
+                {{"name": "o", "type": "ordinal", "values": {choices}, "prior": {{"around": "b"}}}}]}}"#
+        ))
+    };
+    let prior = |choices, confidence| space(choices, confidence).parameters()[0].prior.clone();
+    for (confidence, weight) in [("low", 2.0), ("medium", 4.0), ("high", 6.0)] {
+        let expected = Some(Prior::Weights(vec![1.0, weight, 1.0]));
+        assert_eq!(prior(r#"["a", "b", "c"]"#, confidence), expected);
+        assert_eq!(prior(r#"["c", "b", "a"]"#, confidence), expected);
+        assert_eq!(prior(r#"["b", "c"]"#, confidence), Some(Prior::Weights(vec![weight, 1.0])));
+    }
+    // Values in order have near ones.
+    let space = space(r#"["a", "b", "c", "d", "e", "f", "g", "h"]"#, "high");
+    assert_eq!(space.parameters()[1].prior, Some(Prior::Normal { mean: 1.5 / 8.0, std: 0.25 }));
+    let mut rng = Seed::from_number(9).rng();
+    let mut counts = [0_u32; 8];
+    for _ in 0..13_000 {
+        counts[space.sample_prior(&mut rng).unwrap().values()[0] as usize] += 1;
+    }
+    for (choice, &count) in counts.iter().enumerate() {
+        let expected = if choice == 1 { 6_000.0 } else { 1_000.0 };
+        assert!((f64::from(count) / expected - 1.0).abs() < 0.15, "{counts:?}");
     }
 }

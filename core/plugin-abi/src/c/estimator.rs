@@ -52,6 +52,8 @@ impl Adapted {
     }
 
     fn evaluate_one(&self, request: &EvaluationRequest, reporter: &dyn Reporter) -> Result<Outcome, Failure> {
+        // Before the clock starts: what a trial waits for its turn is not its cost.
+        let _alone = self.alone.as_ref().map(|alone| alone.lock().unwrap_or_else(PoisonError::into_inner));
         let start = Instant::now();
         let fail = |kind, message: String| {
             Err(Failure { kind, message, cost_seconds: start.elapsed().as_secs_f64() })
@@ -91,7 +93,6 @@ impl Adapted {
         };
         let mut objectives = vec![f64::NAN; self.info.objectives.len()];
         let mut outcome = HeirloomOutcome { objectives: objectives.as_mut_ptr(), cost_seconds: f64::NAN };
-        let _alone = self.alone.as_ref().map(|alone| alone.lock().unwrap_or_else(PoisonError::into_inner));
         // SAFETY: the component is the one that `create` gave; calls overlap only where it said that they may; what the
         // pointers name outlives the call.
         let (status, message) = call_with_message(|error| unsafe {
@@ -170,6 +171,10 @@ impl Estimator for Adapted {
     ) -> Vec<Result<Outcome, Failure>> {
         requests.iter().map(|request| self.evaluate_one(request, reporter)).collect()
     }
+
+    fn concurrent(&self) -> bool {
+        self.alone.is_none()
+    }
 }
 
 /// The line of one evaluation to the host, and what went over it.
@@ -225,4 +230,100 @@ unsafe extern "C" fn cancelled(reporter: *const HeirloomReporter) -> u32 {
     // SAFETY: see above.
     let asked = catch_unwind(AssertUnwindSafe(|| unsafe { line(reporter) }.reporter.cancelled()));
     u32::from(asked.unwrap_or(true))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::c_void;
+    use std::thread;
+    use std::time::Duration;
+
+    use heirloom_model::{Configuration, Fidelity};
+    use serde_json::json;
+
+    use super::*;
+    use crate::c::library::Library;
+    use crate::c::table::{HEIRLOOM_OK, HeirloomError, HeirloomSetup};
+    use crate::host::Context;
+
+    unsafe extern "C" fn create(_: *const HeirloomSetup, _: *mut *mut c_void, _: *mut HeirloomError) -> i32 {
+        HEIRLOOM_OK
+    }
+
+    unsafe extern "C" fn destroy(_: *mut c_void) {}
+
+    /// Leaves `concurrent` as it is.
+    unsafe extern "C" fn info(
+        _: *mut c_void,
+        info: *mut HeirloomEstimatorInfo,
+        _: *mut HeirloomError,
+    ) -> i32 {
+        let objective = Box::leak(Box::new(HeirloomObjective { name: c"loss".as_ptr(), maximise: 0 }));
+        // SAFETY: the host's own, for as long as the call.
+        let info = unsafe { &mut *info };
+        info.objectives = objective;
+        info.n_objectives = 1;
+        HEIRLOOM_OK
+    }
+
+    /// Takes a tenth of a second, reports a point, and leaves the cost to the host's clock.
+    unsafe extern "C" fn evaluate(
+        _: *mut c_void,
+        evaluation: *const HeirloomEvaluation,
+        outcome: *mut HeirloomOutcome,
+        _: *mut HeirloomError,
+    ) -> i32 {
+        thread::sleep(Duration::from_millis(100));
+        // SAFETY: as in `info`; there is room for one objective.
+        unsafe {
+            *(*outcome).objectives = 0.5;
+            let reporter = (*evaluation).reporter;
+            ((*reporter).report)(reporter, 1.0, (*outcome).objectives);
+        }
+        HEIRLOOM_OK
+    }
+
+    struct GoOn;
+
+    impl Reporter for GoOn {
+        fn report(&self, _: TrialId, _: &CurvePoint) -> Verdict {
+            Verdict::Continue
+        }
+
+        fn cancelled(&self) -> bool {
+            false
+        }
+    }
+
+    #[test]
+    fn waiting_for_its_turn_costs_a_trial_nothing() {
+        let functions = HeirloomEstimator {
+            create: Some(create),
+            destroy: Some(destroy),
+            info: Some(info),
+            evaluate: Some(evaluate),
+        };
+        let library = Library::without_components();
+        let setup = Setup::new(library, "slow", &json!({}), None, None, &Context::detached());
+        let adapted = Adapted::new(&functions, setup).unwrap();
+        assert!(!adapted.concurrent());
+        let evaluate = |trial| {
+            let request =
+                EvaluationRequest::new(TrialId(trial), Configuration::new([0.5]), Fidelity::default());
+            adapted.evaluate(&[request], &GoOn).remove(0).unwrap()
+        };
+        let start = Instant::now();
+        let outcomes: Vec<_> = thread::scope(|scope| {
+            let evaluate = &evaluate;
+            let threads: Vec<_> = (0..4).map(|trial| scope.spawn(move || evaluate(trial))).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+        });
+        let passed = start.elapsed().as_secs_f64();
+        // One runs after the other, so that together they cost no more than has passed.
+        let cost: f64 = outcomes.iter().map(|outcome| outcome.cost_seconds).sum();
+        assert!((0.4..=passed).contains(&cost), "{cost} of {passed}");
+        for outcome in outcomes {
+            assert!(outcome.curve[0].cost_seconds <= outcome.cost_seconds, "{outcome:?}");
+        }
+    }
 }

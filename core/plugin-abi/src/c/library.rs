@@ -64,6 +64,14 @@ impl Library {
         Ok(Some(Box::leak(Box::new(Self { embedded, components, log: OnceLock::new() }))))
     }
 
+    /// A library without any, for tests of what is adapted.
+    #[cfg(test)]
+    pub(super) fn without_components() -> &'static Self {
+        const LENGTH: usize = embed::record_length(&[], "0.0.0", "");
+        let embedded = embed::parse(&embed::record::<LENGTH>(&[], "0.0.0", "")).unwrap();
+        Box::leak(Box::new(Self { embedded, components: &[], log: OnceLock::new() }))
+    }
+
     pub(crate) fn interface(&self) -> u32 {
         self.embedded.record.interface
     }

@@ -386,7 +386,7 @@ pub struct HeirloomStrategy {
     pub recommend: Option<
         unsafe extern "C" fn(strategy: *mut c_void, trial: *mut u64, error: *mut HeirloomError) -> i32,
     >,
-    /// Gives the state, where replaying its trials would be too slow.
+    /// Gives the state. No search calls it yet: a resumed one replays its trials.
     pub save: Option<
         unsafe extern "C" fn(
             strategy: *mut c_void,

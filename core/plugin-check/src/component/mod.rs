@@ -22,8 +22,8 @@ type MakeCheck = fn(&Loaded<'_>) -> Result<(), Trouble>;
 pub(crate) const CHECKS: &[Check<MakeCheck>] = &[
     Check::new(
         "schema",
-        "the options' schema is a table of options of known types; what is required is among them, and a \
-                 choice is among some",
+        "the options' schema is a table of options of known types that can all be set; what is required is among them, a \
+                 choice is among some, and bounds stand with numbers",
         options::well_formed,
     ),
     Check::new("defaults", "the default of an option is a value that the option may have", options::defaults),

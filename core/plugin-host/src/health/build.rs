@@ -16,10 +16,10 @@ pub(super) struct Build {
 }
 
 impl Build {
-    /// The build of the library or the folder of source at `path`.
-    pub(super) fn of(path: &Path) -> Self {
+    /// The build of the libraries and the folders of source at `paths`, taken together.
+    pub(super) fn of<'a>(paths: impl Iterator<Item = &'a Path>) -> Self {
         let mut build = Self::default();
-        let mut left: Vec<PathBuf> = vec![path.to_owned()];
+        let mut left: Vec<PathBuf> = paths.map(Path::to_owned).collect();
         while let Some(path) = left.pop() {
             let Ok(data) = fs::metadata(&path) else { continue };
             if data.is_dir() {

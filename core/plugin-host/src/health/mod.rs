@@ -4,6 +4,9 @@
 //! three runs, goes into quarantine: nobody is served by a run in which every trial fails for the same reason, nor by
 //! the same crash on every day. A worker that was ended for a limit is not held against its plugin: another run file
 //! may allow more. The quarantine is of one build: another version, or a library that was built anew, is free of it.
+//! Deaths in a row are counted by component, because what another one of the plugin does well excuses nothing. In a
+//! worker that also holds strategies of other plugins, any of them may be to blame: what happens there is held against
+//! these plugins together, and each of them alone, or with others, stays in use.
 //! A plugin of which no further worker starts is in quarantine for the host that saw it, and for no later one.
 
 mod build;
@@ -14,15 +17,19 @@ pub use record::QuarantineState;
 mod report;
 pub use report::{CrashReport, Ended};
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
+
+use heirloom_plugin_abi::Kind;
 
 use crate::aside;
 use crate::error::HostError;
+use crate::identity::Identity;
 use crate::plugin::Plugin;
 
 use build::Build;
@@ -40,14 +47,22 @@ const MAX_REPORTS: usize = 20;
 /// The longest replay file.
 const MAX_REPLAY_BYTES: usize = 64 << 20;
 
-/// The health of one plugin, as far as this host and this user's earlier ones know it.
+/// The name of plugins that run in one process, the component's own first: their folder's, and that of commands.
+pub(crate) fn name_of(plugins: &[&Plugin]) -> String {
+    let names = plugins.iter().map(|plugin| format!("{}-{}", plugin.id(), plugin.version()));
+    names.collect::<Vec<_>>().join("+")
+}
+
+/// The health of one plugin, or of several in one process, as far as this host and this user's earlier ones know it.
 #[derive(Debug)]
 pub(crate) struct Health {
-    plugin: String,
-    version: String,
+    /// What messages call the plugins.
+    who: String,
+    name: String,
     /// Where it is remembered; `None`: nowhere.
     folder: Option<PathBuf>,
-    in_a_row: AtomicU32,
+    /// By component, its crashes since a call of it worked.
+    in_a_row: Mutex<BTreeMap<(Kind, String), Arc<AtomicU32>>>,
     record: Mutex<Record>,
     /// Set once: what is said of the plugin from then on.
     quarantined: OnceLock<String>,
@@ -56,6 +71,8 @@ pub(crate) struct Health {
 /// One death of a worker.
 pub(crate) struct Crash<'a> {
     pub(crate) report: CrashReport,
+    /// The component's crashes since a call of it worked.
+    pub(crate) in_a_row: &'a AtomicU32,
     /// The frames that lead to it again, in order.
     pub(crate) replay: Vec<&'a [u8]>,
     /// Whether it ends the run: a strategy that dies of the same call again.
@@ -65,16 +82,18 @@ pub(crate) struct Crash<'a> {
 }
 
 impl Health {
-    /// What `folder` remembers of a plugin.
-    pub(crate) fn of(plugin: &Plugin, folder: Option<&Path>) -> Self {
-        let folder = folder.map(|folder| folder.join(format!("{}-{}", plugin.id(), plugin.version())));
-        let build = Build::of(plugin.path());
+    /// What `folder` remembers of plugins that run in one process.
+    pub(crate) fn of(plugins: &[&Plugin], folder: Option<&Path>) -> Self {
+        let who = plugins.iter().map(|plugin| format!("plugin `{}` {}", plugin.id(), plugin.version()));
+        let name = name_of(plugins);
+        let folder = folder.map(|folder| folder.join(&name));
+        let build = Build::of(plugins.iter().map(|plugin| plugin.path()));
         let record = folder.as_deref().and_then(Record::read).filter(|record| record.build == build);
         let health = Self {
-            plugin: plugin.id().into(),
-            version: plugin.version().into(),
+            who: who.collect::<Vec<_>>().join(" with "),
+            name,
             folder,
-            in_a_row: AtomicU32::new(0),
+            in_a_row: Mutex::default(),
             record: Mutex::new(record.unwrap_or_else(|| Record::new(build))),
             quarantined: OnceLock::new(),
         };
@@ -89,22 +108,17 @@ impl Health {
         self.record.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Refuses a plugin that is in quarantine.
+    /// Refuses what is in quarantine.
     pub(crate) fn check(&self) -> Result<(), HostError> {
         let Some(reason) = self.quarantined.get() else { return Ok(()) };
-        Err(HostError::Quarantined {
-            plugin: self.plugin.clone(),
-            version: self.version.clone(),
-            reason: reason.clone(),
-        })
+        let (who, name, reason) = (self.who.clone(), self.name.clone(), reason.clone());
+        Err(HostError::Quarantined { who, name, reason })
     }
 
-    /// A call has worked.
-    pub(crate) fn worked(&self) {
-        // Almost always it is 0 already: reading it costs next to nothing.
-        if self.in_a_row.load(Ordering::Relaxed) > 0 {
-            self.in_a_row.store(0, Ordering::Relaxed);
-        }
+    /// Where the crashes of a component are counted since a call of it worked, whoever runs it.
+    pub(crate) fn in_a_row(&self, component: &Identity) -> Arc<AtomicU32> {
+        let mut in_a_row = self.in_a_row.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(in_a_row.entry((component.kind, component.name.clone())).or_default())
     }
 
     /// A further worker does not start, because its library is gone, say: no call would work from now on. Only this
@@ -112,7 +126,7 @@ impl Health {
     pub(crate) fn starts_no_more(&self, message: &str) {
         let reason = format!("no further worker of it starts: {message}");
         if self.quarantined.set(reason.clone()).is_ok() {
-            tracing::warn!("plugin `{}` {} goes into quarantine: {reason}", self.plugin, self.version);
+            tracing::warn!("{} goes into quarantine: {reason}", self.who);
         }
     }
 
@@ -124,7 +138,7 @@ impl Health {
         let report = match write_report(folder, crash) {
             Ok(path) => Some(path),
             Err(error) => {
-                tracing::warn!("the report of a crash of plugin `{}` is not written: {error}", self.plugin);
+                tracing::warn!("the report of a crash of {} is not written: {error}", self.who);
                 None
             }
         };
@@ -133,7 +147,7 @@ impl Health {
         if crash.is_excess {
             return words;
         }
-        let in_a_row = self.in_a_row.fetch_add(1, Ordering::Relaxed) + 1;
+        let in_a_row = crash.in_a_row.fetch_add(1, Ordering::Relaxed) + 1;
         record.ended_runs += u32::from(crash.ends_run);
         let reason = if in_a_row >= MAX_IN_A_ROW {
             Some(format!("its workers died {in_a_row} times in a row"))
@@ -144,12 +158,12 @@ impl Health {
         };
         if let Some(reason) = reason.filter(|_| record.quarantined.is_none()) {
             let reason = format!("{reason}, at last because {}", crash.report.message);
-            tracing::warn!("plugin `{}` {} goes into quarantine: {reason}", self.plugin, self.version);
+            tracing::warn!("{} goes into quarantine: {reason}", self.who);
             record.quarantined = Some(QuarantineState { since: now(), reason: reason.clone(), report });
             let _ = self.quarantined.set(reason);
         }
         if let Err(error) = record.write(folder) {
-            tracing::warn!("what is known of plugin `{}` is not kept: {error}", self.plugin);
+            tracing::warn!("what is known of {} is not kept: {error}", self.who);
         }
         words
     }
@@ -157,7 +171,7 @@ impl Health {
     /// What this host knows, for lists.
     pub(crate) fn quarantined(&self) -> Option<String> {
         let reason = self.quarantined.get()?;
-        Some(format!("plugin `{}` {} is in quarantine: {reason}", self.plugin, self.version))
+        Some(format!("{} is in quarantine: {reason}", self.who))
     }
 }
 
@@ -199,10 +213,11 @@ fn report_numbers(folder: &Path) -> Vec<u64> {
     numbers
 }
 
-/// What is remembered of one plugin: what `heirloom plugin quarantine` and `heirloom plugin report` show.
+/// What is remembered of one plugin, or of several that ran in one process: what `heirloom plugin quarantine` and
+/// `heirloom plugin report` show.
 #[derive(Debug, Clone, serde::Serialize)]
 pub struct Remembered {
-    /// The plugin's id and version.
+    /// The plugin's id and version; those of several are joined by `+`.
     pub plugin: String,
     /// Whether its build is in quarantine, and why.
     pub quarantined: Option<QuarantineState>,

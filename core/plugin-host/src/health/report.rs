@@ -1,7 +1,9 @@
 //! The report of a crash, to be sent to the plugin's author.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
+use heirloom_model::FailureKind;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
@@ -27,6 +29,11 @@ pub struct CrashReport {
     pub component: String,
     /// Its options.
     pub options: Json,
+    /// The other plugins in its process, which may be to blame too: by id, the versions of those whose strategies its
+    /// options name.
+    // Reports of before lack it.
+    #[serde(default)]
+    pub nested: BTreeMap<String, String>,
     /// The method that was called.
     pub method: String,
     /// The trials that the call was about.
@@ -67,6 +74,15 @@ pub enum Ended {
         /// Which call, counted from 1.
         call: usize,
         /// What it said.
+        message: String,
+    },
+    /// An evaluation was answered by a failure of its trial.
+    Failed {
+        /// Which call, counted from 1.
+        call: usize,
+        /// Of which kind.
+        kind: FailureKind,
+        /// What the estimator said.
         message: String,
     },
     /// The worker died.

@@ -5,12 +5,13 @@ use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, Once, PoisonError};
 use std::time::Duration;
 
 use heirloom_model::{ComponentError, ComponentErrorKind, Seed, Space};
 use heirloom_plugin_abi::embed::TARGET;
-use heirloom_plugin_abi::{Capability, ToTracing};
+use heirloom_plugin_abi::{Capability, Kind, ToTracing};
 use serde_json::Value as Json;
 
 use crate::confine::{self, Confinement};
@@ -21,6 +22,7 @@ use crate::identity::Identity;
 use crate::libtorch;
 use crate::limits::WorkerLimits;
 use crate::local::Recipe;
+use crate::plugin::Plugin;
 use crate::python::{self, Python};
 use crate::source_folder;
 
@@ -42,14 +44,17 @@ pub(super) struct Launcher {
     python: Option<Python>,
     /// What messages call the component.
     pub(super) who: Identity,
-    create: Create,
+    pub(super) create: Create,
     /// The space whose configurations a worker may ask about.
     space: Option<Arc<Space>>,
     /// Seconds after which a call without a limit of its own counts as hanging.
     pub(super) call_limit: Duration,
     limits: WorkerLimits,
     granted: Vec<Capability>,
+    /// Of all plugins whose code runs in the worker.
     health: Arc<Health>,
+    /// The component's crashes since a call of it worked.
+    in_a_row: Arc<AtomicU32>,
     /// What a report says whatever happens.
     report: CrashReport,
     /// Where LibTorch is, for plugins that compute with it.
@@ -71,6 +76,11 @@ impl Launcher {
     ) -> Result<Self, HostError> {
         say_what_is_missing();
         let plugin = recipe.plugin;
+        let (kind, name) = (recipe.identity.kind, recipe.identity.name.as_str());
+        let granted = host.granted(plugin);
+        refuse_source_within(recipe, &host.nested(kind, name, recipe.options), &granted)?;
+        let involved = host.involved(kind, name, recipe.options);
+        let health = host.health(&involved);
         let no_program = |reason: String, hint: String| HostError::Worker {
             plugin: plugin.id().into(),
             version: plugin.version().into(),
@@ -87,8 +97,8 @@ impl Launcher {
             needs_libtorch: plugin.needs_libtorch(),
             module: plugin.manifest().module.clone(),
             plugin: format!("{} {}", plugin.id(), plugin.version()),
-            kind: recipe.identity.kind,
-            name: recipe.identity.name.clone(),
+            kind,
+            name: name.into(),
             options: recipe.options.to_string(),
             subject,
             threads: host.options.threads,
@@ -107,8 +117,8 @@ impl Launcher {
             readable.extend(python.folders.iter().cloned());
         }
         readable.extend(libtorch.iter().flat_map(|folder| of_libtorch(folder)));
-        let schema = host.schema(recipe.identity.kind, &recipe.identity.name).unwrap_or(&Json::Null);
-        named_paths(host, schema, recipe.options, &mut readable);
+        let schema = host.schema(kind, name).unwrap_or(&Json::Null);
+        readable.extend(named_paths(host, schema, recipe.options));
         readable.sort_unstable();
         readable.dedup();
         Ok(Self {
@@ -119,9 +129,10 @@ impl Launcher {
             space,
             call_limit: Duration::try_from_secs_f64(limits.call_seconds).unwrap_or(Duration::MAX),
             limits,
-            granted: host.granted(plugin),
-            health: host.health(plugin),
-            report: report_of(recipe),
+            granted,
+            in_a_row: health.in_a_row(recipe.identity),
+            health,
+            report: report_of(recipe, &involved),
             libtorch,
             readable,
             writable: Mutex::default(),
@@ -177,11 +188,14 @@ impl Launcher {
 
     /// A call has worked.
     pub(super) fn worked(&self) {
-        self.health.worked();
+        // Almost always it is 0 already: reading it costs next to nothing.
+        if self.in_a_row.load(Ordering::Relaxed) > 0 {
+            self.in_a_row.store(0, Ordering::Relaxed);
+        }
     }
 
-    /// A worker has died in `call`, or is of no use after it, because of `message`. Returns the message with where the
-    /// report is.
+    /// A worker has died in `call`, or is of no use after it, because of `message`. Returns the message with who else
+    /// may be to blame, and where the report is.
     pub(super) fn crashed(
         &self,
         call: &Call<'_>,
@@ -192,6 +206,10 @@ impl Launcher {
         // One that panicked lives on.
         worker.kill();
         let is_excess = worker.is_excess();
+        let others = self.report.nested.iter().map(|(plugin, version)| {
+            format!("; plugin `{plugin}` {version} ran in the same process, and may be to blame")
+        });
+        let message: String = [message].into_iter().chain(others).collect();
         let report = CrashReport {
             method: format!("{:?}", call.verb).to_lowercase(),
             trials: call.trials.clone(),
@@ -203,7 +221,8 @@ impl Launcher {
         let mut create = new_frame();
         let sealed = write(&self.create, &mut create).is_ok() && seal(Verb::Create, &mut create).is_ok();
         let replay = if sealed { [&[create.as_slice()], call.seen].concat() } else { Vec::new() };
-        message + &self.health.crashed(&Crash { report, replay, ends_run, is_excess })
+        let in_a_row = &self.in_a_row;
+        message + &self.health.crashed(&Crash { report, in_a_row, replay, ends_run, is_excess })
     }
 
     fn has(&self, capability: Capability) -> bool {
@@ -226,7 +245,7 @@ impl Launcher {
             memory_bytes: self.limits.memory_bytes,
             processes: self.limits.processes,
             scratch_bytes: self.limits.scratch_bytes,
-            starts_processes: self.has(Capability::Processes) || !confine::holds_processes(),
+            starts_processes: starts_processes(&self.granted),
         };
         let (ours, theirs) = UnixStream::pair()?;
         // What a plugin prints must not mix with the host's own output.
@@ -268,8 +287,29 @@ pub(super) struct Call<'a> {
     pub(super) seen: &'a [&'a [u8]],
 }
 
-/// The report of a component to which nothing has happened yet.
-fn report_of(recipe: &Recipe<'_>) -> CrashReport {
+/// Whether a worker to which this is granted can start processes.
+fn starts_processes(granted: &[Capability]) -> bool {
+    granted.contains(&Capability::Processes) || !confine::holds_processes()
+}
+
+/// Refuses a strategy within options that is a folder of source: it needs a process of its own, and the worker of the
+/// component that asks for it cannot start one.
+fn refuse_source_within(
+    recipe: &Recipe<'_>,
+    nested: &[(&str, &Plugin)],
+    granted: &[Capability],
+) -> Result<(), HostError> {
+    let source = nested.iter().find(|(_, plugin)| !plugin.is_library());
+    let Some((name, plugin)) = source.filter(|_| !starts_processes(granted)) else { return Ok(()) };
+    let who = Identity::new(plugin, Kind::Strategy, name);
+    Err(recipe.explain(ComponentError::configuration(format!(
+        "its options name {who}, which is in Python and needs a worker of its own, and a worker starts no other; hint: \
+         set `isolation = \"none\"` in `[run]`, or name a strategy that is a library"
+    ))))
+}
+
+/// The report of a component to which nothing has happened yet; `involved` are the plugins in its worker.
+fn report_of(recipe: &Recipe<'_>, involved: &[&Plugin]) -> CrashReport {
     let plugin = recipe.plugin;
     let (compiler, target) = plugin.built_with();
     CrashReport {
@@ -281,6 +321,7 @@ fn report_of(recipe: &Recipe<'_>) -> CrashReport {
         kind: recipe.identity.kind.to_string(),
         component: recipe.identity.name.clone(),
         options: recipe.options.clone(),
+        nested: involved.iter().skip(1).map(|other| (other.id().into(), other.version().into())).collect(),
         method: String::new(),
         trials: Vec::new(),
         seed: None,
@@ -364,27 +405,17 @@ fn is_default(text: &str, default: &str) -> bool {
 }
 
 /// The files and folders that a user's options name. What a plugin put there itself, as a default, does not count.
-fn named_paths(host: &HostState, schema: &Json, value: &Json, paths: &mut Vec<PathBuf>) {
-    match value {
-        Json::String(text) if schema["format"] == "path" => {
-            let path = Path::new(text);
-            let is_default = schema["default"].as_str().is_some_and(|default| is_default(text, default));
-            if path.is_absolute() && !is_default {
-                paths.extend(of_named(path));
-            }
+fn named_paths(host: &HostState, schema: &Json, options: &Json) -> Vec<PathBuf> {
+    let mut paths = Vec::new();
+    host.visit_options(schema, options, &mut |schema, value| {
+        let Some(text) = value.as_str().filter(|_| schema["format"] == "path") else { return };
+        let path = Path::new(text);
+        let is_default = schema["default"].as_str().is_some_and(|default| is_default(text, default));
+        if path.is_absolute() && !is_default {
+            paths.extend(of_named(path));
         }
-        Json::Array(items) => items.iter().for_each(|item| named_paths(host, &schema["items"], item, paths)),
-        Json::Object(object) => {
-            let nested = (schema["component"] == "strategy").then(|| object.get("name")?.as_str()).flatten();
-            let nested = nested.and_then(|name| host.schema(heirloom_plugin_abi::Kind::Strategy, name));
-            let schema = nested.unwrap_or(schema);
-            for (key, value) in object {
-                let property = schema["properties"].get(key).unwrap_or(&schema["additionalProperties"]);
-                named_paths(host, property, value, paths);
-            }
-        }
-        _ => {}
-    }
+    });
+    paths
 }
 
 #[cfg(test)]

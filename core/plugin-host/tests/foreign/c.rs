@@ -174,6 +174,18 @@ fn an_estimator_in_c_measures_reports_and_fails() {
 }
 
 #[test]
+fn calls_of_an_estimator_in_c_that_may_not_overlap_do_so_in_workers_alone() {
+    let make = |odd: &str, isolation| {
+        let made =
+            host_of("libc.so").estimator("c-sum", &json!({ "odd": odd }), isolation, Some(&small().space));
+        made.unwrap().concurrent()
+    };
+    assert!(make("", Isolation::None));
+    assert!(!make("alone", Isolation::None));
+    assert!(make("alone", Isolation::Process));
+}
+
+#[test]
 fn a_point_of_a_curve_that_cannot_be_kept_fails_its_trial() {
     let who = "estimator `c-sum` of plugin `everything-in-c` 0.2.0, trial 7: ";
     for isolation in BOTH {

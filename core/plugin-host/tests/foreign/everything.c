@@ -139,6 +139,7 @@ static int32_t sum_info(void *component, HeirloomEstimatorInfo *info, HeirloomEr
   info->n_objectives = is_odd(setup, "unnamed") ? 2 : is_odd(setup, "many") ? SIZE_MAX / 64 : 1;
   info->fidelities = is_odd(setup, "reversed") ? reversed_fidelities : sum_fidelities;
   info->n_fidelities = 1;
+  info->concurrent = !is_odd(setup, "alone");
   return HEIRLOOM_OK;
 }
 

@@ -1,11 +1,13 @@
 //! The same library in worker processes: whatever it does costs its trial.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use heirloom_model::{
     ComponentErrorKind, EvaluationRequest, FailureKind, Limits, Proposal, Seed, Strategy, TrialId, Verdict,
 };
-use heirloom_plugin_host::{HostOptions, Isolation, PluginHost, WorkerLimits};
+use heirloom_plugin_host::{HostError, HostOptions, Isolation, PluginHost, WorkerLimits};
 use serde_json::{Value as Json, json};
 
 use crate::common::{
@@ -51,6 +53,39 @@ fn nested_components_are_loaded_into_the_same_worker() {
     let options = json!({ "base": { "name": "faulty" } });
     let mut wrapped = host().strategy("wrapper", &options, Isolation::Process, &problem()).unwrap();
     assert_eq!(propose(wrapped.as_mut()), expected());
+}
+
+#[test]
+fn a_relative_search_path_leads_a_worker_to_nested_components() {
+    let here = std::env::current_dir().unwrap();
+    let up: PathBuf = here.components().skip(1).map(|_| "..").collect();
+    let relative = up.join(faulty_library().strip_prefix("/").unwrap());
+    // Without `files` a worker has a current folder of its own.
+    let granted = BTreeMap::from([("heirloom-faulty".to_owned(), BTreeSet::new())]);
+    let host = PluginHost::open(&[relative], HostOptions { granted, ..HostOptions::default() });
+    let options = json!({ "base": { "name": "faulty" } });
+    let mut wrapped = host.strategy("wrapper", &options, Isolation::Process, &problem()).unwrap();
+    assert_eq!(propose(wrapped.as_mut()), expected());
+}
+
+#[test]
+fn a_strategy_in_python_within_one_in_a_worker_is_refused_with_the_reason() {
+    let folder = tempfile::tempdir().unwrap();
+    let manifest = "id = \"their-base\"\ndescription = \"d\"\nversion = \"0.2.0\"\nlanguage = \"python\"\n\
+                    module = \"base\"\n[[component]]\nkind = \"strategy\"\nname = \"base\"\ndescription = \"d\"\n";
+    std::fs::write(folder.path().join("plugin.toml"), manifest).unwrap();
+    std::fs::write(folder.path().join("base.py"), "").unwrap();
+    let host = PluginHost::open(&[faulty_library(), folder.path().into()], HostOptions::default());
+    // However deep it is.
+    let options = json!({ "base": { "name": "wrapper", "base": { "name": "base" } } });
+    let error = host.strategy("wrapper", &options, Isolation::Process, &problem()).map(drop).unwrap_err();
+    let text = error.to_string();
+    let words = "strategy `wrapper` of plugin `heirloom-faulty` 0.1.0, being made: its options name strategy `base` of \
+                 plugin `their-base` 0.2.0, which is in Python and needs a worker of its own";
+    assert!(text.starts_with(words) && text.contains("hint: set `isolation = \"none\"`"), "{text}");
+    // The mistake is the run file's.
+    let HostError::Component { source } = error else { panic!("{text}") };
+    assert_eq!(source.kind, ComponentErrorKind::Configuration);
 }
 
 #[test]

@@ -1,12 +1,14 @@
 //! Reports of crashes, what ends in quarantine, and what a report can repeat.
 
+use std::collections::BTreeMap;
+
 use heirloom_model::FailureKind;
 use heirloom_plugin_host::{
     CrashReport, Ended, HostError, HostOptions, Isolation, PluginHost, release, remembered,
 };
 use serde_json::json;
 
-use crate::common::{GO_ON, ask, faulty_library, host_of, problem, request, told};
+use crate::common::{GO_ON, ask, faulty_library, host_of, library, problem, request, told};
 
 fn host(folder: &tempfile::TempDir) -> PluginHost {
     let options = HostOptions { reports: Some(folder.path().into()), ..HostOptions::default() };
@@ -94,6 +96,59 @@ fn three_crashes_in_a_row_are_a_quarantine_that_later_hosts_know_until_it_is_rel
     later().unwrap();
     // The reports stay for the author.
     assert_eq!(remembered(folder.path())[0].reports.len(), 5);
+}
+
+#[test]
+fn what_works_of_another_component_does_not_interrupt_a_row() {
+    let folder = tempfile::tempdir().unwrap();
+    let host = host(&folder);
+    let options = json!({ "fault": "segfault", "at": 1 });
+    let estimator = host.estimator("faulty", &options, Isolation::Process, None).unwrap();
+    let mut strategy = host.strategy("faulty", &json!({}), Isolation::Process, &problem()).unwrap();
+    for trial in 0..3 {
+        assert!(host.quarantined().is_empty());
+        strategy.ask(&ask(trial, 1)).unwrap();
+        estimator.evaluate(&[request(1)], &GO_ON).remove(0).unwrap_err();
+    }
+    let said = host.quarantined();
+    assert!(said.len() == 1 && said[0].contains("its workers died 3 times in a row"), "{said:?}");
+}
+
+#[test]
+fn a_crash_of_a_strategy_within_another_plugins_is_held_against_both_together_and_neither_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let host = || {
+        let options = HostOptions { reports: Some(folder.path().into()), ..HostOptions::default() };
+        PluginHost::open(&[faulty_library(), library("heirloom_hostile_plugin")], options)
+    };
+    let end_a_run = || {
+        let options = json!({ "base": { "name": "hostile", "attack": "garbage", "at": 1 } });
+        let mut strategy = host().strategy("wrapper", &options, Isolation::Process, &problem())?;
+        strategy.ask(&ask(0, 1)).unwrap();
+        Ok::<_, HostError>(strategy.ask(&ask(1, 1)).unwrap_err().message)
+    };
+    for _ in 0..3 {
+        let message = end_a_run().unwrap();
+        let words = "plugin `heirloom-hostile` 0.1.0 ran in the same process, and may be to blame";
+        assert!(message.contains(words), "{message}");
+    }
+    let refused = end_a_run().unwrap_err().to_string();
+    let words =
+        "plugin `heirloom-faulty` 0.1.0 with plugin `heirloom-hostile` 0.1.0 is in quarantine: it ended 3";
+    assert!(refused.starts_with(words), "{refused}");
+    let both = "heirloom-faulty-0.1.0+heirloom-hostile-0.1.0";
+    assert!(refused.contains(&format!("--release {both}`")), "{refused}");
+    for (name, options) in [("wrapper", json!({ "base": { "name": "faulty" } })), ("hostile", json!({}))] {
+        let mut strategy = host().strategy(name, &options, Isolation::Process, &problem()).unwrap();
+        strategy.ask(&ask(1, 1)).unwrap();
+    }
+    let known = remembered(folder.path());
+    assert_eq!((known.len(), known[0].plugin.as_str(), known[0].reports.len()), (1, both, 6));
+    let report = CrashReport::read(&known[0].reports[0]).unwrap();
+    assert_eq!(report.plugin, "heirloom-faulty");
+    assert_eq!(report.nested, BTreeMap::from([("heirloom-hostile".to_owned(), "0.1.0".to_owned())]));
+    assert!(release(folder.path(), both).unwrap());
+    end_a_run().unwrap();
 }
 
 #[test]

@@ -1,6 +1,9 @@
 //! Files that are no plugins for this host, each refused before any of their code runs where that is possible.
 
 use std::path::PathBuf;
+use std::process::Command;
+use std::sync::mpsc;
+use std::time::Duration;
 
 use heirloom_plugin_host::{HostError, HostOptions, Isolation, Kind, PluginHost};
 use serde_json::json;
@@ -45,6 +48,23 @@ fn a_library_that_is_no_plugin_is_refused_by_name_and_passed_over_in_a_folder() 
     std::fs::copy(path, folder.path().join("libother.so")).unwrap();
     std::fs::copy(faulty_library(), folder.path().join("libfaulty.so")).unwrap();
     let host = host_of(folder.path());
+    assert_eq!(host.names(Kind::Strategy), ["faulty", "wrapper"]);
+    assert!(host.problems().is_empty(), "{:?}", host.problems());
+}
+
+#[test]
+fn a_pipe_in_a_folder_of_plugins_is_passed_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = folder.path().join("source");
+    std::fs::create_dir(&source).unwrap();
+    for pipe in [folder.path().join("libpipe.so"), source.join("plugin.toml")] {
+        assert!(Command::new("mkfifo").arg(pipe).status().unwrap().success());
+    }
+    std::fs::copy(faulty_library(), folder.path().join("libfaulty.so")).unwrap();
+    let (opened, wait) = mpsc::channel();
+    let path = folder.path().to_owned();
+    std::thread::spawn(move || opened.send(host_of(&path)));
+    let host = wait.recv_timeout(Duration::from_secs(20)).expect("reading a pipe does not end");
     assert_eq!(host.names(Kind::Strategy), ["faulty", "wrapper"]);
     assert!(host.problems().is_empty(), "{:?}", host.problems());
 }

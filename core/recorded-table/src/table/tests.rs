@@ -95,6 +95,29 @@ fn one_training_and_the_mean_over_trainings_are_told_apart() {
 }
 
 #[test]
+fn a_mean_cost_or_metric_is_of_the_trainings_that_have_one() {
+    let runs = "task,optimizer,momentum,seed,epoch,loss,acc,minutes
+a,sgd,0.5,7,1,3.0,5,100
+a,sgd,0.5,8,1,2.0,7,
+a,sgd,0.5,9,1,1.0,,300
+a,adam,,7,1,3.0,,
+a,adam,,8,1,,5,200
+";
+    let table = RecordedTable::open(folder(DESCRIPTOR, runs)).unwrap();
+    let entry = table.find(0, &sgd(&table)).unwrap();
+    let mean = entry.outcome(0, None).unwrap();
+    assert_eq!((mean.objectives.as_slice(), mean.cost_seconds), (&[2.0][..], 200.0 * 60.0));
+    assert!((mean.metrics["acc"] - 0.06).abs() < 1e-12);
+    assert_eq!(mean.curve[0].cost_seconds, mean.cost_seconds);
+    let [free, unscored] = [1, 2].map(|training| entry.outcome(0, Some(training)).unwrap());
+    assert_eq!((free.cost_seconds, unscored.metrics.len()), (0.0, 0), "of one training a gap stays one");
+
+    let adam = configuration(&table, &[("optimizer", "adam".into())]);
+    let failed = table.find(0, &adam).unwrap().outcome(0, None).unwrap_err();
+    assert_eq!((failed.kind, failed.cost_seconds), (FailureKind::Diverged, 200.0 * 60.0));
+}
+
+#[test]
 fn rows_of_sizes_are_a_learning_curve() {
     let table = toy();
     let outcome = table.find(0, &sgd(&table)).unwrap().outcome(1, Some(1)).unwrap();

@@ -256,6 +256,35 @@ fn columns_of_nothing_but_missing_values_are_counted_and_left_out() {
     assert_eq!(skipped(&set).len(), 9);
 }
 
+/// Categories in a repeatable disorder.
+fn categories<'a>(names: &[&'a str], n: usize, stream: u64) -> Vec<&'a str> {
+    let place = |value: &f64| ((value + 1.0) / 2.0 * names.len() as f64) as usize;
+    noise(n, stream).iter().map(|value| names[place(value).min(names.len() - 1)]).collect()
+}
+
+fn text(values: &[&str]) -> Values {
+    Values::Text(values.iter().collect())
+}
+
+#[test]
+fn lda_knows_classes_that_follow_from_the_columns() {
+    let n = 500;
+    let lda = |a: &[&str], b: &[&str], class: &dyn Fn(usize) -> String| {
+        let y = Values::Text((0..n).map(class).collect());
+        let x = Values::Float(noise(n, 3));
+        let data = dataset(vec![("a", text(a)), ("b", text(b)), ("x", x), ("y", y)]);
+        describe(&data, &Options::default()).get("LandmarkLDA").unwrap()
+    };
+    let (a, b) = (categories(&["p", "q", "r", "s"], n, 1), categories(&["t", "u"], n, 2));
+    // Every indicator is the same in all rows of a class. scikit-learn 1.9.1: 1.000.
+    assert_eq!(lda(&a, &b, &|row| format!("{}{}", a[row], b[row])), 1.0);
+    // A sum of two of them is, though each varies.
+    assert_eq!(lda(&a, &b, &|row| ["p", "q"].contains(&a[row]).to_string()), 1.0);
+    let drawn = categories(&["no", "yes"], n, 4);
+    let chance = lda(&a, &b, &|row| drawn[row].to_owned());
+    assert!((chance - 0.5).abs() < 0.1, "what columns do not tell is not told: {chance}");
+}
+
 #[test]
 fn text_of_distinct_values_is_a_feature_of_many_symbols() {
     let text = Values::Text((0..300).map(|row| format!("row {row}")).collect());

@@ -1,9 +1,11 @@
 //! Linear discriminant analysis by whitening with the pooled within-class covariance.
 //!
 //! Directions in which classes do not vary within (singular values up to 1e-4 of scaled columns, scikit-learn's
-//! threshold) are left out.
+//! threshold) are left out, unless the classes' means differ there: these tell classes apart without error, and count
+//! as if they varied just so much. scikit-learn keeps such a column where rounding made it vary. With more columns than
+//! degrees of freedom there always are such directions, and they say nothing of other rows.
 
-use nalgebra::{DMatrix, SymmetricEigen};
+use nalgebra::{DMatrix, DVector, SymmetricEigen};
 
 use super::bayes::best_class;
 use super::{Fold, Problem};
@@ -11,6 +13,10 @@ use crate::Skipped;
 
 /// Smallest variance of a whitened direction: the square of the singular value 1e-4.
 const TOLERANCE: f64 = 1e-8;
+
+/// Variance between classes from which a direction with less than [`TOLERANCE`] within is kept: a hundred times the
+/// deviation.
+const SEPARATION: f64 = 1e4 * TOLERANCE;
 
 /// The class of each test row whose mean is nearest in whitened space, corrected by the log prior.
 pub(super) fn predict(problem: &Problem, fold: &Fold) -> Result<Vec<u32>, Skipped> {
@@ -25,17 +31,18 @@ pub(super) fn predict(problem: &Problem, fold: &Fold) -> Result<Vec<u32>, Skippe
     let train = DMatrix::from_fn(d, fold.train.len(), |column, i| problem.x[(fold.train[i], column)]);
     let means = class_means(problem, fold, &train, &counts);
     let (within, scales) = scaled_within(problem, fold, train, &means);
-    let whitening = whitening(&within, fold.train.len() - n_present)?;
-    let rescaled = |mut m: DMatrix<f64>| {
+    let scaled = |mut m: DMatrix<f64>| {
         m.row_iter_mut().zip(&scales).for_each(|(mut row, scale)| row /= *scale);
-        &whitening * m
+        m
     };
-    let means = rescaled(means);
-    let test = rescaled(DMatrix::from_fn(d, fold.test.len(), |column, i| problem.x[(fold.test[i], column)]));
+    let means = scaled(means);
+    let test = scaled(DMatrix::from_fn(d, fold.test.len(), |column, i| problem.x[(fold.test[i], column)]));
+    let shares = counts.iter().map(|&count| count as f64 / fold.train.len() as f64);
+    let shares = DVector::from_iterator(problem.n_classes, shares);
+    let whitening = whitening(&within, &between(&means, &shares), fold.train.len() - n_present)?;
+    let (means, test) = (&whitening * means, &whitening * test);
     let offsets: Vec<f64> = (0..problem.n_classes)
-        .map(|class| {
-            (counts[class] as f64 / fold.train.len() as f64).ln() - 0.5 * means.column(class).norm_squared()
-        })
+        .map(|class| shares[class].ln() - 0.5 * means.column(class).norm_squared())
         .collect();
     let scores = means.transpose() * test;
     Ok((0..fold.test.len())
@@ -89,21 +96,67 @@ fn scaled_within(
     (train, scales)
 }
 
-/// `[rank × d]`: maps `within: [d × n]` to unit covariance, by the smaller of its two Gram matrices.
-fn whitening(within: &DMatrix<f64>, degrees_of_freedom: usize) -> Result<DMatrix<f64>, Skipped> {
+/// The class means less the mean of all rows, each times the root of the class' share: `[d × n_classes]`, whose Gram
+/// matrix is the covariance between classes.
+fn between(means: &DMatrix<f64>, shares: &DVector<f64>) -> DMatrix<f64> {
+    let of_all = means * shares;
+    let mut between = means.clone();
+    for (mut mean, share) in between.column_iter_mut().zip(shares.iter()) {
+        mean -= &of_all;
+        mean *= share.sqrt();
+    }
+    between
+}
+
+/// `[rank × d]`: maps `within: [d × n]` to unit covariance, by the smaller of its two Gram matrices, and more steeply
+/// where only `between: [d × n_classes]` varies.
+fn whitening(
+    within: &DMatrix<f64>,
+    between: &DMatrix<f64>,
+    degrees_of_freedom: usize,
+) -> Result<DMatrix<f64>, Skipped> {
     let (d, n) = within.shape();
     let transposed = within.transpose();
     let gram = if d <= n { within * &transposed } else { &transposed * within };
     let eigen = SymmetricEigen::new(gram / degrees_of_freedom as f64);
-    let kept: Vec<usize> = (0..d.min(n)).filter(|&i| eigen.eigenvalues[i] > TOLERANCE).collect();
+    let separates = |i: usize| {
+        d <= degrees_of_freedom && between.tr_mul(&eigen.eigenvectors.column(i)).norm_squared() > SEPARATION
+    };
+    let kept: Vec<usize> =
+        (0..d.min(n)).filter(|&i| eigen.eigenvalues[i] > TOLERANCE || separates(i)).collect();
     if kept.is_empty() {
         return Err(Skipped::Undefined);
     }
     let mut vectors = eigen.eigenvectors.select_columns(&kept).transpose();
     for (mut vector, &i) in vectors.row_iter_mut().zip(&kept) {
-        let variance = eigen.eigenvalues[i];
+        let variance = eigen.eigenvalues[i].max(TOLERANCE);
         // Of the `[n × n]` matrix, the eigenvector must yet be carried to `d` dimensions and its length undone.
         vector /= if d <= n { variance.sqrt() } else { variance * (degrees_of_freedom as f64).sqrt() };
     }
     Ok(if d <= n { vectors } else { vectors * transposed })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_direction_without_variance_within_is_kept_where_classes_differ_there_and_rows_suffice() {
+        // Two columns of six rows: the first varies within the two classes, the second only between them or not at all.
+        let within =
+            DMatrix::from_row_slice(2, 6, &[-1.0, 0.0, 1.0, -1.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]);
+        let means = |second: f64| DMatrix::from_row_slice(2, 2, &[0.0, 0.0, -second, second]);
+        let found = |second, degrees_of_freedom| {
+            let between = between(&means(second), &DVector::from_element(2, 0.5));
+            whitening(&within, &between, degrees_of_freedom).unwrap()
+        };
+        let kept = found(1.0, 4);
+        assert_eq!(kept.shape(), (2, 2));
+        // Unit variance of the first column's 1, and of 1e-8.
+        assert!((kept.column(0).norm() - 1.0).abs() < 1e-12, "{kept}");
+        assert!((kept.column(1).norm() - 1e4).abs() < 1e-6, "{kept}");
+        assert_eq!(found(0.0, 4).shape(), (1, 2), "a constant column");
+        assert_eq!(found(1e-9, 4).shape(), (1, 2), "nothing but rounding");
+        assert_eq!(found(1.0, 1).shape(), (1, 2), "more columns than degrees of freedom");
+    }
 }

@@ -56,24 +56,31 @@ impl Trial<'_> {
 
     /// Where the training begins: where an earlier attempt was, where the trial that it continues ended, or at its first
     /// epoch. What an earlier training noted is taken over into `note`.
-    pub(super) fn start(&self, size: &Size, note: &mut Note) -> Result<Start, Failure> {
+    pub(super) fn start(&self, size: &Size, note: &mut Note) -> Start {
         if let Some(start) = self.earlier_attempt(note) {
-            return Ok(start);
+            return start;
         }
-        let EvaluationRequest { folder, parent, continues, .. } = self.request;
-        let Some(trial) = *continues else { return Ok(Start::Beginning(*parent)) };
-        let Some(run) = folder.as_deref() else {
-            return Err(Failure::new(
-                FailureKind::Rejected,
-                format!("trial {trial} cannot be trained further: the run keeps no files of its trials"),
-            ));
+        let EvaluationRequest { trial: own, folder, parent, continues, .. } = self.request;
+        let Some(trial) = *continues else {
+            return Start::Beginning(parent.filter(|_| self.estimator.options.inherit));
         };
-        let (tensors, saved) = read_training(&TrialFolder::new(run, trial).state()).map_err(|error| {
-            let message = format!(
-                "trial {trial} cannot be trained further: {error}; hint: was it trained with `keep = \"state\"`?"
-            );
-            Failure::new(FailureKind::Crashed, message)
-        })?;
+        let state = match folder {
+            Some(run) => {
+                read_training(&TrialFolder::new(run, trial).state()).map_err(|error| error.to_string())
+            }
+            None => Err("the run keeps no files of its trials".to_owned()),
+        };
+        let (tensors, saved) = match state {
+            Ok(state) => state,
+            // Its own epochs, all of them: what would come of its weights alone is no training of this size.
+            Err(problem) => {
+                warn!(
+                    "trial {own} is trained from its first epoch, as trial {trial} cannot be trained further: \
+                     {problem}; hint: `keep = \"state\"`, and room on the disk for it"
+                );
+                return Start::Beginning(None);
+            }
+        };
         let kept: Note = serde_json::from_value(saved.note.clone()).unwrap_or_default();
         // Where no size was noted, it differs if it can.
         let goes_on = match &kept.size {
@@ -81,11 +88,11 @@ impl Trial<'_> {
             None => self.estimator.fidelities.len() == 1,
         };
         if !goes_on {
-            return Ok(Start::Beginning(Some(trial)));
+            return Start::Beginning(Some(trial));
         }
         note.trained = kept.trained;
         (note.inherited, note.inherited_exactly) = (kept.inherited, kept.inherited_exactly);
-        Ok(Start::Middle(tensors, saved))
+        Start::Middle(tensors, saved)
     }
 
     /// An earlier attempt at this trial, if there was one.

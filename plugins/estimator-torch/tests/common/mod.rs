@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use heirloom_estimator_torch::{Options, torch};
 use heirloom_plugin::{
     ComponentError, Configuration, Context, CurvePoint, Estimator, EvaluationRequest, Failure, Fidelity,
-    Json, Outcome, PluginOptions, Reporter, Seed, Space, SpaceSpec, TrialId, Value, Verdict, json,
+    Json, Outcome, PluginOptions, Reporter, Seed, Space, SpaceSpec, TrialId, Value, Verdict, json, tracing,
 };
 
 /// A folder with files of one test.
@@ -158,6 +158,44 @@ pub(crate) fn evaluate(
     reporter: &dyn Reporter,
 ) -> Result<Outcome, Failure> {
     estimator.evaluate(std::slice::from_ref(request), reporter).remove(0)
+}
+
+/// What this thread is warned of while it does `work`.
+pub(crate) fn warnings(work: impl FnOnce()) -> Vec<String> {
+    let heard = Arc::new(Mutex::new(Vec::new()));
+    tracing::subscriber::with_default(Warnings(Arc::clone(&heard)), work);
+    std::mem::take(&mut *heard.lock().unwrap())
+}
+
+struct Warnings(Arc<Mutex<Vec<String>>>);
+
+impl tracing::Subscriber for Warnings {
+    fn enabled(&self, metadata: &tracing::Metadata<'_>) -> bool {
+        metadata.is_event() && *metadata.level() <= tracing::Level::WARN
+    }
+
+    fn event(&self, event: &tracing::Event<'_>) {
+        struct Message(String);
+        impl tracing::field::Visit for Message {
+            fn record_debug(&mut self, field: &tracing::field::Field, value: &dyn std::fmt::Debug) {
+                if field.name() == "message" {
+                    self.0 = format!("{value:?}");
+                }
+            }
+        }
+        let mut message = Message(String::new());
+        event.record(&mut message);
+        self.0.lock().unwrap().push(message.0);
+    }
+
+    fn new_span(&self, _: &tracing::span::Attributes<'_>) -> tracing::span::Id {
+        tracing::span::Id::from_u64(1)
+    }
+
+    fn record(&self, _: &tracing::span::Id, _: &tracing::span::Record<'_>) {}
+    fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
+    fn enter(&self, _: &tracing::span::Id) {}
+    fn exit(&self, _: &tracing::span::Id) {}
 }
 
 /// An array of a NumPy archive: its name, type, shape, and bytes (little-endian).

@@ -1,4 +1,4 @@
-//! Scores of which rectifiers an input switches on.
+//! Scores of which activations an input switches on: rectifiers, as published, and other functions alike.
 
 use std::collections::HashSet;
 
@@ -12,7 +12,7 @@ use crate::{Probe, Sample};
 /// How many inputs are sorted into linear regions.
 pub(super) const REGION_INPUTS: i64 = 1024;
 
-/// Shows `see` the code of every layer that rectifies: which of its numbers are positive, `[n, d]`, one byte each.
+/// Shows `see` the code of every activation: which of its numbers are positive, `[n, d]`, one byte each.
 fn each_code(
     probe: &Probe,
     inputs: &Tensor,

@@ -15,7 +15,7 @@ use crate::{Probe, Sample};
 /// A score of untrained networks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Score {
-    /// The log-determinant of the kernel that counts on how many rectifiers two inputs agree. Mellor et al. 2021
+    /// The log-determinant of the kernel that counts on how many activations two inputs agree. Mellor et al. 2021
     /// (NASWOT).
     Naswot,
     /// How little the Jacobians of different inputs correlate. Mellor et al. 2021, first version.
@@ -169,7 +169,7 @@ impl Score {
         }
     }
 
-    /// The score of `probe` on `sample`; NaN where it has none: no rectifier, no normalisation, nothing that depends
+    /// The score of `probe` on `sample`; NaN where it has none: no activation, no normalisation, nothing that depends
     /// on the input.
     ///
     /// `zen` and `zico` take the sample as two batches, one after another.

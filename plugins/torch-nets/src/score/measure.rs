@@ -83,13 +83,13 @@ pub(super) fn pixel_classes(
 ///
 /// * `std`: what the targets were divided by, for each of their channels.
 pub(super) fn values(answers: impl Iterator<Item = Answers>, std: &[f64]) -> Result<Vec<f64>, TorchError> {
-    let (mut n, mut errors, mut own_errors, mut sum, mut squares) = (0.0, 0.0, 0.0, 0.0, 0.0);
+    let (mut errors, mut own_errors, mut spread) = (0.0, 0.0, Spread::default());
     // Squares in the largest unit would be infinite: it comes in after the root.
     let largest = std.iter().copied().fold(f64::MIN_POSITIVE, f64::max);
     let std: Vec<f64> = std.iter().map(|std| std / largest).collect();
     for piece in answers {
         let (output, target) = piece?;
-        let read = || -> Result<[f64; 5], TchError> {
+        let read = || -> Result<(f64, f64, Spread), TchError> {
             let mut unit = vec![1; target.dim()];
             unit[1] = std.len() as i64;
             let unit = Tensor::f_from_slice(&std)?.f_reshape(unit)?.f_to_device(target.device())?;
@@ -97,27 +97,67 @@ pub(super) fn values(answers: impl Iterator<Item = Answers>, std: &[f64]) -> Res
             let is_none = target.f_isnan()?;
             let error = output.f_to_kind(Kind::Double)?.f_sub(&target)?.f_masked_fill(&is_none, 0.0)?;
             let own_error = error.f_mul(&unit)?.f_square()?;
-            let target = target.f_masked_fill(&is_none, 0.0)?;
-            let n = is_none.f_logical_not()?;
             let total = |values: &Tensor| values.f_sum(Kind::Double)?.f_double_value(&[]);
-            Ok([
-                total(&n)?,
-                total(&error.f_square()?)?,
-                total(&own_error)?,
-                total(&target)?,
-                total(&target.f_square()?)?,
-            ])
+            let targets = target.f_masked_select(&is_none.f_logical_not()?)?;
+            Ok((total(&error.f_square()?)?, total(&own_error)?, Spread::of(&targets)?))
         };
-        let sums = read().map_err(|error| TorchError::new("scoring", &[&output, &target], &error))?;
-        for (all, own) in [&mut n, &mut errors, &mut own_errors, &mut sum, &mut squares].into_iter().zip(sums)
-        {
-            *all += own;
+        let (of_piece, own_of_piece, targets) =
+            read().map_err(|error| TorchError::new("scoring", &[&output, &target], &error))?;
+        errors += of_piece;
+        own_errors += own_of_piece;
+        spread = spread.with(targets);
+    }
+    let n = spread.n;
+    let loss = errors / n;
+    let r2 = if spread.least == spread.most { loss * 0.0 } else { 1.0 - errors / spread.squares };
+    Ok(vec![largest * (own_errors / n).sqrt(), r2, loss])
+}
+
+/// How far targets are from one another. One far out among the training rows brings all others close together: no
+/// number says which deviation is none.
+struct Spread {
+    n: f64,
+    mean: f64,
+    /// The sum of squared distances from the mean.
+    squares: f64,
+    least: f64,
+    most: f64,
+}
+
+impl Default for Spread {
+    fn default() -> Self {
+        Self { n: 0.0, mean: 0.0, squares: 0.0, least: f64::INFINITY, most: f64::NEG_INFINITY }
+    }
+}
+
+impl Spread {
+    /// * `targets`: 64-bit numbers, `[n]`.
+    fn of(targets: &Tensor) -> Result<Self, TchError> {
+        if targets.numel() == 0 {
+            return Ok(Self::default());
+        }
+        let value = |of: Tensor| of.f_double_value(&[]);
+        let mean = value(targets.f_mean(Kind::Double)?)?;
+        let squares = value(targets.f_sub_scalar(mean)?.f_square()?.f_sum(Kind::Double)?)?;
+        let (least, most) = (value(targets.f_min()?)?, value(targets.f_max()?)?);
+        Ok(Self { n: targets.numel() as f64, mean, squares, least, most })
+    }
+
+    /// That of both together. Source: Chan, Golub and LeVeque 1983, "Algorithms for Computing the Sample Variance".
+    fn with(self, other: Self) -> Self {
+        let n = self.n + other.n;
+        if n == 0.0 {
+            return self;
+        }
+        let (share, distance) = (other.n / n, other.mean - self.mean);
+        Self {
+            n,
+            mean: self.mean + share * distance,
+            squares: self.squares + other.squares + share * self.n * distance.powi(2),
+            least: self.least.min(other.least),
+            most: self.most.max(other.most),
         }
     }
-    let variance = squares / n - (sum / n).powi(2);
-    let loss = errors / n;
-    let r2 = if variance > 1e-12 { 1.0 - loss / variance } else { loss * 0.0 };
-    Ok(vec![largest * (own_errors / n).sqrt(), r2, loss])
 }
 
 /// The sum of it over the rows, or over the labelled pixels.

@@ -11,8 +11,10 @@ use crate::output::{self, Table};
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "A plugin goes into quarantine when its worker processes die three times in a row, or when its \
-    strategy has ended three runs. Limits of a run file that end a worker do not count. Another version or a new build is free of it.\n\n\
+    after_help = "A plugin goes into quarantine when the worker processes of one of its components die three times in a \
+    row, or when its strategy has ended three runs. Where that held a strategy of another plugin, the two are listed as \
+    one, joined by `+`, and each is still used without the other. Limits of a run file that end a worker do not count. \
+    Another version or a new build is free of it.\n\n\
     Examples:\n  heirloom plugin quarantine\n  heirloom plugin quarantine --release my-plugin-0.1.0"
 )]
 pub(super) struct Quarantine {

@@ -8,7 +8,11 @@ def probabilities(rows, network=None):
 
 
 def predict(rows, network=None):
-    """The most probable class of each row; of each pixel where the network answers with an image."""
+    """The most probable class of each row; of each pixel where the network answers with an image.
+
+    Classes are named as in `TARGET["names"]`, which are text: `true` and `false` for truth values however a file writes
+    them, and numbers in their shortest form (`1` for `1.0`).
+    """
 
     def named(places):
         return [named(place) if isinstance(place, list) else TARGET["names"][place] for place in places]

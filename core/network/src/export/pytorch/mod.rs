@@ -84,7 +84,7 @@ pub(super) fn check(network: &Network, preparation: &Preparation) -> Result<(), 
 fn head(network: &Network, preparation: Option<&Preparation>) -> String {
     let about = format!(
         "A trained network of {} parameters, exported by Heirloom: {} to {}.",
-        network.n_parameters(),
+        network.n_parameters_of_result(),
         network.input_shape(),
         network.output_shape()
     );
