@@ -280,7 +280,7 @@ fn a_proxy_that_misled_on_past_tasks_is_warned_of_and_turned_round_by_a_vote() {
     assert_eq!(belief["weight"], -1.0, "{belief}");
     // In a bench, cold starts know nothing of it.
     let lines = |start: &[&str]| {
-        bench.json(&[&["bench", "run.toml", "--seeds", "5"], start].concat())["lines"].clone()
+        bench.json(&[&["bench", "run.toml", "--seeds", "5"][..], start].concat())["lines"].clone()
     };
     let (both, cold) = (lines(&[]), lines(&["--cold"]));
     assert_eq!((&both[0]["start"], &both[1]["start"]), (&Json::from("cold"), &Json::from("warm")));

@@ -108,7 +108,7 @@ impl Bench {
     pub fn run_on_a_full_disk(&self, arguments: &[&str], kilobytes: u32) -> Output {
         let program = self.command(arguments);
         let mut limited = Command::new("bash");
-        limited.arg("-c").arg(format!("trap '' XFSZ; ulimit -f {kilobytes}; exec \"$0\" \"$@\""));
+        limited.arg("-c").arg(format!("ulimit -f {kilobytes}; exec \"$0\" \"$@\""));
         limited.arg(program.get_program()).args(program.get_args()).current_dir(self.folder.path());
         for (key, value) in program.get_envs() {
             match value {

@@ -63,7 +63,9 @@ fn main() -> ExitCode {
         Err(report) => {
             complain(&report);
             if met_file_limit.load(Ordering::Relaxed) {
-                tracing::warn!("a file has met the limit on the size of files; hint: raise it with `ulimit -f`");
+                tracing::warn!(
+                    "a file has met the limit on the size of files; hint: raise it with `ulimit -f`"
+                );
             }
             exit_of(&report).into()
         }

@@ -6,9 +6,7 @@ use std::collections::BTreeMap;
 use heirloom_archive::{Archive, PastFilter, RunId, RunSummary, Task, names_task};
 use heirloom_config::{ComponentConfig, RunConfig, WarmStartMode};
 use heirloom_model::space::{MappingNote, OutOfRange, SpaceMapping};
-use heirloom_model::{
-    Configuration, Observation, Origin, Space, WarmStart, WarmStartReport,
-};
+use heirloom_model::{Configuration, Observation, Origin, Space, WarmStart, WarmStartReport};
 use heirloom_warm_start::{Knowledge, Mode, Options, PastTask};
 use serde::de::DeserializeOwned;
 

@@ -1,9 +1,8 @@
 //! Incumbent curves with bands, as SVG.
 
-mod student;
-
 use std::path::Path;
 
+use heirloom_model::student;
 use plotters::prelude::*;
 
 use crate::bench::{Line, mean_and_error};

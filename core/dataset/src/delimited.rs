@@ -23,9 +23,7 @@ pub(crate) fn read(path: &Path, delimiter: u8, names: Option<&[&str]>) -> Result
     };
     let mut columns = vec![RawColumn::default(); wanted.len()];
     let rows = read_rows(&mut reader, &wanted, &mut columns);
-    if let Some(line) = reader.get_ref().unclosed() {
-        let reason = format!("the quote that opens on line `{line}` is not closed");
-        let hint = "close it, or write a quote within a field twice and the field in quotes";
+    if let Some((reason, hint)) = reader.get_ref().broken_end() {
         return Err(Error::Malformed { path: path.to_owned(), format: "CSV", reason, hint });
     }
     rows.map_err(malformed)?;
@@ -55,8 +53,8 @@ fn read_rows<R: Read>(
     Ok(())
 }
 
-/// Passes text on, and notes whether it ends within quotes: its parser takes all that follows an open quote for one
-/// field.
+/// Passes text on, and notes how it ends. Its parser takes all that follows an open quote for one field, and a line
+/// that breaks off at a delimiter for one whose last value is missing.
 struct Quotes<R> {
     inner: R,
     delimiter: u8,
@@ -71,6 +69,9 @@ struct Quotes<R> {
 /// Where in a field the text is, as the parser sees it (RFC 4180, with text after a closing quote let be).
 #[derive(Clone, Copy, PartialEq)]
 enum Place {
+    /// At the start of a line.
+    Line,
+    /// After a delimiter.
     Start,
     Plain,
     Quoted,
@@ -80,26 +81,36 @@ enum Place {
 
 impl<R> Quotes<R> {
     fn new(inner: R, delimiter: u8) -> Self {
-        Self { inner, delimiter, place: Place::Start, line: 1, opened: 0, n_bytes: 0, ended: false }
+        Self { inner, delimiter, place: Place::Line, line: 1, opened: 0, n_bytes: 0, ended: false }
     }
 
-    /// The line on which a quote opens that nothing closes, once the text has ended.
-    fn unclosed(&self) -> Option<u64> {
-        (self.ended && self.place == Place::Quoted).then_some(self.opened)
+    /// What is wrong with how the text ended, and what to do about it.
+    fn broken_end(&self) -> Option<(String, &'static str)> {
+        match self.place {
+            Place::Quoted if self.ended => Some((
+                format!("the quote that opens on line `{}` is not closed", self.opened),
+                "close it, or write a quote within a field twice and the field in quotes",
+            )),
+            Place::Start if self.ended => Some((
+                format!("the last line, `{}`, ends after a delimiter and without a line break", self.line),
+                "the file seems to be cut off: get all of it, or add the line break if the last value is missing",
+            )),
+            _ => None,
+        }
     }
 
     fn see(&mut self, byte: u8) {
         const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
         let is_mark = self.n_bytes < 3 && BYTE_ORDER_MARK.contains(&byte);
         self.place = match (self.place, byte) {
-            (Place::Start, _) if is_mark => Place::Start,
-            (Place::Start, b'"') => {
+            (Place::Line, _) if is_mark => Place::Line,
+            (Place::Line | Place::Start, b'"') => {
                 self.opened = self.line;
                 Place::Quoted
             }
             (Place::Quoted, b'"') => Place::Quote,
             (Place::Quoted, _) | (Place::Quote, b'"') => Place::Quoted,
-            (_, b'\n' | b'\r') => Place::Start,
+            (_, b'\n' | b'\r') => Place::Line,
             (_, byte) if byte == self.delimiter => Place::Start,
             _ => Place::Plain,
         };

@@ -3,6 +3,7 @@
 mod value;
 pub use value::Value;
 
+pub mod student;
 pub mod suggest;
 pub use suggest::nearest;
 

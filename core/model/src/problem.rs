@@ -41,9 +41,9 @@ pub struct Objective {
 pub struct FidelityDimension {
     /// Its name, such as `epochs`.
     pub name: String,
-    /// The smallest value that says anything.
+    /// The smallest value that says anything, 0 or more.
     pub low: f64,
-    /// The full value, at which configurations are compared in the end.
+    /// The full value, above 0, at which configurations are compared in the end.
     pub high: f64,
     /// Whether only whole numbers count.
     #[serde(default)]

@@ -20,7 +20,7 @@ type MakeCheck = fn(&Bench<'_>) -> Result<(), Trouble>;
 pub(crate) const CHECKS: &[Check<MakeCheck>] = &[
     Check::new(
         "info",
-        "at least one objective, names that differ, fidelity ranges that are finite and not reversed, levels that ascend",
+        "at least one objective, names that differ, fidelity ranges that are finite, not reversed and of sizes (0 or more, the full one above 0), levels that ascend",
         |bench| bench.info(),
     ),
     Check::new("count", "one result for each request, and none for no requests", |bench| bench.count()),

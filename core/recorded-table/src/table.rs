@@ -53,7 +53,8 @@ pub struct Evaluation<'a> {
     pub configuration: &'a Configuration,
     /// The size: empty where the table has only one.
     pub fidelity: Fidelity,
-    /// Which training of the configuration this is, from 0: its seed, as far as the table tells.
+    /// Which training this is, from 0: its seed, as far as the table tells. Where each has rows of its own, they are
+    /// numbered over the whole table, as they first come.
     pub training: usize,
     /// What was measured, with the learning curve where the table has one, or why nothing was.
     pub result: std::result::Result<Outcome, Failure>,
@@ -210,11 +211,8 @@ impl<'a> Entry<'a> {
 
     fn evaluations(self) -> impl Iterator<Item = Evaluation<'a>> {
         let measurements = &self.table.measurements;
-        let levels = (0..measurements.levels.len())
-            .rev()
-            .filter(move |&level| measurements.is_recorded(self.index, level));
         let mut ended = BTreeSet::new();
-        levels.flat_map(move |level| {
+        measurements.levels_of(self.index).rev().flat_map(move |level| {
             let mut trainings = self.trainings(level);
             if measurements.is_curve {
                 // One that was stopped early has its last point at a smaller size than the others.

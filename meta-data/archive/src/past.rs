@@ -35,7 +35,8 @@ pub fn names_task(name: &str, key: &str) -> bool {
     [key, plain, last].contains(&name)
 }
 
-/// Finished evaluations of a size at which it is what evaluations of a task are compared at.
+/// Finished evaluations of a size that are enough for it to be the one at which evaluations of a task are compared; so is
+/// half of what there is at all sizes.
 const MIN_FULL: usize = 5;
 
 /// What was evaluated on one task in one space. The lists stand in parallel, `[n]` each.
@@ -198,7 +199,8 @@ impl Archive {
         let size = |full: &BTreeMap<String, f64>| full.values().product::<f64>();
         full.sort_by(|a, b| size(&b.0).total_cmp(&size(&a.0)));
         let most = full.iter().map(|(_, n_finished)| *n_finished).max().unwrap_or_default();
-        let chosen = full.into_iter().find(|(_, n_finished)| *n_finished >= most.min(MIN_FULL));
+        let is_enough = |n_finished: usize| n_finished >= MIN_FULL || 2 * n_finished >= most;
+        let chosen = full.into_iter().find(|(_, n_finished)| is_enough(*n_finished));
         Ok(chosen.map(|(sizes, _)| sizes).unwrap_or_default())
     }
 

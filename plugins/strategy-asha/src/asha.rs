@@ -13,7 +13,6 @@ use crate::rungs::{Ended, Rung, sizes};
 /// Source: Li et al. 2020, "A System for Massively Parallel Hyperparameter Tuning", algorithm 2.
 pub struct Asha {
     base: Box<dyn Strategy>,
-    reduction: usize,
     continues: bool,
     /// The place of the growing dimension; `None`: evaluations have one size.
     dimension: Option<usize>,
@@ -66,9 +65,9 @@ impl Asha {
                 sizes(own, lowest, options.reduction)
             }
         };
-        let rungs = sizes.iter().map(|_| Rung::default()).collect();
-        let (reduction, continues) = (options.reduction, options.continues);
-        Ok(Self { base, reduction, continues, dimension, full: problem.full_fidelity(), sizes, rungs })
+        let rungs = sizes.iter().map(|_| Rung::new(options.reduction)).collect();
+        let continues = options.continues;
+        Ok(Self { base, continues, dimension, full: problem.full_fidelity(), sizes, rungs })
     }
 
     fn fidelity(&self, rung: usize) -> Fidelity {
@@ -87,9 +86,8 @@ impl Asha {
 
     /// The next trial that goes on, from the largest size down.
     fn promotion(&mut self) -> Option<Proposal> {
-        let (rung, ended) = (0..self.rungs.len() - 1)
-            .rev()
-            .find_map(|rung| Some((rung, self.rungs[rung].promote(self.reduction)?)))?;
+        let (rung, ended) =
+            (0..self.rungs.len() - 1).rev().find_map(|rung| Some((rung, self.rungs[rung].promote()?)))?;
         let Ended { trial, configuration, .. } = ended;
         let continues = self.continues.then_some(trial);
         Some(Proposal { continues, ..Proposal::new(configuration, self.fidelity(rung + 1)) })

@@ -1,9 +1,7 @@
 //! One measured figure.
 
+use heirloom_model::student;
 use serde::Serialize;
-
-#[path = "../../../core/cli/src/plot/student.rs"]
-mod student;
 
 /// A row of the table of figures.
 #[derive(Debug, Clone, Serialize)]
@@ -120,7 +118,7 @@ mod tests {
     #[test]
     fn a_medians_interval_is_between_the_values_that_the_binomial_distribution_leaves() {
         // By exact probabilities: of seven the first, of nine the second, of fifteen the fourth, of 33 the eleventh.
-        for (n, rank) in [(1, 1), (3, 1), (7, 1), (9, 2), (15, 4), (33, 11)] {
+        for (n, rank) in [(1_i32, 1), (3, 1), (7, 1), (9, 2), (15, 4), (33, 11)] {
             // As skewed as trials to an incumbent: the mean's interval would lie above the median.
             let samples: Vec<f64> = (1..=n).rev().map(|place| f64::from(place).exp()).collect();
             let row = Row::median_of("", "", &samples);

@@ -92,7 +92,9 @@ impl Bench {
         config.warm_start.exclude_tasks.extend(past::own_names(&config));
         let job = Job::prepare(&config, &plugins).map_err(|blame| blame.in_file(&file))?;
         if !job.info.simulated_cost {
-            tracing::warn!("this estimator's cost is real: every one of the trials is evaluated");
+            tracing::warn!(
+                "this estimator's cost is real: every one of the trials is evaluated, in one search after another"
+            );
         }
         let strategies = self.strategies(&config, &plugins)?;
         let filters = job.filters().map_err(|blame| blame.in_file(&file))?;

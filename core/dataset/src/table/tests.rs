@@ -124,6 +124,14 @@ fn errors_name_file_place_and_remedy() {
     );
     assert_eq!(csv("\u{feff}\"a, \"\"\",b\n1,\"2\"\n").column("b").unwrap().get(0), Value::Int(2));
     assert_eq!(
+        message("t.csv", b"a,b\n1,2\n3,"),
+        "`t.csv` is not a readable CSV file: the last line, `3`, ends after a delimiter and without a line break; \
+         hint: the file seems to be cut off: get all of it, or add the line break if the last value is missing"
+    );
+    for whole in ["a,b\n1,2\n3,\n", "a,b\n1,2\n3,\"\""] {
+        assert_eq!(csv(whole).column("b").unwrap().get(1), Value::Null, "{whole}");
+    }
+    assert_eq!(
         message("t.csv", b"a,a\n1,2\n"),
         "`t.csv`: column name `a` occurs twice; hint: rename one of the two"
     );

@@ -1,6 +1,7 @@
 //! From a descriptor and its files to a [`RecordedTable`].
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -13,7 +14,7 @@ use super::{RecordedTable, Task};
 use crate::check::check;
 use crate::configurations::{File, Key, Wanted};
 use crate::descriptor::{Descriptor, Measured, ObjectiveSource, Recorded, Source};
-use crate::measured::{Cells, Level, Measurements, Quantity};
+use crate::measured::{Cells, Level, Measurements, Place, Quantities, Quantity, Rows};
 use crate::{Error, Result};
 
 pub(super) fn open(path: &Path) -> Result<RecordedTable> {
@@ -28,20 +29,23 @@ pub(super) fn open(path: &Path) -> Result<RecordedTable> {
     let table = file.read(&evaluation_columns(&descriptor, &space))?;
     let known = Known::read(&file, &table, &descriptor, &space)?;
     let (task_names, task_of) = tasks(&file, &table, &descriptor)?;
-    let (levels, level_of) = row_levels(&file, &table, &descriptor)?;
-    let (n_row_trainings, training_of) = row_trainings(&file, &table, &descriptor)?;
+    let (levels, levels_of) = row_levels(&file, &table, &descriptor)?;
+    let training_of = row_trainings(&file, &table, &descriptor)?;
 
     check_costs(&file, &table, &descriptor)?;
-    let mut measurements = measurements(&table, &descriptor, &levels, n_row_trainings)?;
     let mut entries = Entries::default();
+    let mut places = Vec::with_capacity(table.n_rows());
     for row in 0..table.n_rows() {
         let entry = entries.number(task_of[row], known.of_row[row]);
-        measurements.put(index(row), entry, level_of[row], training_of[row]).map_err(|earlier| {
-            let problem = format!("it records what row {earlier} records already");
-            let remedy = "name the columns that tell the two apart: `columns.training`, `fidelity.column`";
-            file.bad_row(row, problem, remedy)
-        })?;
+        let place = |level| (entry, Place { level, training: training_of[row], row: index(row) });
+        places.extend(levels_of[row].clone().map(place));
     }
+    let rows = Rows::new(entries.list.len(), places).map_err(|(row, earlier)| {
+        let problem = format!("it records what row {earlier} records already");
+        let remedy = "name the columns that tell the two apart: `columns.training`, `fidelity.column`";
+        file.bad_row(row as usize, problem, remedy)
+    })?;
+    let measurements = measurements(&table, &descriptor, &levels, rows)?;
 
     let mut features = meta_features(&source, &descriptor)?;
     let tasks = task_names
@@ -71,12 +75,11 @@ struct Entries {
 }
 
 impl Entries {
-    fn number(&mut self, task: u32, configuration: u32) -> usize {
-        let entry = *self.numbers.entry((task, configuration)).or_insert_with(|| {
+    fn number(&mut self, task: u32, configuration: u32) -> u32 {
+        *self.numbers.entry((task, configuration)).or_insert_with(|| {
             self.list.push((task, configuration));
             index(self.list.len() - 1)
-        });
-        entry as usize
+        })
     }
 }
 
@@ -124,13 +127,18 @@ fn tasks(file: &File<'_>, table: &Table, descriptor: &Descriptor) -> Result<(Vec
     Ok((names, of_row))
 }
 
-/// The sizes, ascending (1 where there is only one), and for sizes with rows of their own the size of every row.
-fn row_levels(file: &File<'_>, table: &Table, descriptor: &Descriptor) -> Result<(Vec<f64>, Vec<usize>)> {
+/// The sizes, ascending (1 where there is only one), and those of every row: its own, or all where they are columns.
+fn row_levels(
+    file: &File<'_>,
+    table: &Table,
+    descriptor: &Descriptor,
+) -> Result<(Vec<f64>, Vec<Range<u32>>)> {
     let Some(column) = descriptor.fidelity.as_ref().and_then(|fidelity| fidelity.column.as_ref()) else {
         let mut sizes: Vec<f64> =
             descriptor.recorded.iter().map(|recorded| recorded.get_ref().at.unwrap_or(1.0)).collect();
         sizes.sort_by(f64::total_cmp);
-        return Ok((sizes, vec![0; table.n_rows()]));
+        let all = 0..index(sizes.len());
+        return Ok((sizes, vec![all; table.n_rows()]));
     };
     let cells = table.column(column.get_ref())?.to_f64()?;
     if let Some(row) = cells.iter().position(|size| !size.is_finite() || *size < 0.0) {
@@ -140,21 +148,24 @@ fn row_levels(file: &File<'_>, table: &Table, descriptor: &Descriptor) -> Result
     let mut sizes = cells.clone();
     sizes.sort_by(f64::total_cmp);
     sizes.dedup();
-    let of_row = cells.iter().map(|size| sizes.partition_point(|other| other < size)).collect();
-    Ok((sizes, of_row))
+    let of_row = |size: &f64| {
+        let level = index(sizes.partition_point(|other| other < size));
+        level..level + 1
+    };
+    let of_rows = cells.iter().map(of_row).collect();
+    Ok((sizes, of_rows))
 }
 
-/// For trainings with rows of their own how many there are, and the training of every row.
-fn row_trainings(file: &File<'_>, table: &Table, descriptor: &Descriptor) -> Result<(usize, Vec<usize>)> {
-    let Some(column) = &descriptor.columns.training else { return Ok((1, vec![0; table.n_rows()])) };
+/// The training of every row, 0 where they have no rows of their own.
+fn row_trainings(file: &File<'_>, table: &Table, descriptor: &Descriptor) -> Result<Vec<u32>> {
+    let Some(column) = &descriptor.columns.training else { return Ok(vec![0; table.n_rows()]) };
     let keys = file.keys(table.column(column.get_ref())?)?;
     let mut numbers = HashMap::new();
     let number = |key| {
-        let next = numbers.len();
+        let next = index(numbers.len());
         *numbers.entry(key).or_insert(next)
     };
-    let of_row = keys.into_iter().map(number).collect();
-    Ok((numbers.len().max(1), of_row))
+    Ok(keys.into_iter().map(number).collect())
 }
 
 /// Refuses costs below 0: budgets are filled by them.
@@ -184,13 +195,8 @@ fn dimension(descriptor: &Descriptor, levels: &[f64]) -> Option<FidelityDimensio
     })
 }
 
-/// The table's numbers, without rows yet.
-fn measurements(
-    table: &Table,
-    descriptor: &Descriptor,
-    sizes: &[f64],
-    n_row_trainings: usize,
-) -> Result<Measurements> {
+/// The table's numbers.
+fn measurements(table: &Table, descriptor: &Descriptor, sizes: &[f64], rows: Rows) -> Result<Measurements> {
     let mut cells = Vec::new();
     let mut places: HashMap<String, usize> = HashMap::new();
     let mut quantity = |measured: &Spanned<Measured>| {
@@ -208,15 +214,15 @@ fn measurements(
         }
         Ok::<_, Error>(Quantity { columns, scale: measured.get_ref().scale })
     };
-    let mut level = |at: f64, recorded: &Recorded| {
+    let mut quantities = |recorded: &Recorded| {
         let objectives = descriptor.objectives.iter();
         let objectives = objectives.filter_map(|objective| recorded.objectives.get(objective.name.as_str()));
         let objectives = objectives.map(&mut quantity).collect::<Result<_>>()?;
         let metric = |(name, measured): (&String, _)| Ok((name.clone(), quantity(measured)?));
         let metrics = recorded.metrics.iter().map(metric).collect::<Result<_>>()?;
         let cost = recorded.cost_seconds.as_ref().map(&mut quantity).transpose()?;
-        let n_trainings = n_row_trainings.max(recorded.n_trainings());
-        Ok::<_, Error>(Level { at, n_trainings, objectives, metrics, cost })
+        let n_trainings = recorded.n_trainings();
+        Ok::<_, Error>(Arc::new(Quantities { n_trainings, objectives, metrics, cost }))
     };
     let in_rows = descriptor.fidelity.as_ref().is_some_and(|fidelity| fidelity.column.is_some());
     let mut levels: Vec<Level> = Vec::new();
@@ -226,17 +232,17 @@ fn measurements(
             .iter()
             .map(Spanned::get_ref)
             .find(|recorded| recorded.at.is_none_or(|own| own == at));
-        match (levels.first().cloned(), own) {
-            (Some(first), _) if in_rows => levels.push(Level { at, ..first }),
-            (_, Some(recorded)) => levels.push(level(at, recorded)?),
-            (_, None) => {}
-        }
+        let measured = match (levels.first(), own) {
+            (Some(first), _) if in_rows => Arc::clone(&first.measured),
+            (_, Some(recorded)) => quantities(recorded)?,
+            (_, None) => continue,
+        };
+        levels.push(Level { at, measured });
     }
     Ok(Measurements {
-        n_row_levels: if in_rows { levels.len() } else { 1 },
-        n_row_trainings,
+        trainings_have_rows: descriptor.columns.training.is_some(),
         is_curve: descriptor.fidelity.as_ref().is_some_and(|fidelity| fidelity.curve),
-        rows: Vec::new(),
+        rows,
         cells,
         levels,
     })

@@ -117,6 +117,53 @@ a,adam,,8,1,,5,200
     assert_eq!((failed.kind, failed.cost_seconds), (FailureKind::Diverged, 200.0 * 60.0));
 }
 
+/// Room for every pair of an entry, a size and a training would be petabytes here.
+#[test]
+fn sizes_and_trainings_that_no_two_rows_share_take_no_more_room_than_the_rows() {
+    const N: usize = 40_000;
+    let row =
+        |i: usize| format!("a,sgd,{},{},{},{i},1,1\n", i as f64 / N as f64, 7_919 * i, 1.0 + i as f64 / 1e3);
+    let runs: String = (0..N).map(row).collect();
+    let runs = format!("task,optimizer,momentum,seed,epoch,loss,acc,minutes\n{runs}");
+    let table = RecordedTable::open(folder(DESCRIPTOR, &runs)).unwrap();
+    assert_eq!((table.n_entries(), table.fidelity().unwrap().levels.len()), (N, N));
+    let mut n = 0;
+    for (i, evaluation) in table.evaluations().enumerate() {
+        assert_eq!((evaluation.configuration_index, evaluation.training), (i, i));
+        assert_eq!(evaluation.fidelity.0, [1.0 + i as f64 / 1e3]);
+        let outcome = evaluation.result.unwrap();
+        assert_eq!((outcome.objectives.as_slice(), outcome.curve.len()), (&[i as f64][..], 1));
+        n += 1;
+    }
+    assert_eq!(n, N);
+    assert_eq!(table.entries().next().unwrap().outcome(N - 1, None).unwrap_err().kind, FailureKind::Rejected);
+}
+
+#[test]
+fn a_training_has_one_number_wherever_it_occurs_and_in_whatever_order() {
+    let runs = "task,optimizer,momentum,seed,epoch,loss,acc,minutes
+a,sgd,0.5,7,1,4.0,10,1
+a,sgd,0.5,8,1,2.0,30,1
+a,adam,,9,1,5.0,50,1
+a,adam,,8,2,3.0,50,2
+a,adam,,8,1,6.0,50,1
+";
+    let table = RecordedTable::open(folder(DESCRIPTOR, runs)).unwrap();
+    let adam = configuration(&table, &[("optimizer", "adam".into())]);
+    let entry = table.find(0, &adam).unwrap();
+    assert_eq!((entry.trainings(0), entry.trainings(1)), (vec![1, 2], vec![1]));
+    let of = |level, training| entry.outcome(level, training).map(|outcome| outcome.objectives[0]);
+    assert_eq!(
+        [of(0, Some(1)), of(0, Some(2)), of(0, None), of(1, None)].map(|objective| objective.unwrap()),
+        [6.0, 5.0, 5.5, 3.0]
+    );
+    assert_eq!(of(0, Some(0)).unwrap_err().message, "the table records nothing for `loss`");
+    assert_eq!(entry.curve(1, Some(1)).len(), 2);
+    assert_eq!(entry.curve(1, Some(2)).len(), 1);
+    let streamed: Vec<_> = table.evaluations().map(|one| (one.fidelity.0[0], one.training)).collect();
+    assert_eq!(streamed, [(1.0, 0), (1.0, 1), (2.0, 1), (1.0, 2)]);
+}
+
 #[test]
 fn rows_of_sizes_are_a_learning_curve() {
     let table = toy();

@@ -10,7 +10,7 @@ use heirloom_model::{Configuration, Direction, FailureKind, Objective, Outcome, 
 use super::arff::Arff;
 use super::columns::{Column, infer, parse_cell};
 use super::recording::{Recording, features};
-use super::{ImportReport, Provenance, import_error};
+use super::{Import, ImportReport, Provenance, import_error};
 use crate::{Archive, MetaFeatures, Result, RunHeader, Task};
 
 /// The algorithms of a folder as configurations of one space, by the name that `algorithm_runs.arff` gives them.
@@ -36,9 +36,9 @@ impl Archive {
             measures.next().ok_or_else(|| import_error(&runs_path, "it has no performance measure"))?;
         let others: Vec<usize> = measures.collect();
         let metric = runs.attributes[measure].clone();
-        let mut report = ImportReport::default();
+        let mut import = Import::new(self)?;
         let maximise = says_maximise(&folder.join("description.txt"))?.unwrap_or_else(|| {
-            report.notes.push(format!(
+            import.report.notes.push(format!(
                 "no `maximize` in `description.txt` says which way is better: `{metric}` was taken to be minimised"
             ));
             false
@@ -46,14 +46,14 @@ impl Archive {
         let algorithms = algorithms(folder, name, &runs, algorithm)?;
 
         if folder.join("configurations.csv").exists() {
-            report.notes.push(
+            import.report.notes.push(
                 "the space's ranges and conditions were inferred from the configurations that occur".into(),
             );
         }
         let mut recordings: BTreeMap<&str, Recording> = BTreeMap::new();
         for row in &runs.rows {
             let Some(configuration) = algorithms.configurations.get(&row[algorithm]) else {
-                report.n_left_out += 1;
+                import.report.n_left_out += 1;
                 continue;
             };
             let recording = recordings.entry(&row[instance]).or_insert_with(|| {
@@ -74,14 +74,14 @@ impl Archive {
                 }
                 (Ok(()), None) => recording.failed(configuration.values(), &[], FailureKind::Diverged, 0.0),
                 (Err(Some(kind)), _) => recording.failed(configuration.values(), &[], kind, cost),
-                (Err(None), _) => report.n_left_out += 1,
+                (Err(None), _) => import.report.n_left_out += 1,
             }
         }
         for recording in recordings.into_values() {
-            report.keep_recording(self, recording)?;
+            import.keep_recording(recording)?;
         }
         self.keep_features(folder, name)?;
-        Ok(report)
+        Ok(import.finish())
     }
 
     fn keep_features(&self, folder: &Path, name: &str) -> Result<()> {

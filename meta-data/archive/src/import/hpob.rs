@@ -14,7 +14,7 @@ use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, Visitor};
 
 use super::recording::Recording;
-use super::{ImportReport, Provenance, import_error};
+use super::{Import, ImportReport, Provenance, import_error};
 use crate::{Archive, Result, RunHeader, Task};
 
 /// The evaluations of one data set in one space.
@@ -43,14 +43,14 @@ impl Archive {
     /// finite (`NaN`, `Infinity` and `null` are read so) are left out.
     pub fn import_hpob(&self, path: &Path, provenance: &Provenance) -> Result<ImportReport> {
         let file = File::open(path).map_err(|error| import_error(path, error))?;
-        let mut report = ImportReport::default();
+        let mut import = Import::new(self)?;
         let mut keep = |space: &str, data_set: &str, rows: DataSet| {
-            self.keep_hpob(space, data_set, &rows, provenance, &mut report).map_err(|error| error.to_string())
+            import.keep_hpob(space, data_set, &rows, provenance).map_err(|error| error.to_string())
         };
         let file = BufReader::with_capacity(1 << 20, file);
         let mut json = serde_json::Deserializer::from_reader(BufReader::new(PlainJson::new(file)));
         let read = Spaces { keep: &mut keep }.deserialize(&mut json).and_then(|()| json.end());
-        let n_kept = report.n_added + report.n_known;
+        let n_kept = import.report.n_added + import.report.n_known;
         read.map_err(|error| {
             let hint = "hint: mend it and import the file again: what is kept already is kept once";
             import_error(
@@ -58,16 +58,17 @@ impl Archive {
                 format!("{error}; {n_kept} data sets before that are kept, those after it not; {hint}"),
             )
         })?;
-        Ok(report)
+        Ok(import.finish())
     }
+}
 
+impl Import<'_> {
     fn keep_hpob(
-        &self,
+        &mut self,
         space_id: &str,
         data_set: &str,
         rows: &DataSet,
         provenance: &Provenance,
-        report: &mut ImportReport,
     ) -> Result<()> {
         let Some(n_parameters) = rows.x.first().map(Vec::len) else { return Ok(()) };
         let space = space(space_id, n_parameters)?;
@@ -98,11 +99,11 @@ impl Archive {
                     row.push(0.0);
                     recording.measured(&row, &[], &Outcome::new(vec![-y], 0.0));
                 }
-                _ => report.n_left_out += 1,
+                _ => self.report.n_left_out += 1,
             }
         }
-        report.n_left_out += rows.x.len().abs_diff(rows.y.len()) as u64;
-        report.keep_recording(self, recording)
+        self.report.n_left_out += rows.x.len().abs_diff(rows.y.len()) as u64;
+        self.keep_recording(recording)
     }
 }
 

@@ -13,7 +13,7 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 use super::columns::{Column, infer};
-use super::{ImportReport, Provenance, import_error};
+use super::{Import, ImportReport, Provenance, import_error};
 use crate::{Archive, Result, RunContents, RunHeader, RunId, RunState, Task, TrialRecord, TrialState};
 
 /// The table of what trials reported on the way.
@@ -55,13 +55,13 @@ impl Archive {
             import_error(path, format!("{text}{hint}"))
         };
         let db = Connection::open_with_flags(path, flags).map_err(fail)?;
-        let mut report = ImportReport::default();
+        let mut import = Import::new(self)?;
         let mut refused = None;
         for study in studies(&db).map_err(fail)? {
             let trials = ended_trials(&db, &study).map_err(fail)?;
             let of_study = "SELECT count(*) FROM trials WHERE study_id = ?";
             let n_all: i64 = db.query_row(of_study, [study.id], |row| row.get(0)).map_err(fail)?;
-            report.n_left_out += n_all as u64 - trials.len() as u64;
+            import.report.n_left_out += n_all as u64 - trials.len() as u64;
             if trials.is_empty() {
                 continue;
             }
@@ -73,8 +73,8 @@ impl Archive {
             let (space, configurations) = match inferred {
                 Ok(inferred) => inferred,
                 Err(problem) => {
-                    report.n_left_out += trials.len() as u64;
-                    report.notes.push(format!("study `{}` was left out: {problem}", study.name));
+                    import.report.n_left_out += trials.len() as u64;
+                    import.report.notes.push(format!("study `{}` was left out: {problem}", study.name));
                     refused.get_or_insert_with(|| {
                         import_error(path, format!("study `{}`: {problem}", study.name))
                     });
@@ -82,7 +82,8 @@ impl Archive {
                 }
             };
             if is_conditional {
-                report
+                import
+                    .report
                     .notes
                     .push(format!("conditions of study `{}` were inferred from its trials", study.name));
             }
@@ -106,11 +107,11 @@ impl Archive {
                 run.trials.push(record);
             }
             order_steps(&mut run, &trials);
-            report.keep(self, run)?;
+            import.keep(run)?;
         }
         match refused {
-            Some(error) if report.n_added + report.n_known == 0 => Err(error),
-            _ => Ok(report),
+            Some(error) if import.report.n_added + import.report.n_known == 0 => Err(error),
+            _ => Ok(import.finish()),
         }
     }
 }

@@ -3,8 +3,8 @@
 use heirloom_model::{CurvePoint, FailureKind, Outcome};
 use heirloom_recorded_table::RecordedTable;
 
-use super::ImportReport;
 use super::recording::{Recording, features};
+use super::{Import, ImportReport};
 use crate::{Archive, MetaFeatures, Result, RunHeader, Task};
 
 impl Archive {
@@ -12,7 +12,7 @@ impl Archive {
     ///
     /// Each training counts as an evaluation, and so does each point of a learning curve, at its own fidelity.
     pub fn import_table(&self, table: &RecordedTable) -> Result<ImportReport> {
-        let mut report = ImportReport::default();
+        let mut import = Import::new(self)?;
         let mut recordings: Vec<Recording> = (0..table.tasks().len())
             .map(|task| Recording::new(header(table, task), table.space().hash()))
             .collect();
@@ -31,7 +31,7 @@ impl Archive {
                     points(outcome.curve.split_last().map_or(&[], |(_, before)| before));
                     recording.measured(configuration, size, outcome);
                 }
-                Err(failure) if failure.kind == FailureKind::Rejected => report.n_left_out += 1,
+                Err(failure) if failure.kind == FailureKind::Rejected => import.report.n_left_out += 1,
                 Err(failure) => {
                     points(&evaluation.curve_to_failure(table));
                     recording.failed(configuration, size, failure.kind, failure.cost_seconds);
@@ -39,7 +39,7 @@ impl Archive {
             }
         }
         for (task, recording) in table.tasks().iter().zip(recordings) {
-            report.keep_recording(self, recording)?;
+            import.keep_recording(recording)?;
             let features = features(task.meta_features.clone());
             if !features.is_empty() {
                 let key = key_of(table, &task.name);
@@ -47,7 +47,7 @@ impl Archive {
                 self.put_meta_features(&key, &MetaFeatures { version, features, ..MetaFeatures::default() })?;
             }
         }
-        Ok(report)
+        Ok(import.finish())
     }
 }
 

@@ -1,4 +1,4 @@
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use heirloom_model::{Direction, FailureKind, Space, TrialId, Value};
 
@@ -83,8 +83,9 @@ fn what_was_imported_while_ids_followed_from_the_source_too_is_known() {
     let (run, older) = recording().finish();
     assert_ne!(run.id, older);
     archive.put_run(RunContents { id: older, ..run }).unwrap();
-    let mut report = ImportReport::default();
-    report.keep_recording(&archive, recording()).unwrap();
+    let mut import = Import::new(&archive).unwrap();
+    import.keep_recording(recording()).unwrap();
+    let report = import.finish();
     assert_eq!((report.n_added, report.n_known), (0, 1));
 }
 
@@ -342,6 +343,67 @@ fn a_recorded_table_becomes_one_run_a_task() {
         (past[0].key.as_str(), past[0].objectives.as_slice()),
         ("tiny/a", &[-0.75, -0.5, -0.25, -0.125].map(Some)[..])
     );
+}
+
+/// The table of one parameter and one loss with these rows.
+fn lr_table(folder: &Path, rows: &[(f64, f64)]) -> heirloom_recorded_table::RecordedTable {
+    let write = |name: &str, text: &str| std::fs::write(folder.join(name), text).unwrap();
+    write(
+        "table.toml",
+        "name = \"lab\"\n[space]\n[[space.parameter]]\nname = \"lr\"\ntype = \"float\"\nlow = 0.0\nhigh = 1.0\n\
+         [files]\nevaluations = \"r.csv\"\n[[objective]]\nname = \"loss\"\ndirection = \"minimise\"\n\
+         [[recorded]]\nobjectives.loss = \"loss\"\n",
+    );
+    let rows: String = rows.iter().map(|(lr, loss)| format!("{lr},{loss}\n")).collect();
+    write("r.csv", &format!("lr,loss\n{rows}"));
+    heirloom_recorded_table::RecordedTable::open(folder).unwrap()
+}
+
+#[test]
+fn a_table_that_has_grown_takes_the_place_of_the_shorter_one() {
+    let (folder, archive) = archive();
+    let rows: Vec<(f64, f64)> =
+        (0..20_000).map(|row| (f64::from(row) / 20_000.0, f64::from(row % 7))).collect();
+    // Within a batch, beyond one, and where one ends.
+    for n in [500, 9_000, 2 * crate::BATCH, rows.len()] {
+        let report = archive.import_table(&lr_table(folder.path(), &rows[..n])).unwrap();
+        assert_eq!((report.n_added, report.n_known, report.n_evaluations), (1, 0, n as u64));
+        assert_eq!(report.notes.len(), usize::from(n > 500), "{report:?}");
+        let past = archive.past_tasks(&PastFilter::default()).unwrap();
+        assert_eq!(past[0].n_available, n, "each row counts once");
+    }
+    let runs = archive.runs().unwrap();
+    assert_eq!((runs.len(), runs.iter().filter(|run| run.withdrawn.is_none()).count()), (4, 1));
+    for n in [500, 700, rows.len()] {
+        let report = archive.import_table(&lr_table(folder.path(), &rows[..n])).unwrap();
+        assert_eq!(
+            (report.n_added, report.n_known, report.notes.len()),
+            (0, 1, 0),
+            "a copy from before is known"
+        );
+    }
+    assert_eq!(archive.runs().unwrap(), runs);
+}
+
+#[test]
+fn another_recording_of_a_task_is_named() {
+    let (folder, archive) = archive();
+    let import = |rows: &[(f64, f64)]| archive.import_table(&lr_table(folder.path(), rows)).unwrap();
+    import(&[(0.25, 1.0), (0.5, 0.61)]);
+    let first = archive.runs().unwrap().remove(0);
+    // The last value had been cut off.
+    let report = import(&[(0.25, 1.0), (0.5, 0.6125), (0.75, 2.0)]);
+    assert_eq!((report.n_added, report.n_evaluations, report.notes.len()), (1, 3, 1), "{report:?}");
+    let remedy = format!("`heirloom archive withdraw {} --because REASON`", first.id);
+    assert!(report.notes[0].ends_with(&remedy), "{report:?}");
+    assert!(
+        archive.runs().unwrap().iter().all(|run| run.withdrawn.is_none()),
+        "which one is right is not known"
+    );
+    archive.withdraw(first.id, Some("cut off")).unwrap();
+    let report = import(&[(0.25, 1.0), (0.5, 0.6125), (0.75, 2.0), (1.0, 0.5)]);
+    assert!(report.notes[0].contains("stand in the new ones as a whole"), "{report:?}");
+    assert_eq!(report.notes.len(), 1, "what was withdrawn is not named again");
 }
 
 /// A training that was stopped early, and one that diverged, keep what they measured.

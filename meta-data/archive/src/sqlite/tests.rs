@@ -171,7 +171,7 @@ fn runs_of_schema_two_count_anew_what_proxies_left_of_their_proposals() {
     (0..3).for_each(|trial| recorder.record(&sample_events(trial)).unwrap());
     drop((recorder, archive));
     let before =
-        "UPDATE trial SET state = 4, failure = 7 WHERE number = 1; ALTER TABLE run DROP COLUMN withdrawn;
+        "UPDATE trial SET state = 4, failure = 7, message = '' WHERE number = 1; ALTER TABLE run DROP COLUMN withdrawn;
                   PRAGMA user_version = 2";
     Connection::open(&path).unwrap().execute_batch(before).unwrap();
     let archive = Archive::open(&path).unwrap();

@@ -268,20 +268,21 @@ fn text(values: &[&str]) -> Values {
 
 #[test]
 fn lda_knows_classes_that_follow_from_the_columns() {
-    let n = 500;
-    let lda = |a: &[&str], b: &[&str], class: &dyn Fn(usize) -> String| {
+    fn lda(a: &[&str], b: &[&str], class: impl Fn(usize) -> String) -> f64 {
+        let n = a.len();
         let y = Values::Text((0..n).map(class).collect());
         let x = Values::Float(noise(n, 3));
         let data = dataset(vec![("a", text(a)), ("b", text(b)), ("x", x), ("y", y)]);
         describe(&data, &Options::default()).get("LandmarkLDA").unwrap()
-    };
+    }
+    let n = 500;
     let (a, b) = (categories(&["p", "q", "r", "s"], n, 1), categories(&["t", "u"], n, 2));
     // Every indicator is the same in all rows of a class. scikit-learn 1.9.1: 1.000.
-    assert_eq!(lda(&a, &b, &|row| format!("{}{}", a[row], b[row])), 1.0);
+    assert_eq!(lda(&a, &b, |row| format!("{}{}", a[row], b[row])), 1.0);
     // A sum of two of them is, though each varies.
-    assert_eq!(lda(&a, &b, &|row| ["p", "q"].contains(&a[row]).to_string()), 1.0);
+    assert_eq!(lda(&a, &b, |row| ["p", "q"].contains(&a[row]).to_string()), 1.0);
     let drawn = categories(&["no", "yes"], n, 4);
-    let chance = lda(&a, &b, &|row| drawn[row].to_owned());
+    let chance = lda(&a, &b, |row| drawn[row].to_owned());
     assert!((chance - 0.5).abs() < 0.1, "what columns do not tell is not told: {chance}");
 }
 

@@ -1,10 +1,9 @@
-//! Student's quantiles. `tests/figures` reads this file too: the bands of plots and the intervals of figures are of one
-//! kind.
+//! Student's quantiles: what intervals of a few seeds' means are made of.
 
 /// How many standard errors the 95 % interval of a mean of `n` values reaches to either side.
 ///
 /// Beyond ten values these are the first terms of Cornish's and Fisher's expansion, right to 0.003.
-pub(crate) fn half_width(n: usize) -> f64 {
+pub fn half_width(n: usize) -> f64 {
     const QUANTILES: [f64; 9] = [12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262];
     let freedom = n.saturating_sub(1).max(1);
     let beyond = |freedom: f64| 1.960 + (2.372 + 2.823 / freedom) / freedom;
