@@ -7,16 +7,15 @@
 //! the pairs, the share falls.
 
 use std::cmp::Ordering;
-use std::collections::HashSet;
 
-use heirloom_model::{Configuration, Rng, Seed};
+use heirloom_model::{Rng, Seed};
 use rayon::prelude::*;
 
 use crate::PastTask;
-use crate::knowledge::drawn;
 use crate::landscape::Landscape;
 use crate::near::prior_weights;
 use crate::portfolio::Covered;
+use crate::rank::quantiles;
 use crate::weights::{TaskWeights, consensus};
 
 /// The choices of boldness: a transferred configuration is the one of the best consensus among so many draws, or of
@@ -205,9 +204,8 @@ impl Guard {
             let policy = Some(Policy { n_draws: Some(3), share: 1.0 / 3.0, ..bold });
             return Self { policy, worth: 1.0, n_checked: 0, correlation: 0.3 };
         }
-        let drawn = drawn(tasks);
-        let rehearsal = |&task: &usize| Rehearsal::new(landscape, tasks, &checked, &drawn, task);
-        let rehearsals: Vec<Rehearsal> = checked.par_iter().map(rehearsal).collect();
+        let rehearsals: Vec<Rehearsal> =
+            checked.par_iter().map(|&task| Rehearsal::new(landscape, tasks, &checked, task)).collect();
         let n_plays = (N_PLAYS_IN_ALL / checked.len() as u64).clamp(*N_PLAYS.start(), *N_PLAYS.end());
         let degrees =
             || DRAWS.into_iter().flat_map(|n_draws| SHARES.map(|share| Policy { n_draws, share, ..bold }));
@@ -266,19 +264,11 @@ struct Rehearsal {
     uncovered: Covered,
     /// Their scores here, `[n]`.
     own: Vec<f64>,
-    /// Which of them are draws, and not kept because they are among the best: what a cold search would come upon.
-    drawn: Vec<usize>,
     seed: Seed,
 }
 
 impl Rehearsal {
-    fn new(
-        landscape: &Landscape,
-        tasks: &[PastTask],
-        checked: &[usize],
-        drawn: &HashSet<&Configuration>,
-        task: usize,
-    ) -> Self {
+    fn new(landscape: &Landscape, tasks: &[PastTask], checked: &[usize], task: usize) -> Self {
         let features = tasks[task].meta_features.as_ref();
         let all = prior_weights(tasks, landscape.sketches(), Some(task), features);
         let others: Vec<usize> = checked.iter().copied().filter(|&other| other != task).collect();
@@ -293,9 +283,6 @@ impl Rehearsal {
             uncovered: Covered::nothing(regrets.iter().map(Vec::as_slice)),
             regrets,
             own: places.iter().map(|&place| landscape.scores(task)[place]).collect(),
-            drawn: (0..places.len())
-                .filter(|&row| drawn.contains(&landscape.candidates()[places[row]]))
-                .collect(),
             seed: Seed::from_number(0).derive("warm-start rehearsal", task as u64),
         }
     }
@@ -305,7 +292,7 @@ impl Rehearsal {
     ///
     /// * `n_plays`: searches of each policy.
     fn gains(&self, policies: &[Policy], n_plays: u64) -> Vec<f64> {
-        let rarity = self.rarity();
+        let rarity: Vec<f64> = quantiles(&self.own).into_iter().map(|quantile| -quantile.ln()).collect();
         let mut gains = vec![0.0; policies.len()];
         for play in 0..n_plays {
             let seed = self.seed.derive("play", play);
@@ -317,25 +304,11 @@ impl Rehearsal {
         gains
     }
 
-    /// How rare a draw as good as each configuration is, `[n]`, as a logarithm.
-    fn rarity(&self) -> Vec<f64> {
-        let mut draws: Vec<f64> = self.drawn.iter().map(|&row| self.own[row]).collect();
-        draws.sort_by(f64::total_cmp);
-        let rarity = |&own: &f64| {
-            let better = draws.partition_point(|&other| other < own);
-            let level = draws.partition_point(|&other| other <= own) - better;
-            // One that was not drawn itself is one draw more.
-            let (level, n) = if level == 0 { (1, draws.len() + 1) } else { (level, draws.len()) };
-            -((2 * better + level) as f64 / (2 * n) as f64).ln()
-        };
-        self.own.iter().map(rarity).collect()
-    }
-
     /// A search over what was measured here: the mean of its incumbents' `rarity` `[n]` at the checkpoints. The
     /// strategy draws at random, and neither side proposes anything twice.
     fn play(&self, policy: Option<Policy>, seed: Seed, rarity: &[f64]) -> f64 {
         let mut free: Vec<usize> = (0..self.own.len()).collect();
-        let mut order = self.drawn.clone();
+        let mut order = free.clone();
         seed.derive("strategy", 0).rng().shuffle(&mut order);
         let mut order = order.into_iter();
         let mut rng = seed.derive("warm-start", 0).rng();

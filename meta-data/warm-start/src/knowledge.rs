@@ -191,7 +191,10 @@ fn thin(tasks: &mut [PastTask]) {
     if all.len() <= MAX_CONFIGURATIONS {
         return;
     }
-    let mut kept: HashSet<Configuration> = drawn(tasks).into_iter().cloned().collect();
+    let mut drawn: Vec<([u8; 32], &Configuration)> = all.into_iter().map(|c| (hash(c), c)).collect();
+    drawn.sort_unstable_by_key(|(hash, _)| *hash);
+    let mut kept: HashSet<Configuration> =
+        drawn.into_iter().take(MAX_CONFIGURATIONS).map(|(_, configuration)| configuration.clone()).collect();
     let n_best = (MAX_CONFIGURATIONS / tasks.len()).clamp(1, N_BEST_KEPT);
     for task in &*tasks {
         let mut best: Vec<(f64, &Configuration)> = task
@@ -297,14 +300,6 @@ impl From<Written> for Knowledge {
         let tasks = tasks.into_iter().map(task).collect();
         Self { space, fidelity, meta_features, tasks, options }
     }
-}
-
-/// The configurations that are left by their hashes alone, whatever came of them: the same before thinning and after.
-pub(crate) fn drawn(tasks: &[PastTask]) -> HashSet<&Configuration> {
-    let all: HashSet<&Configuration> = tasks.iter().flat_map(|task| &task.configurations).collect();
-    let mut all: Vec<_> = all.into_iter().map(|configuration| (hash(configuration), configuration)).collect();
-    all.sort_unstable_by_key(|(hash, _)| *hash);
-    all.into_iter().take(MAX_CONFIGURATIONS).map(|(_, configuration)| configuration).collect()
 }
 
 /// A number for a configuration's place among others that depends on nothing else.
