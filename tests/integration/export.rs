@@ -83,6 +83,35 @@ fn the_best_trials_network_comes_out_as_files_that_say_what_they_are() {
     }
 }
 
+/// The edges of a cell that lead nowhere are kept, and no result depends on them.
+#[test]
+fn all_exported_files_count_the_parameters_that_the_result_depends_on() {
+    let bench = Bench::new();
+    let (run, best) = searched(&bench);
+    let folder = keep(&bench, &run, best, [1.0; 4]);
+    let network = std::fs::read_to_string(folder.join("network.json")).unwrap();
+    let mut network: Json = serde_json::from_str(&network).unwrap();
+    let mut nowhere = network["layers"][0].clone();
+    nowhere["name"] = "nowhere".into();
+    network["layers"].as_array_mut().unwrap().push(nowhere);
+    std::fs::write(folder.join("network.json"), network.to_string()).unwrap();
+    let tensor = |begin: u64| json!({"dtype": "F32", "shape": [2, 2], "data_offsets": [begin, begin + 16]});
+    let header = json!({"head.weight": tensor(0), "nowhere.weight": tensor(16)}).to_string();
+    let mut bytes = (header.len() as u64).to_le_bytes().to_vec();
+    bytes.extend(header.bytes());
+    bytes.extend([0_u8; 32]);
+    std::fs::write(folder.join("weights.safetensors"), bytes).unwrap();
+    let exported = bench.json(&["export", "cifar10", "--best", "--out", "network"]);
+    assert_eq!(exported["n_parameters"], 4);
+    for (name, words) in [
+        ("README.txt", "exported network: 4 parameters,"),
+        ("model.py", "A trained network of 4 parameters,"),
+    ] {
+        let text = std::fs::read_to_string(bench.path("network").join(name)).unwrap();
+        assert!(text.contains(words), "{text}");
+    }
+}
+
 #[test]
 fn a_killed_run_gives_its_best_so_far_and_says_that_it_is() {
     let bench = Bench::new();

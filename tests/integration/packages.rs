@@ -302,11 +302,11 @@ fn a_crash_of_an_installed_plugin_is_repeated_through_the_lock() {
 }
 
 #[test]
-fn a_run_remembers_the_plugin_within_its_strategy_and_the_data_in_that_ones_folder() {
+fn a_run_remembers_the_plugin_within_its_strategy_and_the_compiled_modules_in_that_ones_folder() {
     let user = Bench::new();
     let again = |version: &str| python_plugin(&user, version, "");
     again("0.1.0");
-    user.write("again/choices.json", "[1, 2]");
+    user.write("again/fast.so", "[1, 2]");
     let file = user.held_file("held", "asha", 40, 20);
     let text = std::fs::read_to_string(&file).unwrap();
     let text = text.replace("name = \"asha\"\n", "name = \"asha\"\nbase = { name = \"again\" }\n");
@@ -320,9 +320,11 @@ fn a_run_remembers_the_plugin_within_its_strategy_and_the_data_in_that_ones_fold
 
     let resume = ["resume", "--plugins", "again", "--json"];
     let refusal = || complaint(&user.run(&resume));
-    user.write("again/choices.json", "[1, 3]");
+    user.write("again/fast.so", "[1, 3]");
     contains(&refusal(), &["began with another build of plugin `their-again` 0.1.0", "--other-lock"]);
-    user.write("again/choices.json", "[1, 2]");
+    user.write("again/fast.so", "[1, 2]");
+    // What a search or its user writes there is no code.
+    user.write("again/curves.svg", "");
     again("0.2.0");
     contains(&refusal(), &["began with plugin `their-again` 0.1.0, and there is 0.2.0 now", "--other-lock"]);
     again("0.1.0");

@@ -86,7 +86,7 @@ fn trained(stage: &Stage<'_>, data: Option<&Path>, target: Option<&str>) -> Outc
     stage.heirloom("3. What the archive gave to that search", &["explain", "latest"])?;
     stage.bench("4. The same search over seeds, warm and cold", "run.toml")?;
     stage.heirloom(
-        "5. The best network, with its score on rows that no part of the search saw",
+        "5. The best network, with its score on rows that no training and no objective saw",
         &["export", "latest", "--best", "--out", "network"],
     )
 }

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use heirloom_archive::{Archive, RunHeader, RunId, RunSummary, TrialRecord, TrialState, names_task};
+use heirloom_archive::{Archive, RunHeader, RunId, RunSummary, Task, TrialRecord, TrialState};
 use heirloom_config::{VoteWeights, WarmStartMode};
 use heirloom_engine::ProxyFilter;
 use heirloom_warm_start::{ProxyBelief, ScoredRun};
@@ -11,7 +11,7 @@ use heirloom_warm_start::{ProxyBelief, ScoredRun};
 use crate::described::Described;
 use crate::failure::OrFail;
 use crate::job::Job;
-use crate::past;
+use crate::past::{self, KnownTasks};
 
 /// The name of the artifact that holds what a run believed of its proxies when it began.
 const ARTIFACT: &str = "proxies/beliefs.json";
@@ -34,24 +34,24 @@ pub(crate) fn of_job(
     }
     let proxies: Vec<_> =
         filters.iter().map(|filter| (filter.name.clone(), filter.proxy.info().direction)).collect();
-    let runs = scored_runs(archive, job)?;
+    let runs = scored_runs(archive, job, &task.task)?;
     Ok(heirloom_warm_start::believe(&task.task.key, task.features.as_ref(), &runs, &proxies))
 }
 
 /// Past runs with proxies in the job's space, on the same objective: what a score is worth differs between spaces
 /// more than between tasks.
-fn scored_runs(archive: &Archive, job: &Job<'_>) -> miette::Result<Vec<ScoredRun>> {
-    let mut runs = Vec::new();
+fn scored_runs(archive: &Archive, job: &Job<'_>, own: &Task) -> miette::Result<Vec<ScoredRun>> {
+    let (known, mut runs) = (KnownTasks::new(archive, job, own)?, Vec::new());
     for run in archive.runs().or_fail()? {
-        if job.config.warm_start.exclude_tasks.iter().any(|name| names_task(name, &run.task))
-            || run.withdrawn.is_some()
+        let Some(task) = known.key(&run.task) else { continue };
+        if run.withdrawn.is_some()
             || run.space != *job.problem.space.hash()
             || run.objectives.first() != Some(job.objective())
         {
             continue;
         }
         match described_run(archive, &run) {
-            Ok(scored) => runs.extend(scored),
+            Ok(scored) => runs.extend(scored.map(|scored| ScoredRun { task, ..scored })),
             // A damaged one does not stop a search on another task.
             Err(error) => tracing::warn!("run {} is left out of what proxies are worth: {error}", run.id),
         }

@@ -1,7 +1,6 @@
 //! The plugins as this program uses them: the host's components by their tables of the run file.
 
 use std::collections::BTreeMap;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -9,7 +8,7 @@ use heirloom_config::{
     Catalogue, ComponentConfig, ComponentKind, Isolation, OptionMistake, RunConfig, WorkerConfig,
 };
 use heirloom_model::{Estimator, Problem, Proxy, Space, Strategy};
-use heirloom_plugin_host::{HostError, HostOptions, Kind, Plugin, PluginHost, WorkerLimits, source_files};
+use heirloom_plugin_host::{HostError, HostOptions, Kind, Plugin, PluginHost, WorkerLimits};
 use heirloom_plugin_package::Hash;
 use serde_json::Value as Json;
 
@@ -146,8 +145,8 @@ impl Plugins {
     pub(crate) fn lock(&self, config: &RunConfig) -> String {
         let entry = |plugin: &Plugin| {
             let (compiler, target) = plugin.built_with();
-            let hash = if plugin.is_library() { Hash::of_file(plugin.path()) } else { of_source(plugin) };
-            // Where a file cannot be read, what the host read of it stands for all.
+            // Of a folder of source its fingerprint stands for the files.
+            let hash = Hash::of_file(plugin.path());
             let hash = hash.unwrap_or_else(|_| Hash::of(plugin.fingerprint().as_bytes())).to_string();
             format!(
                 "[[plugin]]\nid = {:?}\nversion = {:?}\ninterface = {}\ntarget = {target:?}\nrustc = {compiler:?}\n\
@@ -161,16 +160,6 @@ impl Plugins {
         let project = self.lock.iter().map(ProjectLock::record);
         project.chain(self.used(config).into_iter().map(entry)).collect::<Vec<_>>().join("\n")
     }
-}
-
-/// The hash of all files of a folder of source: its data and compiled modules change a search as its code does.
-fn of_source(plugin: &Plugin) -> io::Result<Hash> {
-    let mut lines = String::new();
-    for file in source_files(plugin.path())? {
-        let name = file.strip_prefix(plugin.path()).unwrap_or(&file);
-        lines += &format!("{} {name:?}\n", Hash::of_file(&file)?);
-    }
-    Ok(Hash::of(lines.as_bytes()))
 }
 
 /// Where crashes of plugins are remembered and reported.
@@ -222,5 +211,31 @@ impl Catalogue for Plugins {
 
     fn whole_remedy(&self, name: &str, remedy: String) -> String {
         self.host.whole_remedy(name, remedy)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn the_run_files_own_keys_are_those_that_a_plugins_option_may_not_be_named() {
+        fn keys(text: &str) -> BTreeSet<&str> {
+            text.lines().filter_map(|line| Some(line.strip_prefix("| `")?.split_once('`')?.0)).collect()
+        }
+        let reference = heirloom_config::reference();
+        for (kind, header) in [
+            (Kind::Strategy, "### `[strategy]`\n"),
+            (Kind::Estimator, "### `[estimator]`\n"),
+            (Kind::Proxy, "### `[[proxy]]`\n"),
+        ] {
+            let (_, table) = reference.split_once(header).unwrap();
+            let ours = keys(table.split("### ").next().unwrap());
+            let reserved: BTreeSet<_> =
+                keys(&reference).into_iter().filter(|key| kind.reserves(key)).collect();
+            assert_eq!(ours, reserved, "{kind}");
+        }
     }
 }

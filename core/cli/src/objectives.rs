@@ -48,10 +48,6 @@ impl Estimator for Reordered {
         }
         results
     }
-
-    fn concurrent(&self) -> bool {
-        self.inner.concurrent()
-    }
 }
 
 struct ReorderedReporter<'a> {

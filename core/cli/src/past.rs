@@ -50,41 +50,34 @@ pub(crate) fn of_strategy(
 /// Past evaluations of the same objective, by task, as points of the job's space.
 ///
 /// Those of another space come through a mapping, where at least half of the job's parameters are found in it; a value
-/// out of range leaves its evaluation out, for a clipped configuration would be another one. Tasks of the same data are
-/// one task, whatever they are called: that of the job where they are `own`.
+/// out of range leaves its evaluation out, for a clipped configuration would be another one.
 fn past_tasks(archive: &Archive, job: &Job<'_>, own: &Task) -> miette::Result<Vec<PastTask>> {
     let filter =
         PastFilter { without_tasks: job.config.warm_start.exclude_tasks.clone(), ..PastFilter::default() };
-    let (known, own_names) = (archive.tasks().or_fail()?, own_names(job.config));
+    let (known, own_names) = (KnownTasks::new(archive, job, own)?, own_names(job.config));
     for name in filter.without_tasks.iter().filter(|name| !own_names.contains(name)) {
-        if !known.iter().any(|task| names_task(name, &task.key)) {
+        if !known.tasks.iter().any(|task| names_task(name, &task.key)) {
             tracing::warn!("`warm_start.exclude_tasks`: the archive has no task `{name}`");
         }
     }
-    let is_own_excluded = filter.without_tasks.iter().any(|name| names_task(name, &own.key));
-    let same_data = |key: &str| {
-        let data = known.iter().find(|task| task.key == key).filter(|task| !task.fingerprint.is_empty());
-        data.and_then(|data| [own].into_iter().chain(&known).find(|task| has_data_of(task, data)))
-    };
     let mut tasks: BTreeMap<String, PastTask> = BTreeMap::new();
     archive
         .visit_past(&filter, &mut |past| {
             if past.objective != *job.objective() {
                 return Ok(());
             }
-            let key = same_data(&past.key).map_or_else(|| past.key.clone(), |task| task.key.clone());
-            if key == own.key && is_own_excluded {
-                return Ok(());
-            }
+            let Some(key) = known.key(&past.key) else { return Ok(()) };
             let Some(bring) = way_into(&job.problem.space, &past)? else { return Ok(()) };
+            let described = (!past.meta_features.is_empty()).then_some(past.meta_features);
             let task = tasks.entry(key.clone()).or_insert_with(|| PastTask {
                 key,
                 name: past.name,
-                meta_features: (!past.meta_features.is_empty()).then_some(past.meta_features),
+                meta_features: None,
                 configurations: Vec::new(),
                 objectives: Vec::new(),
                 n_evaluations: 0,
             });
+            task.meta_features = task.meta_features.take().or(described);
             let n_before = task.configurations.len();
             let n_sampled = past.configurations.len();
             for (configuration, value) in past.configurations.iter().zip(past.objectives) {
@@ -101,8 +94,37 @@ fn past_tasks(archive: &Archive, job: &Job<'_>, own: &Task) -> miette::Result<Ve
     Ok(tasks.into_values().collect())
 }
 
-fn has_data_of(task: &Task, other: &Task) -> bool {
-    (&task.fingerprint, &task.kind) == (&other.fingerprint, &other.kind)
+/// An archive's tasks as a job knows them: those of the same data are one, whatever they are called.
+pub(crate) struct KnownTasks<'a> {
+    own: &'a Task,
+    tasks: Vec<Task>,
+    excluded: &'a [String],
+}
+
+impl<'a> KnownTasks<'a> {
+    /// * `own`: the job's.
+    pub(crate) fn new(archive: &Archive, job: &Job<'a>, own: &'a Task) -> miette::Result<Self> {
+        let excluded = &job.config.warm_start.exclude_tasks;
+        Ok(Self { own, tasks: archive.tasks().or_fail()?, excluded })
+    }
+
+    /// The key by which the task `key` goes: the job's where it is of the same data, else that of the first that is.
+    /// `None` where it is excluded, under whatever name.
+    pub(crate) fn key(&self, key: &str) -> Option<String> {
+        let is_it = |task: &&Task| task.key == key && !task.fingerprint.is_empty();
+        let same: Vec<&Task> = match self.tasks.iter().find(is_it) {
+            None => Vec::new(),
+            Some(data) => {
+                let has_data = |task: &&Task| task.fingerprint == data.fingerprint && task.kind == data.kind;
+                [self.own].into_iter().chain(&self.tasks).filter(has_data).collect()
+            }
+        };
+        let is_excluded = |key: &str| self.excluded.iter().any(|name| names_task(name, key));
+        if is_excluded(key) || same.iter().any(|task| is_excluded(&task.key)) {
+            return None;
+        }
+        Some(same.first().map_or(key, |task| task.key.as_str()).to_owned())
+    }
 }
 
 /// What the archive may call a run file's own task: by its name, or as an imported table does.

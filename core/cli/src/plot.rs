@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use heirloom_model::student;
+use heirloom_warm_start::student;
 use plotters::prelude::*;
 
 use crate::bench::{Line, mean_and_error};

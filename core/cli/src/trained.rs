@@ -37,6 +37,7 @@ pub(crate) struct Exported {
     is_unfinished: bool,
     #[serde(flatten)]
     trial: Trial,
+    /// Of the network that was written: those that its result depends on, as `model.py` says it.
     n_parameters: usize,
     folder: PathBuf,
     /// Paths by name.
@@ -80,7 +81,7 @@ pub(crate) fn export(
         run_state: run.state,
         is_unfinished: run.state != RunState::Finished,
         trial: Trial::new(&record, &header, &space),
-        n_parameters: network.n_parameters(),
+        n_parameters: network.n_parameters_of_result(),
         folder: std::path::absolute(&out).or_fail()?,
         files: BTreeMap::new(),
         readme: String::new(),
@@ -228,7 +229,7 @@ fn readme(exported: &Exported, which: Which, network: &Network, files: &[Exporte
         line(format!("{name}: {}\n", output::maybe(value)));
     }
     line(format!(
-        "parameters: {n_parameters}, from {} to {}\n\nconfiguration\n",
+        "exported network: {n_parameters} parameters, from {} to {}\n\nconfiguration\n",
         network.input_shape(),
         network.output_shape()
     ));

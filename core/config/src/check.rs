@@ -203,7 +203,7 @@ impl Checker<'_> {
     fn check_kept(&mut self, proxies: &[ProxyConfig], vote: Option<&VoteConfig>) {
         let keeps = proxies.iter().map(|proxy| proxy.keep).chain(vote.map(|vote| vote.keep));
         let kept: f64 = keeps.product();
-        // A share that is none was named already.
+        // A share that is none was named already; a product of shares that are not exact may lie just below.
         if kept > 0.0 && kept < 0.999 * MIN_KEPT {
             let span = self.tree.entry("proxy").map_or(0..0, |entry| entry.key_span.clone());
             let message = format!("of the proposals {kept} pass, less than one in {:.0}", MIN_KEPT.recip());
@@ -269,7 +269,7 @@ impl Checker<'_> {
     }
 
     /// Checks that the component exists, and lets it check the keys of its table that are its own. `ours` are the run
-    /// file's: an option of such a name is refused where it is declared (`Kind::reserves` of the plugin interface).
+    /// file's.
     fn check_component(
         &mut self,
         node: &Node,

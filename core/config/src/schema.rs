@@ -91,9 +91,19 @@ const TASK: Table = Table {
     doc: "What the run is about: the unit by which the archive compares runs.",
     open: false,
     keys: &[
-        key("name", Text, Required, "the task's key in the archive; the same name means the same task"),
+        key(
+            "name",
+            Text,
+            Required,
+            "the task's key in the archive; the same name, or the same `data`, means the same task",
+        ),
         key("data", Path, Otherwise("no meta-features"), "the data set, to be fingerprinted and described"),
-        key("target", Text, Otherwise("the last column"), "the column to predict; needs `data`"),
+        key(
+            "target",
+            Text,
+            Otherwise("the last column that is not ignored"),
+            "the column to predict; needs `data`",
+        ),
         key(
             "kind",
             OneOf(TARGET_KINDS),
@@ -222,7 +232,7 @@ const PROXY: Table = Table {
             "keep",
             Share,
             Otherwise("1.0"),
-            "the share of proposals that pass; 1 records scores and drops nothing",
+            "the share of proposals that pass, of all proxies together at least 0.001; 1 records scores and drops nothing",
         ),
     ],
 };
@@ -254,7 +264,8 @@ const VOTE: Table = Table {
 };
 
 const BUDGET: Table = Table {
-    doc: "What the run may spend: at least one of the three; the run ends with the first that is used up.",
+    doc: "What the run may spend: at least one of the three; the run ends with the first that is used up. \
+          Without `trials`, 100 trials in a row that fail and cost nothing end it too.",
     open: false,
     keys: &[
         key("trials", Whole(1), Otherwise("unlimited"), "how many trials"),
@@ -263,8 +274,7 @@ const BUDGET: Table = Table {
             "cost_seconds",
             Above(0.0),
             Otherwise("unlimited"),
-            "how many seconds of evaluation (simulated ones on a recorded table); where it \
-             stands alone, 100 trials in a row that fail and cost nothing end the run too",
+            "how many seconds of evaluation (simulated ones on a recorded table)",
         ),
     ],
 };
@@ -287,7 +297,13 @@ const RUN: Table = Table {
     doc: "How the run is carried out. Nothing here changes what is searched.",
     open: false,
     keys: &[
-        key("workers", UpTo(MAX_WORKERS), Otherwise("1"), "how many trials are evaluated at the same time"),
+        key(
+            "workers",
+            UpTo(MAX_WORKERS),
+            Otherwise("1"),
+            "how many trials are evaluated at the same time; one, where the estimator takes one at a time \
+             (`isolation = \"process\"` lifts that)",
+        ),
         key(
             "isolation",
             OneOf(ISOLATIONS),

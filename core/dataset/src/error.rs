@@ -44,7 +44,7 @@ pub enum Error {
     /// A column of a type that has no counterpart here.
     #[error(
         "column `{column}` of `{}` has the type `{found}`; \
-         hint: store it as a number, a boolean or text, or of a Parquet file that is a data set add it to `ignore`",
+         hint: store it as a number, a boolean or text, or, in a Parquet data set, add it to `ignore`",
         path.display()
     )]
     UnsupportedType {

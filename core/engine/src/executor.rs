@@ -61,7 +61,7 @@ const GRACE: Duration = Duration::from_secs(2);
 /// timed out and another thread takes the worker's place. The hung thread cannot be ended; it stays until the
 /// process does.
 ///
-/// Of an estimator that is not [`concurrent`](Estimator::concurrent) one trial runs at a time.
+/// Of an estimator that is not [`concurrent`](heirloom_model::EstimatorInfo::concurrent) one trial runs at a time.
 pub struct LocalExecutor {
     estimator: Arc<dyn Estimator>,
     name: String,
@@ -108,7 +108,7 @@ impl LocalExecutor {
     /// An executor of `n_workers` threads over `estimator`, which messages call `name`. `stop` is passed on to
     /// running evaluations.
     pub fn new(estimator: Arc<dyn Estimator>, name: String, n_workers: usize, stop: StopSignal) -> Self {
-        let alone = n_workers > 1 && !estimator.concurrent();
+        let alone = n_workers > 1 && !estimator.info().concurrent;
         if alone {
             tracing::warn!(
                 "{name} evaluates one trial at a time, not {n_workers}; hint: run it with `isolation = \"process\"`, where \

@@ -88,6 +88,7 @@ impl Estimator for Function {
             fidelities: vec![],
             space: None,
             simulated_cost: true,
+            concurrent: self.concurrent,
         }
     }
 
@@ -97,10 +98,6 @@ impl Estimator for Function {
         reporter: &dyn Reporter,
     ) -> Vec<Result<Outcome, Failure>> {
         requests.iter().map(|request| (self.evaluate)(request, reporter)).collect()
-    }
-
-    fn concurrent(&self) -> bool {
-        self.concurrent
     }
 }
 

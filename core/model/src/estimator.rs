@@ -20,6 +20,15 @@ pub struct EstimatorInfo {
     pub space: Option<SpaceSpec>,
     /// Whether cost is simulated: seconds reported, not spent.
     pub simulated_cost: bool,
+    /// Whether evaluations can run at the same time. Where not, an executor begins one at a time: a trial that waits
+    /// for its turn must not use up its limit.
+    // As the first libraries have it, left out where it is so.
+    #[serde(default = "yes", skip_serializing_if = "Clone::clone")]
+    pub concurrent: bool,
+}
+
+fn yes() -> bool {
+    true
 }
 
 impl EstimatorInfo {
@@ -104,7 +113,7 @@ pub struct EvaluationRequest {
     pub configuration: Configuration,
     /// How large.
     pub fidelity: Fidelity,
-    /// The trial whose weights are inherited.
+    /// The trial whose weights the estimator may inherit, where it is asked to.
     pub parent: Option<TrialId>,
     /// The trial that is trained further.
     pub continues: Option<TrialId>,
@@ -150,7 +159,8 @@ pub trait Reporter: Sync {
 
 /// Measures configurations.
 ///
-/// `evaluate` may be called from several threads at once. An evaluation that goes wrong is a [`Failure`] of its
+/// `evaluate` may be called from several threads at once; where [its info](EstimatorInfo::concurrent) says that
+/// evaluations cannot run so, the calls wait for one another. An evaluation that goes wrong is a [`Failure`] of its
 /// trial, never an invented number.
 pub trait Estimator: Send + Sync {
     /// What this estimator measures.
@@ -162,12 +172,6 @@ pub trait Estimator: Send + Sync {
         requests: &[EvaluationRequest],
         reporter: &dyn Reporter,
     ) -> Vec<Result<Outcome, Failure>>;
-
-    /// Whether evaluations can run at the same time. Where not, calls that overlap wait for one another, and an executor
-    /// begins one at a time: a trial that waits for its turn must not use up its limit.
-    fn concurrent(&self) -> bool {
-        true
-    }
 }
 
 #[cfg(test)]
@@ -185,6 +189,7 @@ mod tests {
                 fidelities: vec![dimension],
                 space: None,
                 simulated_cost: false,
+                concurrent: true,
             };
             info.check()
         };

@@ -3,7 +3,6 @@
 mod value;
 pub use value::Value;
 
-pub mod student;
 pub mod suggest;
 pub use suggest::nearest;
 

@@ -26,7 +26,7 @@ pub struct Proposal {
     pub configuration: Configuration,
     /// The size of the evaluation.
     pub fidelity: Fidelity,
-    /// The trial whose weights are inherited, where the estimator can.
+    /// The trial whose weights an estimator may inherit, where it is asked to.
     pub parent: Option<TrialId>,
     /// The trial that is trained further: same configuration, higher fidelity.
     pub continues: Option<TrialId>,

@@ -109,8 +109,9 @@ impl Network {
         self.n_parameters_of(|layer| of_result[layer] || !is_auxiliary(layer))
     }
 
-    /// How many of them the result depends on: a cell's counts are published with edges that lead nowhere.
-    pub(crate) fn n_parameters_of_result(&self) -> usize {
+    /// How many of [them](Self::n_parameters) the result depends on: a cell's counts are published with edges that lead
+    /// nowhere.
+    pub fn n_parameters_of_result(&self) -> usize {
         let of_result = self.leading_to(self.output());
         self.n_parameters_of(|layer| of_result[layer])
     }

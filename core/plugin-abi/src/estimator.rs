@@ -8,7 +8,6 @@ use heirloom_model::{
     ComponentError, CurvePoint, Estimator, EstimatorInfo, EvaluationRequest, Failure, Outcome, Reporter,
     TrialId, Verdict,
 };
-use serde::{Deserialize, Serialize};
 
 use crate::columns::{Outcomes, Requests};
 use crate::error::{AbiResult, from_abi};
@@ -68,20 +67,6 @@ pub struct ReporterObject {
     cancelled: unsafe extern "C" fn(*const c_void) -> AbiResult<bool>,
 }
 
-/// What [`Estimator::info`] and [`Estimator::concurrent`] say, as it crosses.
-#[derive(Serialize)]
-struct WrittenInfo {
-    #[serde(flatten)]
-    info: EstimatorInfo,
-    concurrent: bool,
-}
-
-/// The part of it that the first libraries leave out; those that read the rest alone do not mind it.
-#[derive(Deserialize)]
-struct Concurrency {
-    concurrent: Option<bool>,
-}
-
 static VTABLE: EstimatorVtable = EstimatorVtable { info, evaluate, drop: drop_estimator };
 
 impl EstimatorObject {
@@ -92,18 +77,8 @@ impl EstimatorObject {
 
     /// What the estimator measures, or why it cannot say.
     pub fn try_info(&self) -> Result<EstimatorInfo, ComponentError> {
-        read(&self.written_info()?)
-    }
-
-    /// [`Estimator::concurrent`], or why it cannot say.
-    pub fn try_concurrent(&self) -> Result<bool, ComponentError> {
-        let Concurrency { concurrent } = read(&self.written_info()?)?;
-        Ok(concurrent.unwrap_or(true))
-    }
-
-    fn written_info(&self) -> Result<RVec<u8>, ComponentError> {
         // SAFETY: the handle is the vtable's and lives as long as `self`; only shared calls are made on it.
-        from_abi(unsafe { (self.vtable.info)(self.handle) })
+        read(&from_abi(unsafe { (self.vtable.info)(self.handle) })?)
     }
 
     /// [`Estimator::evaluate`], with an error where the other side gave no results at all.
@@ -126,7 +101,7 @@ impl EstimatorObject {
             report: report_to_reporter,
             cancelled: ask_reporter,
         };
-        // SAFETY: as in `written_info`; the reporter outlives the call.
+        // SAFETY: as in `try_info`; the reporter outlives the call.
         from_abi(unsafe { (self.vtable.evaluate)(self.handle, requests, &reporter) })
     }
 }
@@ -143,12 +118,8 @@ type Exported = dyn Estimator;
 
 // SAFETY of all functions below: they are reached through `EstimatorObject` alone, which keeps the guard's rules.
 unsafe extern "C" fn info(handle: Handle) -> AbiResult<RVec<u8>> {
-    let call = |estimator: &Exported| {
-        let written = WrittenInfo { info: estimator.info(), concurrent: estimator.concurrent() };
-        Ok(write(&written)?.into())
-    };
     // SAFETY: see above.
-    unsafe { call_ref(handle, call) }
+    unsafe { call_ref(handle, |estimator: &Exported| Ok(write(&estimator.info())?.into())) }
 }
 
 unsafe extern "C" fn evaluate(
@@ -219,45 +190,41 @@ mod tests {
 
     use super::*;
 
-    struct Said(bool);
+    struct Said(EstimatorInfo);
 
-    fn measures_loss() -> EstimatorInfo {
+    fn measures_loss(concurrent: bool) -> EstimatorInfo {
         EstimatorInfo {
             objectives: vec![Objective { name: "loss".into(), direction: Direction::Minimise }],
             fidelities: vec![],
             space: None,
             simulated_cost: true,
+            concurrent,
         }
     }
 
     impl Estimator for Said {
         fn info(&self) -> EstimatorInfo {
-            measures_loss()
+            self.0.clone()
         }
 
         fn evaluate(&self, _: &[EvaluationRequest], _: &dyn Reporter) -> Vec<Result<Outcome, Failure>> {
             Vec::new()
         }
+    }
 
-        fn concurrent(&self) -> bool {
-            self.0
+    #[test]
+    fn whether_evaluations_run_at_the_same_time_crosses_with_the_info() {
+        for info in [true, false].map(measures_loss) {
+            let object = EstimatorObject::export(Box::new(Said(info.clone())));
+            assert_eq!(object.try_info().unwrap(), info);
         }
     }
 
     #[test]
-    fn whether_evaluations_run_at_the_same_time_crosses_beside_the_info() {
-        for concurrent in [true, false] {
-            let object = EstimatorObject::export(Box::new(Said(concurrent)));
-            assert_eq!(object.try_info().unwrap(), measures_loss());
-            assert_eq!(object.try_concurrent().unwrap(), concurrent);
-        }
-    }
-
-    #[test]
-    fn what_the_first_libraries_write_is_read() {
-        let written = write(&measures_loss()).unwrap();
-        assert_eq!(read::<Concurrency>(&written).unwrap().concurrent, None);
-        let written = write(&WrittenInfo { info: measures_loss(), concurrent: false }).unwrap();
-        assert_eq!(read::<EstimatorInfo>(&written).unwrap(), measures_loss());
+    fn what_the_first_libraries_write_is_read_and_written_still() {
+        let first = r#"{"objectives":[{"name":"loss","direction":"minimise"}],"fidelities":[],"space":null,"simulated_cost":true}"#;
+        let info = measures_loss(true);
+        assert_eq!(read::<EstimatorInfo>(first.as_bytes()).unwrap(), info);
+        assert_eq!(write(&info).unwrap(), first.as_bytes());
     }
 }

@@ -231,10 +231,6 @@ impl Estimator for Shared<dyn Estimator> {
     ) -> Vec<Result<Outcome, Failure>> {
         self.0.evaluate(requests, reporter)
     }
-
-    fn concurrent(&self) -> bool {
-        self.0.concurrent()
-    }
 }
 
 impl Proxy for Shared<dyn Proxy> {

@@ -85,11 +85,6 @@ pub(crate) trait RawEstimator: Send + Sync {
         requests: &[EvaluationRequest],
         reporter: &dyn Reporter,
     ) -> Result<Vec<std::result::Result<Outcome, Failure>>>;
-
-    /// [`Estimator::concurrent`]: a pool has a worker for each evaluation at the same time.
-    fn concurrent(&self) -> bool {
-        true
-    }
 }
 
 /// An estimator whose answers are checked.
@@ -251,10 +246,6 @@ impl Estimator for CheckedEstimator {
                 pairs.map(check).collect()
             }
         }
-    }
-
-    fn concurrent(&self) -> bool {
-        self.inner.concurrent()
     }
 }
 

@@ -218,7 +218,7 @@ impl PluginHost {
 
     /// The plugins that a component is made of: its own, then those of the strategies that its options name, each once.
     pub fn involved(&self, kind: Kind, name: &str, options: &Json) -> Vec<&Plugin> {
-        self.0.involved(kind, name, options)
+        plugins_of(&self.0.with_nested(kind, name, options))
     }
 
     fn unknown(&self, kind: Kind, name: &str) -> HostError {
@@ -415,7 +415,7 @@ impl PluginHost {
             .check_options(kind, name, options, &host.folder)
             .map_err(|problems| HostError::Options { kind, name: name.into(), problems })?;
         // Each plugin by itself, and all of them together.
-        let involved = self.0.involved(kind, name, &options);
+        let involved = self.involved(kind, name, &options);
         for plugins in involved.chunks(1).chain([&involved[..]]) {
             self.0.health(plugins).check()?;
         }
@@ -483,30 +483,24 @@ impl HostState {
         }
     }
 
-    /// The strategies that a component's options name, and those that theirs do, each with its plugin.
-    pub(crate) fn nested<'a>(&self, kind: Kind, name: &str, options: &'a Json) -> Vec<(&'a str, &Plugin)> {
-        let mut nested = Vec::new();
+    /// A component, then the strategies that its options name, and those that theirs do, each with its plugin.
+    pub(crate) fn with_nested<'a>(
+        &self,
+        kind: Kind,
+        name: &'a str,
+        options: &'a Json,
+    ) -> Vec<(&'a str, &Plugin)> {
+        let own = self.find(kind, name).map(|plugin| (name, plugin));
+        let mut components: Vec<_> = own.into_iter().collect();
         let schema = self.schema(kind, name).unwrap_or(&Json::Null);
         self.visit_options(schema, options, &mut |schema, value| {
             if let Some(name) = named_strategy(schema, value)
                 && let Some(plugin) = self.find(Kind::Strategy, name)
             {
-                nested.push((name, plugin));
+                components.push((name, plugin));
             }
         });
-        nested
-    }
-
-    /// The plugin of a component, then those of the strategies that its options name, each once.
-    pub(crate) fn involved(&self, kind: Kind, name: &str, options: &Json) -> Vec<&Plugin> {
-        let nested = self.nested(kind, name, options).into_iter().map(|(_, plugin)| plugin);
-        let mut involved: Vec<&Plugin> = Vec::new();
-        for plugin in self.find(kind, name).into_iter().chain(nested) {
-            if !involved.iter().any(|other| std::ptr::eq(*other, plugin)) {
-                involved.push(plugin);
-            }
-        }
-        involved
+        components
     }
 
     /// The worker's program; where there is none, what to do about it.
@@ -541,6 +535,17 @@ impl HostServices for PluginHost {
     fn cancelled(&self) -> bool {
         self.0.cancelled.load(Ordering::Relaxed)
     }
+}
+
+/// The plugins of components, each once.
+pub(crate) fn plugins_of<'a>(components: &[(&str, &'a Plugin)]) -> Vec<&'a Plugin> {
+    let mut plugins: Vec<&Plugin> = Vec::new();
+    for &(_, plugin) in components {
+        if !plugins.iter().any(|other| std::ptr::eq(*other, plugin)) {
+            plugins.push(plugin);
+        }
+    }
+    plugins
 }
 
 /// The strategy that a value of options names, where its schema says that it names one.

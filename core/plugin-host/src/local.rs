@@ -124,11 +124,6 @@ where
     ) -> Result<Vec<Result<Outcome, Failure>>, ComponentError> {
         self.call(|object| object.try_evaluate(requests, reporter))
     }
-
-    fn concurrent(&self) -> bool {
-        // One that cannot say so has its first evaluation to tell why.
-        self.call(EstimatorObject::try_concurrent).unwrap_or(true)
-    }
 }
 
 impl<M> RawProxy for Renewed<ProxyObject, M>

@@ -1,5 +1,6 @@
 //! Plugins that are folders of source: a `plugin.toml` and the module it names, run by a program of the user's.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -39,11 +40,17 @@ pub(crate) fn describe(folder: &Path) -> Result<Described, HostError> {
     Ok(Described { record, manifest, fingerprint: hash(folder)?, version, needs_libtorch: false })
 }
 
-/// The hash of a plugin's source: its manifest and all Python files below its folder, in the order of their names.
+/// What of a plugin runs: Python files and compiled modules.
+const CODE: [&str; 4] = ["py", "so", "pyd", "dylib"];
+
+/// The hash of a plugin's code: its manifest and all that Python loads below its folder, in the order of their names.
+/// What else lies there may be written by its user's searches.
 pub(crate) fn hash(folder: &Path) -> Result<String, HostError> {
     let manifest = folder.join("plugin.toml");
-    let is_source =
-        |file: &PathBuf| *file == manifest || file.extension().is_some_and(|extension| extension == "py");
+    let is_source = |file: &PathBuf| {
+        let extension = file.extension().and_then(OsStr::to_str).unwrap_or_default();
+        (*file == manifest || CODE.contains(&extension)) && file.is_file()
+    };
     let files = source_files(folder)
         .map_err(|error| HostError::Read { path: folder.into(), reason: error.to_string() })?;
     let mut bytes = Vec::new();
@@ -61,7 +68,8 @@ pub(crate) fn hash(folder: &Path) -> Result<String, HostError> {
 /// The files of the plugin in `folder`, sorted: those that a package of it holds.
 ///
 /// Hidden files, caches, environments, the user's `local.toml`, packages and archives, with what stands beside these,
-/// are none of the plugin's, and neither is what a link to a folder leads to.
+/// are none of the plugin's. A link is named, wherever it leads: whoever cannot take it has to know of it. What a link to
+/// a folder leads to is none of the plugin's.
 ///
 /// # Errors
 ///
@@ -81,7 +89,7 @@ pub fn source_files(folder: &Path) -> io::Result<Vec<PathBuf>> {
                 continue;
             } else if entry.file_type()?.is_dir() {
                 folders.push(path);
-            } else if path.is_file() {
+            } else if path.is_file() || path.is_symlink() {
                 files.push(path);
             }
         }
@@ -122,5 +130,24 @@ mod tests {
         let files = source_files(folder.path()).unwrap();
         let names: Vec<_> = files.iter().map(|file| file.strip_prefix(folder.path()).unwrap()).collect();
         assert_eq!(names, own.map(Path::new));
+    }
+
+    #[test]
+    fn links_are_named_and_those_that_lead_to_no_file_are_not_hashed() {
+        let (folder, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        for name in ["module.py", "plugin.toml"] {
+            fs::write(folder.path().join(name), "x").unwrap();
+        }
+        let before = hash(folder.path()).unwrap();
+        fs::write(other.path().join("inner.py"), "x").unwrap();
+        let link = |to: &Path, name: &str| std::os::unix::fs::symlink(to, folder.path().join(name)).unwrap();
+        link(other.path(), "folder.py");
+        link(Path::new("nowhere"), "gone.py");
+        let files = source_files(folder.path()).unwrap();
+        let names: Vec<_> = files.iter().map(|file| file.strip_prefix(folder.path()).unwrap()).collect();
+        assert_eq!(names, ["folder.py", "gone.py", "module.py", "plugin.toml"].map(Path::new));
+        assert_eq!(hash(folder.path()).unwrap(), before);
+        link(&other.path().join("inner.py"), "inner.py");
+        assert_ne!(hash(folder.path()).unwrap(), before);
     }
 }

@@ -5,11 +5,9 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
-use heirloom_plugin_host::ANY_TARGET;
+use heirloom_plugin_host::{ANY_TARGET, source_files};
 
-use crate::description::{
-    DESCRIPTION, DescribedComponent, Description, FORMAT, LOCAL, MANIFEST, Payload, SOURCE,
-};
+use crate::description::{DESCRIPTION, DescribedComponent, Description, FORMAT, MANIFEST, Payload, SOURCE};
 use crate::docs;
 use crate::entry_path::EntryPath;
 use crate::error::{PackageError, Result};
@@ -113,11 +111,15 @@ impl Draft {
 
     /// A package of a folder of sources with a `plugin.toml`, which runs on every target.
     ///
-    /// Hidden files, caches, virtual environments and packages stay out.
+    /// It holds what the host takes for the plugin's own, [`source_files`]. Links are refused.
     pub fn of_sources(folder: &Path) -> Result<Self> {
         let mut draft = Self::new(folder, describe(folder)?)?;
         let mut listed = Vec::new();
-        for file in source_files(folder)? {
+        for file in source_files(folder).map_err(|error| PackageError::read(folder, error))? {
+            if file.is_symlink() {
+                let problem = "it is a symbolic link; hint: put what it leads to in its place".into();
+                return Err(PackageError::Pack { path: file, problem });
+            }
             let below = file.strip_prefix(folder).unwrap_or(&file);
             let parts: Vec<_> = below.iter().map(|part| part.to_string_lossy()).collect();
             let path = EntryPath::new(&format!("{SOURCE}/{}", parts.join("/")))
@@ -271,34 +273,4 @@ pub(crate) fn replace(path: &Path, write: impl FnOnce(File) -> io::Result<File>)
 
 fn describe(path: &Path) -> Result<Found> {
     Found::at(path).map_err(|problem| PackageError::Pack { path: path.into(), problem })
-}
-
-/// The files of a plugin's sources, sorted.
-fn source_files(folder: &Path) -> Result<Vec<PathBuf>> {
-    let (mut files, mut folders) = (Vec::new(), vec![folder.to_owned()]);
-    while let Some(folder) = folders.pop() {
-        let read = |error: io::Error| PackageError::read(&folder, error);
-        for entry in std::fs::read_dir(&folder).map_err(read)? {
-            let entry = entry.map_err(read)?;
-            let (path, name) = (entry.path(), entry.file_name().to_string_lossy().into_owned());
-            let is_other = name.starts_with('.')
-                || ["__pycache__", "target", LOCAL].contains(&name.as_str())
-                || name.ends_with(".heirloom")
-                || name.ends_with(".pyc")
-                || path.join("pyvenv.cfg").exists();
-            let kind = entry.file_type().map_err(read)?;
-            if kind.is_symlink() {
-                let problem = "it is a symbolic link; hint: put the file itself there".into();
-                return Err(PackageError::Pack { path, problem });
-            } else if is_other {
-                continue;
-            } else if kind.is_dir() {
-                folders.push(path);
-            } else {
-                files.push(path);
-            }
-        }
-    }
-    files.sort();
-    Ok(files)
 }

@@ -16,6 +16,7 @@ use crate::landscape::Landscape;
 use crate::near::prior_weights;
 use crate::portfolio::Covered;
 use crate::rank::quantiles;
+use crate::student::one_sided;
 use crate::weights::{TaskWeights, consensus};
 
 /// The choices of boldness: a transferred configuration is the one of the best consensus among so many draws, or of
@@ -58,14 +59,6 @@ const GOLDEN: f64 = 0.618_033_988_749_894_9;
 /// Where the multiples begin: the first trial is a transferred one with any share, and the fifth the strategy's own, so
 /// that the archive's word is checked early.
 const FIRST: f64 = 0.49;
-
-/// Student's t, one-sided at 99.5 %, by degrees of freedom: so many standard errors are taken off a policy's mean gain.
-/// Of fewer than eight tasks no more is asked than of eight: advice that is mere noise is one random trial for another.
-const STUDENT: [f64; MAX_CHECKED - MIN_FREEDOM] = [
-    3.499, 3.355, 3.250, 3.169, 3.106, 3.055, 3.012, 2.977, 2.947, 2.921, 2.898, 2.878, 2.861, 2.845, 2.831,
-    2.819, 2.807, 2.797, 2.787, 2.779, 2.771, 2.763, 2.756, 2.750, 2.744,
-];
-const MIN_FREEDOM: usize = 7;
 
 /// How the archive is followed.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -361,18 +354,14 @@ fn mean(values: &[f64]) -> f64 {
 fn error(values: &[f64]) -> f64 {
     let (n, mean) = (values.len() as f64, mean(values));
     let deviation = (values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / (n - 1.0)).sqrt();
-    student(values.len()) * deviation / n.sqrt()
+    one_sided(values.len()) * deviation / n.sqrt()
 }
 
 /// So much a single task may lose: as many deviations, of the losses alone (Sortino and van der Meer 1991, "Downside
 /// risk"). That gains differ is no risk.
 fn harm(gains: &[f64]) -> f64 {
     let losses: Vec<f64> = gains.iter().map(|gain| gain.min(0.0).powi(2)).collect();
-    student(gains.len()) * mean(&losses).sqrt()
-}
-
-fn student(n: usize) -> f64 {
-    STUDENT[n.saturating_sub(1).max(MIN_FREEDOM) - MIN_FREEDOM]
+    one_sided(gains.len()) * mean(&losses).sqrt()
 }
 
 /// Pearson's correlation; 0 where one side is constant.

@@ -63,6 +63,7 @@ pub struct PastTask {
     /// Numbers that describe it, where known.
     pub meta_features: Option<MetaFeatures>,
     /// Evaluated configurations, mapped into the new task's space, `[n]`; duplicates are allowed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub configurations: Vec<Configuration>,
     /// The first objective of each at full fidelity, minimised, `[n]`; `None`: the evaluation failed.
     pub objectives: Vec<Option<f64>>,
@@ -73,7 +74,7 @@ pub struct PastTask {
 /// Everything a warm start knows, as plain data: recorded with a run, it gives the same warm start when the run
 /// is resumed, whatever has been archived since.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(from = "Written", into = "Written")]
+#[serde(try_from = "Written", into = "Written")]
 pub struct Knowledge {
     pub(crate) space: SpaceSpec,
     pub(crate) fidelity: Fidelity,
@@ -140,11 +141,16 @@ impl Knowledge {
     }
 }
 
-fn check(task: &PastTask, space: &Space) -> Result<(), Error> {
+fn check_length(task: &PastTask) -> Result<(), Error> {
     let (configurations, objectives) = (task.configurations.len(), task.objectives.len());
-    if configurations != objectives {
-        return Err(Error::UnequalLength { task: task.key.clone(), configurations, objectives });
+    if configurations == objectives {
+        return Ok(());
     }
+    Err(Error::UnequalLength { task: task.key.clone(), configurations, objectives })
+}
+
+fn check(task: &PastTask, space: &Space) -> Result<(), Error> {
+    check_length(task)?;
     for (row, configuration) in task.configurations.iter().enumerate() {
         let bad = |source| Error::BadConfiguration { task: task.key.clone(), row, source };
         space.check(configuration).map_err(bad)?;
@@ -245,36 +251,26 @@ struct Written {
 
 #[derive(Serialize, Deserialize)]
 struct WrittenTask {
-    key: String,
-    name: String,
-    meta_features: Option<MetaFeatures>,
-    /// Of an earlier version's.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    configurations: Vec<Configuration>,
-    /// Places among the configurations of all tasks, `[n]`.
+    /// Without its configurations, unless an earlier version wrote it.
+    #[serde(flatten)]
+    task: PastTask,
+    /// Their places among those of all tasks, `[n]`.
     #[serde(default)]
     places: Vec<usize>,
-    objectives: Vec<Option<f64>>,
-    n_evaluations: usize,
 }
 
 impl From<Knowledge> for Written {
     fn from(knowledge: Knowledge) -> Self {
-        let (mut places, mut configurations) = (HashMap::new(), Vec::new());
+        let (mut known, mut configurations) = (HashMap::new(), Vec::new());
         let mut place = |configuration: Configuration| {
-            *places.entry(configuration).or_insert_with_key(|configuration| {
+            *known.entry(configuration).or_insert_with_key(|configuration| {
                 configurations.push(configuration.clone());
                 configurations.len() - 1
             })
         };
-        let task = |task: PastTask| WrittenTask {
-            key: task.key,
-            name: task.name,
-            meta_features: task.meta_features,
-            configurations: Vec::new(),
-            places: task.configurations.into_iter().map(&mut place).collect(),
-            objectives: task.objectives,
-            n_evaluations: task.n_evaluations,
+        let task = |mut task: PastTask| {
+            let places = std::mem::take(&mut task.configurations).into_iter().map(&mut place).collect();
+            WrittenTask { task, places }
         };
         let tasks = knowledge.tasks.into_iter().map(task).collect();
         let Knowledge { space, fidelity, meta_features, options, .. } = knowledge;
@@ -282,23 +278,19 @@ impl From<Knowledge> for Written {
     }
 }
 
-impl From<Written> for Knowledge {
-    fn from(written: Written) -> Self {
+impl TryFrom<Written> for Knowledge {
+    type Error = Error;
+
+    fn try_from(written: Written) -> Result<Self, Error> {
         let Written { space, fidelity, meta_features, configurations, tasks, options } = written;
-        let task = |mut task: WrittenTask| {
-            let known = |place: &usize| configurations.get(*place).cloned();
-            task.configurations.extend(task.places.iter().filter_map(known));
-            PastTask {
-                key: task.key,
-                name: task.name,
-                meta_features: task.meta_features,
-                configurations: task.configurations,
-                objectives: task.objectives,
-                n_evaluations: task.n_evaluations,
-            }
+        let task = |WrittenTask { mut task, places }: WrittenTask| {
+            let known = |place: usize| configurations.get(place).cloned();
+            task.configurations.extend(places.into_iter().filter_map(known));
+            check_length(&task)?;
+            Ok(task)
         };
-        let tasks = tasks.into_iter().map(task).collect();
-        Self { space, fidelity, meta_features, tasks, options }
+        let tasks = tasks.into_iter().map(task).collect::<Result<_, Error>>()?;
+        Ok(Self { space, fidelity, meta_features, tasks, options })
     }
 }
 

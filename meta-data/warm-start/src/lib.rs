@@ -25,5 +25,7 @@ mod forest;
 
 mod rank;
 
+pub mod student;
+
 #[cfg(test)]
 mod tests;

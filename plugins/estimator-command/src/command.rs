@@ -304,6 +304,7 @@ impl Estimator for Command {
             fidelities: self.fidelities.clone(),
             space: None,
             simulated_cost: false,
+            concurrent: true,
         }
     }
 

@@ -58,9 +58,11 @@ pub struct FidelityOptions {
     /// Its name, such as `epochs`. The program finds its value in `HEIRLOOM_FIDELITY_EPOCHS`: in capitals, with `_` for
     /// what is no letter, digit or `_`.
     pub name: String,
-    /// The smallest value that says anything.
+    /// The smallest value that says anything: a size, not its logarithm.
+    #[option(low = 0.0)]
     pub low: f64,
-    /// The full value.
+    /// The full value: a size, not its logarithm.
+    #[option(above = 0.0)]
     pub high: f64,
     /// Whether only whole numbers count.
     #[option(default = false)]
@@ -95,12 +97,6 @@ impl Options {
         for FidelityOptions { name, low, high, integer } in &self.fidelities {
             if low > high {
                 return wrong(&format!("`{name}`: `low = {low}` is above `high = {high}`; hint: swap them"));
-            }
-            if *low < 0.0 || *high <= 0.0 {
-                return wrong(&format!(
-                    "`{name}`: a size is not below 0, and a full one above it, unlike `low = {low}`, `high = {high}`; hint: \
-                     where these are logarithms, give the sizes, and take logarithms in the program"
-                ));
             }
             if *integer && (low.fract() != 0.0 || high.fract() != 0.0) {
                 return wrong(&format!(

@@ -293,10 +293,6 @@ fn options_that_no_run_could_keep_are_refused() {
     refused(&|options| options.objectives[1].name = "acc".into(), "two objectives are called `acc`");
     refused(&|options| options.fidelities[0].low = 1.5, "not both whole numbers");
     refused(&|options| options.fidelities[0].high = 0.0, "swap them");
-    refused(&|options| options.fidelities[0].low = -4.0, "a size is not below 0");
-    let nothing =
-        |options: &mut Options| (options.fidelities[0].low, options.fidelities[0].high) = (0.0, 0.0);
-    refused(&nothing, "a full one above it");
     let twin = |options: &mut Options| {
         options.fidelities.push(FidelityOptions { name: "Epochs".into(), ..options.fidelities[0].clone() });
     };

@@ -104,6 +104,7 @@ impl Estimator for TableEstimator {
             fidelities: fidelities.cloned().into_iter().collect(),
             space: Some(self.table.space().spec().clone()),
             simulated_cost: true,
+            concurrent: true,
         }
     }
 

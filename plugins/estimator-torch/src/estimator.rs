@@ -81,6 +81,7 @@ impl Estimator for TorchEstimator {
             fidelities: self.fidelities.clone(),
             space: None,
             simulated_cost: false,
+            concurrent: true,
         }
     }
 

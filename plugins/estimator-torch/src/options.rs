@@ -28,7 +28,7 @@ pub struct Options {
     /// The share of rows held out to choose configurations by.
     #[option(default = 0.2, above = 0.0, high = 0.9)]
     pub valid_fraction: f64,
-    /// The share of rows held out to report on: no part of the search sees them.
+    /// The share of rows held out to report on: no training and no objective sees them.
     #[option(default = 0.2, low = 0.0, high = 0.9)]
     pub test_fraction: f64,
     /// From it and the data set's fingerprint the split follows: the same for every trial and run.

@@ -1,5 +1,6 @@
 //! Settings that a configuration changes.
 
+use std::f64::consts::FRAC_1_SQRT_2;
 use std::fmt::Display;
 
 use heirloom_plugin::space::{Parameter, ParameterKind};
@@ -71,18 +72,6 @@ const SETTINGS: [(&str, Counts); 24] = [
     ("gradient_clip", Counts::Always),
 ];
 
-/// The settings that are whole numbers.
-const WHOLE: [&str; 8] = [
-    "stem_channels",
-    "cells_per_stage",
-    "n_stages",
-    "cells",
-    "head_channels",
-    "batch_size",
-    "cutout",
-    "crop",
-];
-
 impl Counts {
     /// Why it does not count for architectures of the family `kind` and this data under `options`, unless `searches` says
     /// that the space decides what it depends on.
@@ -136,14 +125,6 @@ impl Options {
             };
             for value in extremes(parameter) {
                 self.clone().set(name, &value).map_err(refused)?;
-            }
-            // Whole ends say nothing of what lies between them.
-            let has_fractions = matches!(parameter.kind, ParameterKind::Float { step, .. }
-                if step.is_none_or(|step| step.fract() != 0.0));
-            if has_fractions && WHOLE.contains(&name.as_str()) {
-                let problem =
-                    "the setting is a whole number, and most real ones are none; hint: `type = \"int\"`";
-                return Err(refused(problem.into()));
             }
         }
         Ok(())
@@ -300,10 +281,14 @@ impl Options {
     }
 }
 
-/// Values between which, or among which, all others are.
+/// Values between which, or among which, all others are; of real numbers also one in between.
 fn extremes(parameter: &Parameter) -> Vec<Value> {
     match &parameter.kind {
-        ParameterKind::Float { low, high, .. } => vec![Value::Float(*low), Value::Float(*high)],
+        ParameterKind::Float { low, high, step, .. } => {
+            // Whole ends say nothing of what lies between them. An irrational share of a whole range is not whole.
+            let between = (low + step.unwrap_or(FRAC_1_SQRT_2 * (high - low))).min(*high);
+            [*low, *high, between].map(Value::Float).to_vec()
+        }
         ParameterKind::Int { low, high, .. } => vec![Value::Int(*low), Value::Int(*high)],
         ParameterKind::Categorical { choices: values } | ParameterKind::Ordinal { values } => values.clone(),
         ParameterKind::Constant { value } => vec![value.clone()],
@@ -332,7 +317,12 @@ fn share(value: &Value) -> Result<f64, String> {
 fn count(value: &Value, least: usize) -> Result<usize, String> {
     let number = number(value)?;
     let is_count = number >= least as f64 && number.fract() == 0.0;
-    if is_count { Ok(number as usize) } else { Err(format!("`{number}` is no whole number from {least} on")) }
+    let problem = || {
+        format!(
+            "`{number}` is no whole number from {least} on; hint: `type = \"int\"`, `low` at least {least}"
+        )
+    };
+    if is_count { Ok(number as usize) } else { Err(problem()) }
 }
 
 fn at_most<T: PartialOrd + Display>(most: T, number: T) -> Result<T, String> {

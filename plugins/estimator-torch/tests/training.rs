@@ -434,9 +434,14 @@ fn a_parameter_that_no_training_knows_is_refused_with_the_known_ones() {
     );
     let message = refused(json!([{"name": "batch_size", "type": "int", "low": 0, "high": 64}]));
     assert!(message.contains("`0` is no whole number from 1 on"), "{message}");
-    let message = refused(json!([{"name": "batch_size", "type": "float", "low": 16, "high": 64}]));
-    let said = "parameter `batch_size` of the space: the setting is a whole number";
-    assert!(message.starts_with(said) && message.contains("hint: `type = \"int\"`"), "{message}");
+    // Whole ends, and few whole numbers between them.
+    for fractions in [json!({}), json!({"step": 0.5}), json!({"step": 1.5})] {
+        let mut parameter = json!({"name": "batch_size", "type": "float", "low": 16, "high": 1016});
+        parameter.as_object_mut().unwrap().extend(fractions.as_object().unwrap().clone());
+        let message = refused(json!([parameter]));
+        assert!(message.starts_with("parameter `batch_size` of the space: `"), "{message}");
+        assert!(message.contains("is no whole number from 1 on; hint: `type = \"int\"`"), "{message}");
+    }
     let stepped = json!([{"name": "batch_size", "type": "float", "low": 16, "high": 64, "step": 16}]);
     torch(options.clone(), Some(&space_of(stepped)), &Context::detached()).unwrap();
     let message = refused(json!([{"name": "step_share", "type": "float", "low": 0.1, "high": 2}]));

@@ -51,6 +51,7 @@ impl Estimator for Broken {
             fidelities: vec![epochs],
             space: None,
             simulated_cost: true,
+            concurrent: true,
         }
     }
 

@@ -30,6 +30,7 @@ impl Estimator for Faulty {
             fidelities: Vec::new(),
             space: None,
             simulated_cost: true,
+            concurrent: true,
         }
     }
 

@@ -1,6 +1,6 @@
 //! One measured figure.
 
-use heirloom_model::student;
+use heirloom_warm_start::student;
 use serde::Serialize;
 
 /// A row of the table of figures.

@@ -87,6 +87,7 @@ impl Estimator for Hostile {
             fidelities: Vec::new(),
             space: None,
             simulated_cost: true,
+            concurrent: true,
         }
     }
 

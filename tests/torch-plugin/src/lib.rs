@@ -27,6 +27,7 @@ impl Estimator for TensorSum {
             fidelities: Vec::new(),
             space: None,
             simulated_cost: true,
+            concurrent: true,
         }
     }
 

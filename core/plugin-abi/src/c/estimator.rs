@@ -45,9 +45,9 @@ impl Adapted {
         };
         // SAFETY: the component is the one that `create` gave; nothing else calls it yet.
         check(|error| unsafe { info(made.component, &raw mut written, error) })?;
-        let alone = (written.concurrent == 0).then(Mutex::default);
         // SAFETY: the header asks that what was written stays where it is.
         let info = unsafe { read_info(&written) }?;
+        let alone = (!info.concurrent).then(Mutex::default);
         Ok(Self { made, functions: *functions, info, alone })
     }
 
@@ -156,6 +156,7 @@ unsafe fn read_info(written: &HeirloomEstimatorInfo) -> Result<EstimatorInfo, Co
         fidelities: fidelities.iter().map(dimension).collect(),
         space: space.map_err(|error| wrong(format!("its info has a space that is none: {error}")))?,
         simulated_cost: written.simulated_cost != 0,
+        concurrent: written.concurrent != 0,
     })
 }
 
@@ -170,10 +171,6 @@ impl Estimator for Adapted {
         reporter: &dyn Reporter,
     ) -> Vec<Result<Outcome, Failure>> {
         requests.iter().map(|request| self.evaluate_one(request, reporter)).collect()
-    }
-
-    fn concurrent(&self) -> bool {
-        self.alone.is_none()
     }
 }
 
@@ -306,7 +303,7 @@ mod tests {
         let library = Library::without_components();
         let setup = Setup::new(library, "slow", &json!({}), None, None, &Context::detached());
         let adapted = Adapted::new(&functions, setup).unwrap();
-        assert!(!adapted.concurrent());
+        assert!(!adapted.info().concurrent);
         let evaluate = |trial| {
             let request =
                 EvaluationRequest::new(TrialId(trial), Configuration::new([0.5]), Fidelity::default());

@@ -39,6 +39,7 @@ impl Estimator for Faulty {
             fidelities: vec![epochs],
             space: None,
             simulated_cost: true,
+            concurrent: true,
         }
     }
 

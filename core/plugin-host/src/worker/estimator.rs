@@ -32,8 +32,10 @@ pub(super) struct IsolatedEstimator {
 impl IsolatedEstimator {
     pub(super) fn start(launcher: Launcher) -> Result<(Self, EstimatorInfo), ComponentError> {
         let (worker, info) = launcher.start()?;
-        let info =
+        let mut info: EstimatorInfo =
             serde_json::from_slice(&info).map_err(|error| ComponentError::failed(error.to_string()))?;
+        // Whatever the plugin says: each evaluation has a worker of its own.
+        info.concurrent = true;
         Ok((Self { launcher, idle: Mutex::new(vec![worker]) }, info))
     }
 

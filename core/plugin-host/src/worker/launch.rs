@@ -17,7 +17,7 @@ use serde_json::Value as Json;
 use crate::confine::{self, Confinement};
 use crate::error::HostError;
 use crate::health::{Crash, CrashReport, Health};
-use crate::host::HostState;
+use crate::host::{HostState, plugins_of};
 use crate::identity::Identity;
 use crate::libtorch;
 use crate::limits::WorkerLimits;
@@ -78,8 +78,9 @@ impl Launcher {
         let plugin = recipe.plugin;
         let (kind, name) = (recipe.identity.kind, recipe.identity.name.as_str());
         let granted = host.granted(plugin);
-        refuse_source_within(recipe, &host.nested(kind, name, recipe.options), &granted)?;
-        let involved = host.involved(kind, name, recipe.options);
+        let components = host.with_nested(kind, name, recipe.options);
+        refuse_source_within(recipe, &components, &granted)?;
+        let involved = plugins_of(&components);
         let health = host.health(&involved);
         let no_program = |reason: String, hint: String| HostError::Worker {
             plugin: plugin.id().into(),
@@ -293,13 +294,13 @@ fn starts_processes(granted: &[Capability]) -> bool {
 }
 
 /// Refuses a strategy within options that is a folder of source: it needs a process of its own, and the worker of the
-/// component that asks for it cannot start one.
+/// component that asks for it, the first of `components`, cannot start one.
 fn refuse_source_within(
     recipe: &Recipe<'_>,
-    nested: &[(&str, &Plugin)],
+    components: &[(&str, &Plugin)],
     granted: &[Capability],
 ) -> Result<(), HostError> {
-    let source = nested.iter().find(|(_, plugin)| !plugin.is_library());
+    let source = components.iter().skip(1).find(|(_, plugin)| !plugin.is_library());
     let Some((name, plugin)) = source.filter(|_| !starts_processes(granted)) else { return Ok(()) };
     let who = Identity::new(plugin, Kind::Strategy, name);
     Err(recipe.explain(ComponentError::configuration(format!(

@@ -178,7 +178,7 @@ fn calls_of_an_estimator_in_c_that_may_not_overlap_do_so_in_workers_alone() {
     let make = |odd: &str, isolation| {
         let made =
             host_of("libc.so").estimator("c-sum", &json!({ "odd": odd }), isolation, Some(&small().space));
-        made.unwrap().concurrent()
+        made.unwrap().info().concurrent
     };
     assert!(make("", Isolation::None));
     assert!(!make("alone", Isolation::None));

@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use heirloom_plugin_host::{Capability, HostOptions, Kind, PluginHost, TARGET};
@@ -100,6 +101,20 @@ fn the_same_content_gives_the_same_package() {
     assert_eq!(first, std::fs::read(&second).unwrap());
     sign(&second, &bench.key).unwrap();
     assert_eq!(first, std::fs::read(&second).unwrap(), "signing again changes nothing");
+}
+
+#[test]
+fn a_package_of_sources_holds_what_the_host_takes_for_the_plugins_own() {
+    let bench = Bench::new();
+    let folder = bench.sources("0.1.0", "");
+    std::fs::create_dir_all(folder.join("runs.heirloom.files/trial-0")).unwrap();
+    for name in ["runs.heirloom", "runs.heirloom-wal", "runs.heirloom.files/trial-0/weights"] {
+        std::fs::write(folder.join(name), "the author's runs").unwrap();
+    }
+    let package = Draft::of_sources(&folder).unwrap().write(&bench.path("dist")).unwrap();
+    let packed = entries(&package);
+    let packed: BTreeSet<_> = packed.iter().filter_map(|entry| entry.path.strip_prefix("python/")).collect();
+    assert_eq!(packed, BTreeSet::from(["again.py", "inner/__init__.py", "plugin.toml"]));
 }
 
 #[test]
@@ -290,6 +305,10 @@ fn what_cannot_be_packed_says_why() {
     std::os::unix::fs::symlink("/etc/passwd", folder.join("data.py")).unwrap();
     let link = Draft::of_sources(&folder).err().unwrap().to_string();
     assert!(link.contains("data.py` cannot be packed: it is a symbolic link"), "{link}");
+    std::fs::remove_file(folder.join("data.py")).unwrap();
+    std::os::unix::fs::symlink("/etc", folder.join("data")).unwrap();
+    let link = Draft::of_sources(&folder).err().unwrap().to_string();
+    assert!(link.contains("data` cannot be packed: it is a symbolic link"), "{link}");
     std::fs::write(bench.path("text.heirloom"), "a text").unwrap();
     assert!(unreadable(&bench.path("text.heirloom")).contains("is no package"));
     assert!(unreadable(Path::new("nowhere.heirloom")).contains("`nowhere.heirloom` cannot be read"));

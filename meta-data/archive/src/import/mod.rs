@@ -66,20 +66,19 @@ impl<'a> Import<'a> {
         Ok(Self { archive, report: ImportReport::default(), here, outgrown: Vec::new(), others: Vec::new() })
     }
 
-    /// Keeps a run and counts it. Returns whether it was added.
-    fn keep(&mut self, run: RunContents) -> Result<bool> {
+    /// Keeps a run and counts it.
+    fn keep(&mut self, run: RunContents) -> Result<()> {
         let n = run.trials.len() as u64 + n_rows(&run.evaluations);
         if n == 0 {
-            return Ok(false);
+            return Ok(());
         }
-        let is_added = self.archive.put_run(run)?;
-        if is_added {
+        if self.archive.put_run(run)? {
             self.report.n_added += 1;
             self.report.n_evaluations += n;
         } else {
             self.report.n_known += 1;
         }
-        Ok(is_added)
+        Ok(())
     }
 
     /// Keeps recorded evaluations, unless they are here, under whatever source they came and be it with more after
@@ -112,12 +111,11 @@ impl<'a> Import<'a> {
             }
         }
         let reason = format!("its evaluations stand in run {} too, which was imported later", run.id);
-        if self.keep(run)? {
-            outgrown.iter().try_for_each(|&run| self.archive.withdraw(run, Some(&reason)))?;
-            self.outgrown.append(&mut outgrown);
-            self.others.append(&mut others);
-        }
-        Ok(())
+        // Before the longer one is here: where an import is cut off between the two, the next one mends it.
+        outgrown.iter().try_for_each(|&run| self.archive.withdraw(run, Some(&reason)))?;
+        self.outgrown.append(&mut outgrown);
+        self.others.append(&mut others);
+        self.keep(run)
     }
 
     /// Whether of the rows of a run that is here and `evaluations` one are the first of the other.

@@ -96,10 +96,10 @@ impl Estimator for Training {
             }],
             space: None,
             simulated_cost: true,
+            concurrent: true, // nothing here changes while it measures
         }
     }
 
-    // It may be called from several threads at once: nothing here changes.
     fn evaluate(
         &self,
         requests: &[EvaluationRequest],
