@@ -115,6 +115,7 @@ impl Archive {
         let mut later: BTreeMap<(u64, TrialId), Vec<Event>> = BTreeMap::new();
         let (mut ask, mut filtered) = (None, Vec::new());
         self.store.trials(run, &mut |trial| {
+            let is_filtered = trial.is_filtered();
             let TrialRecord { id, proposal, origin, scores, attempt, .. } = trial;
             let origin = origin.unwrap_or(Origin::WarmStart { sources: Vec::new() });
             let own_ask = if let Origin::Strategy { ask, .. } = &origin { Some(*ask) } else { None };
@@ -131,7 +132,6 @@ impl Archive {
                 if let (Ok(outcome), Some(curve)) = (&mut result, curves.remove(&id)) {
                     outcome.curve = curve;
                 }
-                let is_filtered = result.as_ref().is_err_and(|failure| failure.kind == FailureKind::Filtered);
                 let wall_seconds = trial.wall_seconds.unwrap_or(0.0);
                 let finished = Event::Finished { trial: id, attempt, result, wall_seconds };
                 if is_filtered { filtered.push(finished) } else { events.push(finished) }

@@ -36,7 +36,7 @@ pub fn names_task(name: &str, key: &str) -> bool {
 }
 
 /// Finished evaluations of a size that are enough for it to be the one at which evaluations of a task are compared; so is
-/// half of what there is at all sizes.
+/// half of what the size with the most has.
 const MIN_FULL: usize = 5;
 
 /// What was evaluated on one task in one space. The lists stand in parallel, `[n]` each.
@@ -160,8 +160,8 @@ impl Archive {
     }
 
     /// The size at which evaluations of `runs` count as full, by dimension: the largest that one of them calls full
-    /// and at which some were finished. Smaller ones rank configurations otherwise; a run that went further and hardly
-    /// began does not make them worthless.
+    /// and at which enough were finished: [`MIN_FULL`], or half of what the best served size has. Smaller ones rank
+    /// configurations otherwise; a run that went further and hardly began does not make them worthless.
     fn full_size(
         &self,
         runs: &[RunSummary],

@@ -88,8 +88,8 @@ impl Knowledge {
     ///
     /// Archives of any size are thinned to 2,000 configurations, the same ones for all tasks, and the twenty best
     /// of each task (of very many tasks fewer, 2,000 in all); of more than 200,000 evaluations the tasks are left whose
-    /// meta-features are nearest. Tasks that rank nothing, because all that was
-    /// evaluated came out alike or nothing was finished, are dropped.
+    /// meta-features are nearest (those so far off that they all count alike in the order of their keys). Tasks that
+    /// rank nothing, because all that was evaluated came out alike or nothing was finished, are dropped.
     ///
     /// Errors with [`Error::UnequalLength`], [`Error::DuplicateTask`], and [`Error::BadConfiguration`] where a
     /// configuration is no point of the problem's space.
@@ -160,7 +160,7 @@ fn check(task: &PastTask, space: &Space) -> Result<(), Error> {
 
 /// Whether a task says of any two configurations which is better.
 fn ranks(task: &PastTask) -> bool {
-    task.objectives.iter().any(Option::is_some) && task.objectives.windows(2).any(|pair| pair[0] != pair[1])
+    task.objectives.windows(2).any(|pair| pair[0] != pair[1])
 }
 
 /// One row a configuration: the mean of its finite objectives, or a failure where at least half of its evaluations

@@ -174,9 +174,7 @@ fn record(
             n_runs += 1;
         }
         let correlation = (sum / total).tanh();
-        let of =
-            |task: &String| PastAgreement { task: task.clone(), correlation, n_trials, n_runs, nearness };
-        (total > 0.0).then(|| of(task))
+        (total > 0.0).then(|| PastAgreement { task: task.clone(), correlation, n_trials, n_runs, nearness })
     };
     nearness.iter().filter_map(of_task).collect()
 }

@@ -25,7 +25,7 @@ pub(crate) fn one_sided(n: usize) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::half_width;
+    use super::{half_width, one_sided};
 
     #[test]
     fn quantiles_are_those_of_printed_tables() {
@@ -36,5 +36,15 @@ mod tests {
             assert!((half_width(freedom + 1) - quantile).abs() < 0.003, "{freedom}");
         }
         assert!((half_width(1_000_000) - 1.96).abs() < 1e-4);
+    }
+
+    #[test]
+    fn one_sided_quantiles_are_those_of_printed_tables_and_the_ends_hold_beyond() {
+        // One-sided 99.5 %, by degrees of freedom, from the same tables.
+        for (freedom, quantile) in [(7, 3.499), (8, 3.355), (14, 2.977), (20, 2.845), (30, 2.750)] {
+            assert_eq!(one_sided(freedom + 1), quantile, "{freedom}");
+        }
+        assert_eq!([0, 1, 7].map(one_sided), [one_sided(8); 3]);
+        assert_eq!(one_sided(1_000), one_sided(32));
     }
 }

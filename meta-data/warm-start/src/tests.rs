@@ -146,6 +146,20 @@ fn the_same_knowledge_makes_the_same_proposals_also_when_read_back() {
     assert!(first.1 > 0);
 }
 
+/// Each task once had its configurations written out with it.
+#[test]
+fn knowledge_that_an_earlier_version_wrote_is_read() {
+    let knowledge = Knowledge::new(&problem(), Some(features(0)), archive(1), Options::default()).unwrap();
+    let mut written = serde_json::to_value(&knowledge).unwrap();
+    let table = written.as_object_mut().unwrap();
+    assert!(table.remove("configurations").is_some());
+    table["tasks"] = serde_json::to_value(&knowledge.tasks).unwrap();
+    assert_eq!(serde_json::from_value::<Knowledge>(written.clone()).unwrap(), knowledge);
+    written["tasks"][2]["objectives"].as_array_mut().unwrap().pop();
+    let error = serde_json::from_value::<Knowledge>(written).unwrap_err().to_string();
+    assert!(error.contains("task-2"), "{error}");
+}
+
 #[test]
 fn past_tasks_that_contradict_one_another_leave_the_search_cold() {
     let mut rng = Seed::from_number(5).rng();
@@ -356,6 +370,54 @@ fn large_archives_are_thinned_to_the_same_configurations_and_keep_the_best() {
     let best = configurations.iter().map(|c| loss(&KINDS[0], c)).fold(f64::INFINITY, f64::min);
     assert!(a.objectives.contains(&Some(best)));
     assert_eq!(a.n_evaluations, 6_000);
+}
+
+#[test]
+fn of_very_many_evaluations_those_of_the_nearest_tasks_are_kept() {
+    let problem = problem();
+    let mut rng = Seed::from_number(0).rng();
+    let configurations: Vec<_> = (0..2_000).map(|_| problem.space.sample(&mut rng).unwrap()).collect();
+    let objectives: Vec<_> = configurations.iter().map(|c| Some(loss(&KINDS[0], c))).collect();
+    let task = |number: usize| PastTask {
+        // In an order that has nothing to do with how near they are.
+        key: format!("{:03}-{number}", 37 * number % 110),
+        name: String::new(),
+        // None so far off that it counts like any other far one.
+        meta_features: Some(features(number + 40)),
+        objectives: objectives.clone(),
+        configurations: configurations.clone(),
+        n_evaluations: configurations.len(),
+    };
+    let tasks = (0..110).map(task).collect();
+    let knowledge = Knowledge::new(&problem, Some(features(0)), tasks, Options::default()).unwrap();
+    let mut kept: Vec<usize> =
+        knowledge.tasks.iter().map(|task| task.key.split_once('-').unwrap().1.parse().unwrap()).collect();
+    kept.sort_unstable();
+    assert_eq!(kept, (0..100).collect::<Vec<_>>());
+}
+
+/// Three parameters of 300 choices: a configuration has 897 neighbours, and twenty of them are looked at.
+#[test]
+fn of_parameters_with_very_many_choices_a_few_neighbours_are_looked_at() {
+    let choices: Vec<String> = (0..300).map(|choice| choice.to_string()).collect();
+    let parameters = ["a", "b", "c"]
+        .map(|name| serde_json::json!({ "name": name, "type": "categorical", "choices": choices }));
+    let spec: SpaceSpec = serde_json::from_value(serde_json::json!({ "parameter": parameters })).unwrap();
+    let space = Space::compile(spec).unwrap();
+    let mut rng = Seed::from_number(0).rng();
+    let mut task = |key: &str| PastTask {
+        key: key.into(),
+        name: String::new(),
+        meta_features: None,
+        configurations: (0..20).map(|_| space.sample(&mut rng).unwrap()).collect(),
+        objectives: (0..20).map(|row| Some(f64::from(row))).collect(),
+        n_evaluations: 20,
+    };
+    let tasks = [task("one"), task("two")];
+    let n_candidates = crate::landscape::Landscape::new(space, &tasks).candidates().len();
+    // Measured, drawn, and of ten centres a task more than nothing and no more than 200 neighbours.
+    let (few, many) = (40 + 2_000, 40 + 2_000 + 2 * 10 * 200);
+    assert!((few + 1..=many).contains(&n_candidates), "{n_candidates}");
 }
 
 #[test]

@@ -124,7 +124,6 @@ impl Rung {
 
 #[cfg(test)]
 mod tests {
-
     use heirloom_plugin::Seed;
 
     use super::*;

@@ -47,7 +47,7 @@ impl Runs {
 }
 
 /// Where a run stands, and whether it is learned from.
-pub(crate) fn standing(run: &RunSummary) -> String {
+fn standing(run: &RunSummary) -> String {
     let withdrawn = if run.withdrawn.is_some() { ", withdrawn" } else { "" };
     format!("{}{withdrawn}", run.state.as_str())
 }
