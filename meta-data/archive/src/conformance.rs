@@ -504,7 +504,7 @@ fn a_run_of_a_smaller_largest_size_has_no_full_evaluations_beside_another(archiv
 
 fn a_run_of_a_larger_size_that_hardly_began_blots_nothing_out(archive: &Archive) {
     let (_, mut recorder) = archive.begin_run(&sample_header("t")).unwrap();
-    (0..6).for_each(|trial| recorder.record(&sample_events(trial)).unwrap());
+    (0..50).for_each(|trial| recorder.record(&sample_events(trial)).unwrap());
     let mut larger = sample_header("t");
     larger.fidelities[0].high = 27.0;
     let (_, mut recorder) = archive.begin_run(&larger).unwrap();
@@ -516,10 +516,10 @@ fn a_run_of_a_larger_size_that_hardly_began_blots_nothing_out(archive: &Archive)
         recorder.record(&events).unwrap();
     };
     let n_past = || archive.past_tasks(&PastFilter::default()).unwrap()[0].n_available;
-    (0..4).for_each(|trial| record(&mut recorder, trial));
-    assert_eq!(n_past(), 10, "what was evaluated beyond is no less worth");
-    record(&mut recorder, 4);
-    assert_eq!(n_past(), 5, "now there are enough of the larger size");
+    (0..19).for_each(|trial| record(&mut recorder, trial));
+    assert_eq!(n_past(), 69, "what was evaluated beyond is no less worth");
+    record(&mut recorder, 19);
+    assert_eq!(n_past(), 20, "now there are enough of the larger size");
 }
 
 fn the_past_holds_no_stopped_trials_and_keeps_directions_apart(archive: &Archive) {

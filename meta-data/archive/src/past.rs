@@ -35,9 +35,10 @@ pub fn names_task(name: &str, key: &str) -> bool {
     [key, plain, last].contains(&name)
 }
 
-/// Finished evaluations of a size that are enough for it to be the one at which evaluations of a task are compared; so is
-/// half of what the size with the most has.
-const MIN_FULL: usize = 5;
+/// Finished evaluations of a size that are enough for it to be the one at which evaluations of a task are compared: as
+/// many as make a task half known to a warm start, since many at a smaller size tell more than a few at a larger one. So
+/// is half of what the size with the most has.
+const MIN_FULL: usize = 20;
 
 /// What was evaluated on one task in one space. The lists stand in parallel, `[n]` each.
 #[derive(Debug, Clone, PartialEq)]
