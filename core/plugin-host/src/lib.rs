@@ -31,7 +31,7 @@ mod library_file;
 pub use library_file::manifest_text;
 
 mod source_folder;
-pub use source_folder::source_files;
+pub use source_folder::{LOCAL_SETTINGS, source_files};
 
 mod aside;
 

@@ -12,6 +12,7 @@ use heirloom_plugin_abi::embed::fingerprint;
 use serde::Deserialize;
 
 use crate::aside;
+use crate::source_folder::LOCAL_SETTINGS;
 
 /// A Python that can serve as a worker.
 #[derive(Debug, Clone)]
@@ -123,7 +124,7 @@ fn interpreter(folder: &Path, package: &Path) -> Result<Found, NoPython> {
 }
 
 fn named_interpreter(folder: &Path) -> Result<PathBuf, NoPython> {
-    let settings = folder.join("local.toml");
+    let settings = folder.join(LOCAL_SETTINGS);
     if let Ok(text) = fs::read_to_string(&settings) {
         let no_setting = |reason: String| NoPython {
             reason: format!("`{}`: {reason}", settings.display()),

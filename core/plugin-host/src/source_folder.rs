@@ -65,6 +65,9 @@ pub(crate) fn hash(folder: &Path) -> Result<String, HostError> {
     Ok(String::from_utf8_lossy(&fingerprint(&bytes)).into_owned())
 }
 
+/// The machine's own settings in a folder of sources, such as which Python runs it: never part of a package.
+pub const LOCAL_SETTINGS: &str = "local.toml";
+
 /// The files of the plugin in `folder`, sorted: those that a package of it holds.
 ///
 /// Hidden files, caches, environments, the user's `local.toml`, packages and archives, with what stands beside these,
@@ -81,7 +84,7 @@ pub fn source_files(folder: &Path) -> io::Result<Vec<PathBuf>> {
             let entry = entry?;
             let (path, name) = (entry.path(), entry.file_name().to_string_lossy().into_owned());
             let is_other = name.starts_with('.')
-                || ["__pycache__", "target", "local.toml"].contains(&name.as_str())
+                || ["__pycache__", "target", LOCAL_SETTINGS].contains(&name.as_str())
                 || name.contains(".heirloom")
                 || name.ends_with(".pyc")
                 || path.join("pyvenv.cfg").exists();

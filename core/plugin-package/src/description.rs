@@ -16,9 +16,6 @@ pub const MANIFEST: &str = "plugin.toml";
 /// The folder of a source tree.
 pub const SOURCE: &str = "python";
 
-/// The machine's own settings in a folder of sources, such as which Python runs it: never part of a package.
-pub(crate) const LOCAL: &str = "local.toml";
-
 /// The format that this crate writes and reads.
 pub const FORMAT: u32 = 1;
 

@@ -10,9 +10,8 @@ use std::collections::HashSet;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use heirloom_plugin_host::TARGET;
+use heirloom_plugin_host::{LOCAL_SETTINGS, TARGET};
 
-use crate::description::LOCAL;
 use crate::error::{PackageError, Result};
 use crate::hash::Hash;
 use crate::hash_list::{HASHES, HashList, SIGNATURE};
@@ -208,7 +207,7 @@ fn check_folder(package: &Path, folder: &Path, hashes: &HashList, name: &str) ->
         check_file(package, path.as_str(), &path.under(package), &listed.hash)?;
     }
     // The user's own word on which program runs it.
-    let local = folder.join(LOCAL);
+    let local = folder.join(LOCAL_SETTINGS);
     let known: HashSet<PathBuf> = hashes.under(name).map(|(path, _)| path.under(package)).collect();
     let mut folders = vec![folder.to_owned()];
     while let Some(folder) = folders.pop() {

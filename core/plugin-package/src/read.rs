@@ -6,10 +6,10 @@ use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 
-use heirloom_plugin_host::{Manifest, TARGET, speaks};
+use heirloom_plugin_host::{LOCAL_SETTINGS, Manifest, TARGET, speaks};
 use serde_json::Value as Json;
 
-use crate::description::{DESCRIPTION, Description, LOCAL, MANIFEST, Payload, TrustedComment};
+use crate::description::{DESCRIPTION, Description, MANIFEST, Payload, TrustedComment};
 use crate::entry_path::EntryPath;
 use crate::error::{PackageError, Result};
 use crate::hash::Hash;
@@ -259,7 +259,7 @@ impl Package {
         if asked != about.capabilities.iter().collect() {
             return Err(wrong("it asks for other capabilities than `plugin.toml`".into()));
         }
-        if let Some((path, _)) = self.hashes.files().find(|(path, _)| path.names_last(LOCAL)) {
+        if let Some((path, _)) = self.hashes.files().find(|(path, _)| path.names_last(LOCAL_SETTINGS)) {
             let problem = format!("`{path}` would say which program runs it, which is the user's to say");
             return Err(PackageError::Entry { package: self.path.clone(), problem });
         }
