@@ -50,13 +50,14 @@ impl Described {
         let name = task.key.clone();
         let task = archive.known_as(task).or_fail()?;
         if task.key != name {
-            tracing::warn!(
-                "the archive has a task `{name}` with other data: this one is `{}` there",
-                task.key
-            );
+            warn_of_other_data(&name, &task.key);
         }
         Ok(Self { task, set: Some(set), features })
     }
+}
+
+pub(crate) fn warn_of_other_data(name: &str, key: &str) {
+    tracing::warn!("the archive has a task `{name}` with other data: this one is `{key}` there");
 }
 
 fn open(data: &DataConfig) -> miette::Result<Dataset> {

@@ -1,12 +1,14 @@
 //! From the archive's past runs to a warm start, and back: what a run knew is kept with it, so that resuming and
 //! explaining it see the same.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use heirloom_archive::{Archive, PastFilter, RunId, RunSummary, Task, names_task};
+use heirloom_archive::{Archive, PastFilter, RunId, RunSummary, Task, names_task, size_to_compare_at};
 use heirloom_config::{ComponentConfig, RunConfig, WarmStartMode};
 use heirloom_model::space::{MappingNote, OutOfRange, SpaceMapping};
-use heirloom_model::{Configuration, Observation, Origin, Space, WarmStart, WarmStartReport};
+use heirloom_model::{
+    Configuration, Direction, Objective, Observation, Origin, Space, WarmStart, WarmStartReport,
+};
 use heirloom_warm_start::{Knowledge, Mode, Options, PastTask};
 use serde::de::DeserializeOwned;
 
@@ -52,46 +54,137 @@ pub(crate) fn of_strategy(
 /// Those of another space come through a mapping, where at least half of the job's parameters are found in it; a value
 /// out of range leaves its evaluation out, for a clipped configuration would be another one.
 fn past_tasks(archive: &Archive, job: &Job<'_>, own: &Task) -> miette::Result<Vec<PastTask>> {
-    let filter =
-        PastFilter { without_tasks: job.config.warm_start.exclude_tasks.clone(), ..PastFilter::default() };
+    let filter = PastFilter {
+        without_tasks: job.config.warm_start.exclude_tasks.clone(),
+        objective: Some(job.objective().clone()),
+        ..PastFilter::default()
+    };
     let (known, own_names) = (KnownTasks::new(archive, job, own)?, own_names(job.config));
     for name in filter.without_tasks.iter().filter(|name| !own_names.contains(name)) {
         if !known.tasks.iter().any(|task| names_task(name, &task.key)) {
             tracing::warn!("`warm_start.exclude_tasks`: the archive has no task `{name}`");
         }
     }
-    let mut tasks: BTreeMap<String, PastTask> = BTreeMap::new();
+    warn_of_other_objectives(archive, job, &known)?;
+    let mut tasks: BTreeMap<String, Vec<Recorded>> = BTreeMap::new();
     archive
         .visit_past(&filter, &mut |past| {
-            if past.objective != *job.objective() {
-                return Ok(());
-            }
             let Some(key) = known.key(&past.key) else { return Ok(()) };
             let Some(bring) = way_into(&job.problem.space, &past)? else { return Ok(()) };
-            let described = (!past.meta_features.is_empty()).then_some(past.meta_features);
-            let task = tasks.entry(key.clone()).or_insert_with(|| PastTask {
-                key,
-                name: past.name,
-                meta_features: None,
-                configurations: Vec::new(),
-                objectives: Vec::new(),
-                n_evaluations: 0,
-            });
-            task.meta_features = task.meta_features.take().or(described);
-            let n_before = task.configurations.len();
-            let n_sampled = past.configurations.len();
-            for (configuration, value) in past.configurations.iter().zip(past.objectives) {
-                if let Some(configuration) = bring(configuration) {
-                    task.configurations.push(configuration);
-                    task.objectives.push(value);
-                }
-            }
+            let n = past.configurations.len();
+            let rows = past.configurations.iter().zip(past.objectives);
+            let rows: Vec<_> =
+                rows.filter_map(|(configuration, value)| Some((bring(configuration)?, value))).collect();
             // Those that have no place in this space do not count.
-            task.n_evaluations += past.n_available - n_sampled + task.configurations.len() - n_before;
+            let n_evaluations = past.n_available - n + rows.len();
+            let (n_without_place, features, full) = (n - rows.len(), past.meta_features, past.full);
+            let recorded = Recorded { name: past.name, features, full, rows, n_evaluations, n_without_place };
+            tasks.entry(key).or_default().push(recorded);
             Ok(())
         })
         .or_fail()?;
-    Ok(tasks.into_values().collect())
+    warn_of_the_placeless(&tasks);
+    Ok(tasks.into_iter().map(|(key, recorded)| joined(key, recorded)).collect())
+}
+
+/// What was evaluated on a task in one space, as points of the job's.
+struct Recorded {
+    name: String,
+    features: BTreeMap<String, f64>,
+    full: BTreeMap<String, f64>,
+    rows: Vec<(Configuration, Option<f64>)>,
+    n_evaluations: usize,
+    n_without_place: usize,
+}
+
+/// One past task of what was recorded in several spaces, and under several names of the same data: of sizes in the same
+/// dimensions only those at which evaluations are compared.
+fn joined(key: String, recorded: Vec<Recorded>) -> PastTask {
+    let same = |a: &Recorded, b: &Recorded| a.full.keys().eq(b.full.keys());
+    let reaches = |a: &BTreeMap<String, f64>, size: &BTreeMap<String, f64>| {
+        a.iter().all(|(name, full)| size.get(name).is_none_or(|size| full >= size))
+    };
+    let counts = |one: &&Recorded| {
+        let alike: Vec<&Recorded> = recorded.iter().filter(|other| same(one, other)).collect();
+        let finished = |other: &&&Recorded| other.rows.iter().filter(|(_, value)| value.is_some()).count();
+        let at_least = |size: &BTreeMap<String, f64>| {
+            alike.iter().filter(|other| reaches(&other.full, size)).map(|other| finished(&other)).sum()
+        };
+        let sizes = alike.iter().map(|other| (other.full.clone(), at_least(&other.full))).collect();
+        reaches(&one.full, &size_to_compare_at(sizes))
+    };
+    let mut task = PastTask {
+        key,
+        name: recorded.first().map(|first| first.name.clone()).unwrap_or_default(),
+        meta_features: None,
+        configurations: Vec::new(),
+        objectives: Vec::new(),
+        n_evaluations: 0,
+    };
+    let described = recorded.iter().map(|one| &one.features).find(|features| !features.is_empty());
+    task.meta_features = described.cloned();
+    for one in recorded.iter().filter(counts) {
+        task.n_evaluations += one.n_evaluations;
+        for (configuration, value) in &one.rows {
+            task.configurations.push(configuration.clone());
+            task.objectives.push(*value);
+        }
+    }
+    task
+}
+
+/// Says which earlier runs of the job's own task tell nothing, because they measured something else.
+fn warn_of_other_objectives(archive: &Archive, job: &Job<'_>, known: &KnownTasks<'_>) -> miette::Result<()> {
+    let objective = job.objective();
+    let mut others = BTreeSet::new();
+    for run in archive.runs().or_fail()?.into_iter().filter(|run| run.withdrawn.is_none()) {
+        let is_own = known.key(&run.task).is_some_and(|key| key == known.own.key);
+        if is_own && !run.objectives.contains(objective) {
+            others.extend(run.objectives.iter().map(in_words));
+        }
+    }
+    if !others.is_empty() {
+        let others: Vec<_> = others.into_iter().collect();
+        tracing::warn!(
+            "earlier runs of this task are left out: they followed {}, and not {}",
+            others.join(", "),
+            in_words(objective)
+        );
+    }
+    Ok(())
+}
+
+fn in_words(objective: &Objective) -> String {
+    let direction = match objective.direction {
+        Direction::Minimise => "minimised",
+        Direction::Maximise => "maximised",
+    };
+    format!("`{}` ({direction})", objective.name)
+}
+
+/// Says where most of what was evaluated on a task cannot be used.
+fn warn_of_the_placeless(tasks: &BTreeMap<String, Vec<Recorded>>) {
+    const SHOWN: usize = 3;
+    let mut lost = Vec::new();
+    for (key, recorded) in tasks {
+        let n_lost: usize = recorded.iter().map(|one| one.n_without_place).sum();
+        let n = n_lost + recorded.iter().map(|one| one.rows.len()).sum::<usize>();
+        if 2 * n_lost > n {
+            lost.push(format!("{n_lost} of {n} evaluations of `{key}`"));
+        }
+    }
+    if !lost.is_empty() {
+        let rest = if lost.len() > SHOWN {
+            format!(" and of {} more tasks", lost.len() - SHOWN)
+        } else {
+            String::new()
+        };
+        lost.truncate(SHOWN);
+        tracing::warn!(
+            "{}{rest} have no place in this space and are left out; hint: `--log info` tells what changed",
+            lost.join(", ")
+        );
+    }
 }
 
 /// An archive's tasks as a job knows them: those of the same data are one, whatever they are called.

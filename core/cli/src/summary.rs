@@ -109,7 +109,7 @@ impl Tally {
     pub(crate) fn of(archive: &Archive, run: RunId) -> miette::Result<Self> {
         let mut tally = Self::default();
         archive
-            .trials(run, &mut |trial| {
+            .all_trials(run, &mut |trial| {
                 tally.add(trial);
                 Ok(())
             })
@@ -235,10 +235,25 @@ impl Summary {
     }
 }
 
-/// The incumbent's objective, minimised, after each told trial, in order; NaN before the first result.
-pub(crate) fn incumbents(archive: &Archive, run: RunId) -> miette::Result<Vec<f64>> {
+/// The incumbent's objective, minimised, after each told trial, in order, or after each imported evaluation; NaN before
+/// the first result.
+pub(crate) fn incumbents(archive: &Archive, run: &RunSummary) -> miette::Result<Vec<f64>> {
     let (mut follower, mut incumbents) = (Follower::default(), Vec::new());
-    for event in archive.events(run) {
+    if run.state == RunState::Imported {
+        let mut best: Option<TrialRecord> = None;
+        archive
+            .all_trials(run.id, &mut |trial| {
+                if is_better(&trial, best.as_ref()) {
+                    best = Some(trial);
+                }
+                let outcome = best.as_ref().and_then(|best| best.result.as_ref()?.as_ref().ok());
+                incumbents.push(outcome.map_or(f64::NAN, |outcome| outcome.objectives[0]));
+                Ok(())
+            })
+            .or_fail()?;
+        return Ok(incumbents);
+    }
+    for event in archive.events(run.id) {
         if follower.observe(&event.or_fail()?).is_some() {
             incumbents.push(follower.best().map_or(f64::NAN, |best| best.objective));
         }

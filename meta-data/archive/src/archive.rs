@@ -1,6 +1,6 @@
 //! The archive as a program uses it: opened, written to by a run's recorder, read from, merged.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::Deref;
 use std::path::Path;
 use std::sync::Arc;
@@ -171,24 +171,31 @@ impl Archive {
 
     /// The task under the key that it has here: its own, or, where that stands for other data, one with the beginning
     /// of its fingerprint. Tasks without data are told apart by their keys alone.
-    pub fn known_as(&self, mut task: Task) -> Result<Task> {
-        let is_other = |known: &Task| {
-            known.key == task.key
-                && ![&known.fingerprint, &task.fingerprint].iter().any(|fingerprint| fingerprint.is_empty())
-                && known.fingerprint != task.fingerprint
-        };
-        if self.store.tasks()?.iter().any(is_other) {
-            let beginning: String = task.fingerprint.chars().take(8).collect();
-            task.key = format!("{}@{beginning}", task.key);
-        }
-        Ok(task)
+    pub fn known_as(&self, task: Task) -> Result<Task> {
+        let is_other = |known: &Task| known.key == task.key && known.has_other_data(&task);
+        Ok(if self.store.tasks()?.iter().any(is_other) { task.beside() } else { task })
+    }
+
+    /// Visits a run's trials, those with history first; of recorded evaluations the numbers go on from there.
+    pub fn all_trials(&self, run: RunId, visit: &mut dyn FnMut(TrialRecord) -> Result<()>) -> Result<()> {
+        let mut next = 0;
+        self.store.trials(run, &mut |trial| {
+            next = next.max(trial.id.0 + 1);
+            visit(trial)
+        })?;
+        self.store.recorded(run, &mut |batch| {
+            let first = next;
+            next += batch.len() as u64;
+            batch.trials(first).try_for_each(&mut *visit)
+        })
     }
 
     /// Takes in every run, task, description and artifact of another archive that is not here, or is older here.
     /// Merging again changes nothing. One run is held in memory at a time.
     ///
-    /// Records of the other archive that are damaged are left out, and named in the report.
-    pub fn merge(&self, other: &Archive) -> Result<MergeReport> {
+    /// Records of the other archive that are damaged are left out, and named in the report; so are runs that went on in
+    /// both archives, and those that are `at_work` here.
+    pub fn merge(&self, other: &Archive, at_work: &HashSet<RunId>) -> Result<MergeReport> {
         let mut report = MergeReport::default();
         // What the tasks are called here.
         let mut keys = HashMap::new();
@@ -210,7 +217,12 @@ impl Archive {
         let here: HashMap<RunId, RunSummary> =
             self.store.runs()?.into_iter().map(|run| (run.id, run)).collect();
         let artifacts_before = self.store.stats()?.n_artifacts;
-        for mut summary in other.store.runs()? {
+        let theirs = other.store.runs()?;
+        let n_unread = other.store.stats()?.n_runs.values().sum::<u64>().saturating_sub(theirs.len() as u64);
+        if n_unread > 0 {
+            report.damaged.push(format!("{n_unread} runs cannot be read: `archive check` names them"));
+        }
+        for mut summary in theirs {
             if let Some(key) = keys.get(&summary.task) {
                 summary.task.clone_from(key);
             }
@@ -218,7 +230,7 @@ impl Archive {
             let known = here.get(&summary.id);
             // What has ended does not change.
             let same = known == Some(&summary) && summary.state != RunState::Running;
-            let kept = if same {
+            let kept = if same || at_work.contains(&summary.id) {
                 false
             } else {
                 let Some(mut contents) = report.sound(&whole, other.store.contents(summary.id))? else {
@@ -226,7 +238,13 @@ impl Archive {
                 };
                 contents.header.task.key.clone_from(&summary.task);
                 rename_sources(&mut contents, &keys);
-                self.store.put_run(contents)?
+                match self.store.put_run(contents) {
+                    Err(ArchiveError::Diverged { run }) => {
+                        report.diverged.push(run);
+                        continue;
+                    }
+                    kept => kept?,
+                }
             };
             match (kept, known.is_some()) {
                 (false, _) => report.unchanged += 1,
@@ -235,7 +253,8 @@ impl Archive {
             }
             // Also of a run that is known: an earlier merge may have been ended before its artifacts came.
             let have = self.store.artifacts(summary.id)?;
-            for reference in other.store.artifacts(summary.id)? {
+            let references = report.sound(&whole, other.store.artifacts(summary.id))?.unwrap_or_default();
+            for reference in references {
                 let is_here = |known: &ArtifactReference| {
                     (known.trial, &known.name) == (reference.trial, &reference.name)
                 };
@@ -247,6 +266,9 @@ impl Archive {
             }
         }
         report.artifacts = self.store.stats()?.n_artifacts - artifacts_before;
+        if report.added > 0 {
+            report.outgrown = self.withdraw_outgrown()?;
+        }
         Ok(report)
     }
 }

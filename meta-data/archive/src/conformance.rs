@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a suite of tests, public so that every store can run it")]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
 use heirloom_model::space::{ParameterSpec, ParameterType};
@@ -326,20 +326,20 @@ fn a_merge_adds_what_is_missing_and_nothing_twice(ours: &Archive, theirs: &Archi
     let (own, mut own_recorder) = ours.begin_run(&sample_header("own")).unwrap();
     own_recorder.record(&sample_events(0)).unwrap();
 
-    let report = ours.merge(theirs).unwrap();
+    let report = ours.merge(theirs, &HashSet::new()).unwrap();
     assert_eq!((report.added, report.updated, report.unchanged, report.artifacts), (1, 0, 0, 1));
     assert_eq!(ours.contents(shared).unwrap(), theirs.contents(shared).unwrap());
     assert_eq!(ours.meta_features("shared").unwrap(), [set]);
-    let report = ours.merge(theirs).unwrap();
+    let report = ours.merge(theirs, &HashSet::new()).unwrap();
     assert_eq!((report.added, report.updated, report.unchanged, report.artifacts), (0, 0, 1, 0));
 
     // The run went on elsewhere: the newer copy wins, in either direction.
     recorder.record(&sample_events(1)).unwrap();
-    assert_eq!(ours.merge(theirs).unwrap().updated, 1);
+    assert_eq!(ours.merge(theirs, &HashSet::new()).unwrap().updated, 1);
     theirs.set_run_state(shared, RunState::Finished).unwrap();
-    assert_eq!(ours.merge(theirs).unwrap().updated, 1, "the run has ended there");
-    assert_eq!(ours.merge(theirs).unwrap().unchanged, 1);
-    let report = theirs.merge(ours).unwrap();
+    assert_eq!(ours.merge(theirs, &HashSet::new()).unwrap().updated, 1, "the run has ended there");
+    assert_eq!(ours.merge(theirs, &HashSet::new()).unwrap().unchanged, 1);
+    let report = theirs.merge(ours, &HashSet::new()).unwrap();
     assert_eq!((report.added, report.updated, report.unchanged), (1, 0, 1));
     assert_eq!(theirs.contents(own).unwrap(), ours.contents(own).unwrap());
     assert_eq!(ours.contents(shared).unwrap(), theirs.contents(shared).unwrap());
@@ -355,7 +355,7 @@ fn a_merge_that_was_ended_brings_the_rest_when_it_is_repeated(ours: &Archive, th
     theirs.put_artifact(run, None, "best", b"abc").unwrap();
     // As it stands when the merging process ends between the run and what belongs to it.
     ours.put_run(theirs.contents(run).unwrap()).unwrap();
-    let report = ours.merge(theirs).unwrap();
+    let report = ours.merge(theirs, &HashSet::new()).unwrap();
     assert_eq!((report.unchanged, report.artifacts), (1, 1));
     assert_eq!(ours.artifacts(run).unwrap(), theirs.artifacts(run).unwrap());
     sound(ours);
@@ -369,12 +369,12 @@ fn a_run_that_was_resumed_is_newer_than_a_copy_from_before(ours: &Archive, their
         Event::Finished { trial: TrialId(0), attempt: 1, result: Err(failure), wall_seconds: 0.5 };
     recorder.record(&[cancelled]).unwrap();
     ours.set_run_state(run, RunState::Interrupted).unwrap();
-    theirs.merge(ours).unwrap();
+    theirs.merge(ours, &HashSet::new()).unwrap();
     let (_, mut recorder) = ours.resume_run(run).unwrap();
     recorder.record(&[Event::Started { trial: TrialId(0), attempt: 2 }]).unwrap();
-    assert_eq!(ours.merge(theirs).unwrap().unchanged, 1);
+    assert_eq!(ours.merge(theirs, &HashSet::new()).unwrap().unchanged, 1);
     recorder.record(&[finished(0, 2, 0.5), Event::Told { trial: TrialId(0) }]).unwrap();
-    assert_eq!(theirs.merge(ours).unwrap().updated, 1);
+    assert_eq!(theirs.merge(ours, &HashSet::new()).unwrap().updated, 1);
     assert_eq!(theirs.contents(run).unwrap(), ours.contents(run).unwrap());
     sound(ours);
 }
@@ -382,7 +382,7 @@ fn a_run_that_was_resumed_is_newer_than_a_copy_from_before(ours: &Archive, their
 fn nothing_is_learned_from_a_withdrawn_run_in_any_copy(ours: &Archive, theirs: &Archive) {
     let (run, mut recorder) = ours.begin_run(&sample_header("t")).unwrap();
     recorder.record(&sample_events(0)).unwrap();
-    theirs.merge(ours).unwrap();
+    theirs.merge(ours, &HashSet::new()).unwrap();
     let n_past = |archive: &Archive| {
         let past = archive.past_tasks(&PastFilter::default()).unwrap();
         past.iter().map(|task| task.configurations.len()).sum::<usize>()
@@ -394,14 +394,14 @@ fn nothing_is_learned_from_a_withdrawn_run_in_any_copy(ours: &Archive, theirs: &
     // It goes on, and stays withdrawn.
     recorder.record(&sample_events(1)).unwrap();
     assert_eq!(n_past(ours), 0);
-    assert_eq!(theirs.merge(ours).unwrap().updated, 1);
+    assert_eq!(theirs.merge(ours, &HashSet::new()).unwrap().updated, 1);
     assert_eq!(theirs.contents(run).unwrap(), ours.contents(run).unwrap());
     // Of a copy that is as new the withdrawal alone is taken along, and its undoing is not.
     theirs.withdraw(run, None).unwrap();
-    assert_eq!((n_past(theirs), ours.merge(theirs).unwrap().updated), (2, 0));
+    assert_eq!((n_past(theirs), ours.merge(theirs, &HashSet::new()).unwrap().updated), (2, 0));
     assert_eq!(reason(ours).as_deref(), Some("wrong labels"));
-    assert_eq!(theirs.merge(ours).unwrap().updated, 1);
-    assert_eq!((n_past(theirs), theirs.merge(ours).unwrap().unchanged), (0, 1));
+    assert_eq!(theirs.merge(ours, &HashSet::new()).unwrap().updated, 1);
+    assert_eq!((n_past(theirs), theirs.merge(ours, &HashSet::new()).unwrap().unchanged), (0, 1));
     let missing = RunId::new();
     let refused = ours.withdraw(missing, Some("x")).unwrap_err();
     assert_eq!(refused, ArchiveError::NoSuchRun { run: missing.to_string() });
@@ -414,7 +414,7 @@ fn what_was_filtered_out_is_no_trial(ours: &Archive, theirs: &Archive) {
     let failure = Failure::new(FailureKind::Filtered, "its score is low");
     let filtered = Event::Finished { trial: TrialId(1), attempt: 0, result: Err(failure), wall_seconds: 0.0 };
     recorder.record(&[proposed(1), filtered, Event::Told { trial: TrialId(1) }]).unwrap();
-    theirs.merge(ours).unwrap();
+    theirs.merge(ours, &HashSet::new()).unwrap();
     for archive in [ours, theirs] {
         assert_eq!(archive.runs().unwrap()[0].n_trials, 1);
         sound(archive);
@@ -443,7 +443,7 @@ fn other_data_under_a_tasks_name_is_another_task(ours: &Archive, theirs: &Archiv
     recorder.record(&[Event::Proposed { trial, proposal, origin, scores: Vec::new() }]).unwrap();
     theirs.put_meta_features("churn", &set(300.0)).unwrap();
 
-    assert_eq!(ours.merge(theirs).unwrap().added, 1);
+    assert_eq!(ours.merge(theirs, &HashSet::new()).unwrap().added, 1);
     let task = ours.header(run).unwrap().task;
     assert_eq!((task.key.as_str(), task.fingerprint.as_str()), ("churn@abcdef01", "abcdef012345"));
     let Some(Origin::WarmStart { sources }) = ours.contents(run).unwrap().trials.remove(1).origin else {
@@ -460,8 +460,8 @@ fn other_data_under_a_tasks_name_is_another_task(ours: &Archive, theirs: &Archiv
     assert!(names_task("cifar10", "nas-bench-201/cifar10") && names_task("t/x", "t/x@0123abcd"));
     assert!(!names_task("cifar10", "cifar100") && !names_task("t", "t/x"));
     theirs.set_run_state(run, RunState::Finished).unwrap();
-    assert_eq!(ours.merge(theirs).unwrap().updated, 1);
-    assert_eq!(ours.merge(theirs).unwrap().unchanged, 1);
+    assert_eq!(ours.merge(theirs, &HashSet::new()).unwrap().updated, 1);
+    assert_eq!(ours.merge(theirs, &HashSet::new()).unwrap().unchanged, 1);
     sound(ours);
 }
 
@@ -555,7 +555,7 @@ fn past_tasks_come_with_configurations_and_meta_features(archive: &Archive) {
     let features = BTreeMap::from([("n_classes".to_owned(), 10.0)]);
     let set = MetaFeatures { version: "1".into(), features: features.clone(), cost_seconds: BTreeMap::new() };
     archive.put_meta_features("b", &set).unwrap();
-    let filter = PastFilter { without_tasks: vec!["c".into()], max_evaluations: 16 };
+    let filter = PastFilter { without_tasks: vec!["c".into()], max_evaluations: 16, ..PastFilter::default() };
     let past = archive.past_tasks(&filter).unwrap();
     let keys: Vec<_> = past.iter().map(|task| task.key.as_str()).collect();
     assert_eq!(keys, ["a", "b"]);

@@ -24,7 +24,9 @@ pub enum ArchiveError {
         path: PathBuf,
     },
     /// The file is something else.
-    #[error("`{path}` is not an archive")]
+    #[error(
+        "`{path}` is not an archive; hint: what others recorded is taken in by `heirloom archive import`"
+    )]
     NotAnArchive {
         /// The file.
         path: PathBuf,
@@ -136,6 +138,14 @@ pub enum ArchiveError {
         attempt: u32,
         /// Why.
         reason: String,
+    },
+    /// A run was resumed in two archives, and each went on its own way.
+    #[error(
+        "run {run} went on in both archives, each its own way; hint: merge the other archive into a new one"
+    )]
+    Diverged {
+        /// The run.
+        run: RunId,
     },
     /// A trial was told that has not ended, or was told before.
     #[error("trial `{trial}` of run {run} cannot be told: it has not ended, or was told before")]

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::sync::Arc;
 
-use heirloom_model::{Configuration, Failure, FailureKind, Fidelity, Outcome, Space, Value, cost_seconds};
+use heirloom_model::{Space, Value, cost_seconds};
 use parquet::basic::{Compression, LogicalType, Repetition, Type as Physical, ZstdLevel};
 use parquet::data_type::{BoolType, ByteArray, ByteArrayType, DoubleType, Int64Type};
 use parquet::file::properties::WriterProperties;
@@ -11,7 +11,7 @@ use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::Type;
 use serde::{Deserialize, Serialize};
 
-use crate::{Archive, ArchiveError, Result, RunHeader, RunId};
+use crate::{Archive, ArchiveError, Result, RunHeader, RunId, TrialRecord};
 
 /// What an export is written as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -76,43 +76,8 @@ impl Archive {
     fn table(&self, run: RunId) -> Result<Vec<Column>> {
         let header = self.header(run)?;
         let mut table = Table::new(&header)?;
-        self.trials(run, &mut |trial| {
-            let row = Row {
-                number: trial.id.0,
-                state: trial.state.as_str(),
-                configuration: &trial.proposal.configuration,
-                fidelity: &trial.proposal.fidelity,
-                result: trial.result.as_ref(),
-                wall_seconds: trial.wall_seconds,
-                scores: &trial.scores,
-            };
-            table.push(&row);
-            Ok(())
-        })?;
-        self.recorded(run, &mut |batch| {
-            let n = batch.len();
-            let (d, f, k) =
-                (batch.configurations.len() / n, batch.fidelities.len() / n, batch.objectives.len() / n);
-            for i in 0..n {
-                let cost_seconds = batch.cost_seconds[i];
-                let result = match FailureKind::from_code(batch.failures[i]) {
-                    Some(kind) => Err(Failure { cost_seconds, ..Failure::new(kind, "") }),
-                    None => {
-                        let objectives = batch.objectives[i * k..][..k].to_vec();
-                        let metrics = batch.metrics.iter().map(|(name, column)| (name.clone(), column[i]));
-                        Ok(Outcome { metrics: metrics.collect(), ..Outcome::new(objectives, cost_seconds) })
-                    }
-                };
-                table.push(&Row {
-                    number: table.n_rows as u64,
-                    state: if result.is_err() { "failed" } else { "completed" },
-                    configuration: &Configuration::new(&batch.configurations[i * d..][..d]),
-                    fidelity: &Fidelity(batch.fidelities[i * f..][..f].to_vec()),
-                    result: Some(&result),
-                    wall_seconds: None,
-                    scores: &[],
-                });
-            }
+        self.all_trials(run, &mut |trial| {
+            table.push(&trial);
             Ok(())
         })?;
         Ok(table.finish())
@@ -145,16 +110,6 @@ impl Names {
     }
 }
 
-struct Row<'a> {
-    number: u64,
-    state: &'static str,
-    configuration: &'a Configuration,
-    fidelity: &'a Fidelity,
-    result: Option<&'a Result<Outcome, Failure>>,
-    wall_seconds: Option<f64>,
-    scores: &'a [(String, f64)],
-}
-
 struct Table<'a> {
     header: &'a RunHeader,
     space: Space,
@@ -182,25 +137,25 @@ impl<'a> Table<'a> {
         Ok(Self { header, space, columns, n_fixed, n_rows: 0 })
     }
 
-    fn push(&mut self, row: &Row<'_>) {
+    fn push(&mut self, trial: &TrialRecord) {
         let number = |value: f64| value.is_finite().then_some(Value::Float(value));
-        let outcome = row.result.and_then(|result| result.as_ref().ok());
-        let failure = row.result.and_then(|result| result.as_ref().err());
-        let mut cells = vec![Some(Value::Int(row.number as i64)), Some(row.state.into())];
-        let values = row.configuration.values();
+        let outcome = trial.result.as_ref().and_then(|result| result.as_ref().ok());
+        let failure = trial.result.as_ref().and_then(|result| result.as_ref().err());
+        let mut cells = vec![Some(Value::Int(trial.id.0 as i64)), Some(trial.state.as_str().into())];
+        let values = trial.proposal.configuration.values();
         cells.extend(self.space.parameters().iter().enumerate().map(|(index, parameter)| {
             values.get(index).filter(|value| !value.is_nan()).map(|value| parameter.to_value(*value))
         }));
         cells.extend(
             (0..self.header.fidelities.len())
-                .map(|index| row.fidelity.0.get(index).copied().and_then(number)),
+                .map(|index| trial.proposal.fidelity.0.get(index).copied().and_then(number)),
         );
         cells.extend(self.header.objectives.iter().enumerate().map(|(index, objective)| {
             let value = outcome?.objectives.get(index)?;
             number(objective.direction.turn(*value))
         }));
-        cells.push(row.result.map(cost_seconds).and_then(number));
-        cells.push(row.wall_seconds.and_then(number));
+        cells.push(trial.result.as_ref().map(cost_seconds).and_then(number));
+        cells.push(trial.wall_seconds.and_then(number));
         cells.push(failure.map(|failure| failure.kind.as_str().into()));
         let message = failure.map(|failure| failure.message.as_str()).filter(|message| !message.is_empty());
         cells.push(message.map(Value::from));
@@ -211,7 +166,7 @@ impl<'a> Table<'a> {
         for (name, value) in metrics {
             self.set(format!("metric.{name}"), number(*value));
         }
-        for (name, value) in row.scores {
+        for (name, value) in &trial.scores {
             self.set(format!("score.{name}"), number(*value));
         }
         self.n_rows += 1;
@@ -357,7 +312,7 @@ fn write_parquet(columns: &[Column], out: &mut (dyn Write + Send)) -> parquet::e
 
 #[cfg(test)]
 mod tests {
-    use heirloom_model::{CurvePoint, Event, Failure, Recorder, TrialId};
+    use heirloom_model::{CurvePoint, Event, Failure, FailureKind, Recorder, TrialId};
     use parquet::file::reader::{FileReader, SerializedFileReader};
 
     use super::*;

@@ -16,7 +16,7 @@ mod archive;
 pub use archive::{Archive, RunRecorder};
 
 mod past;
-pub use past::{PastFilter, PastTask, names_task};
+pub use past::{PastFilter, PastTask, names_task, size_to_compare_at};
 
 mod import;
 pub use import::{ImportReport, Provenance};

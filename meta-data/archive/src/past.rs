@@ -18,11 +18,13 @@ pub struct PastFilter {
     /// The most evaluations a task and space; of more an even random sample is taken. Bounds memory: an evaluation
     /// takes 8 bytes a parameter and about 100 more.
     pub max_evaluations: usize,
+    /// Evaluations by this objective, whichever of a run's it is; `None`: by each run's first.
+    pub objective: Option<Objective>,
 }
 
 impl Default for PastFilter {
     fn default() -> Self {
-        Self { without_tasks: Vec::new(), max_evaluations: 50_000 }
+        Self { without_tasks: Vec::new(), max_evaluations: 50_000, objective: None }
     }
 }
 
@@ -53,11 +55,13 @@ pub struct PastTask {
     pub space: SpaceSpec,
     /// The space's identity.
     pub space_hash: SpaceHash,
-    /// The first objective: values of another direction are not of the same objective, whatever its name.
+    /// What they were judged by: values of another direction are not of the same objective, whatever its name.
     pub objective: Objective,
+    /// The sizes that count as full, by dimension.
+    pub full: BTreeMap<String, f64>,
     /// Configurations that were evaluated; the same one may come more than once.
     pub configurations: Vec<Configuration>,
-    /// Their first objective, minimised, finite; `None` where the evaluation failed.
+    /// Their objective, minimised, finite; `None` where the evaluation failed.
     pub objectives: Vec<Option<f64>>,
     /// Their sizes.
     pub fidelities: Vec<Fidelity>,
@@ -76,14 +80,18 @@ impl Archive {
         filter: &PastFilter,
         visit: &mut dyn FnMut(PastTask) -> Result<()>,
     ) -> Result<()> {
-        let mut groups: BTreeMap<(String, SpaceHash, String, bool), Vec<RunSummary>> = BTreeMap::new();
+        let mut groups: BTreeMap<(String, SpaceHash, String, bool), Vec<PastRun>> = BTreeMap::new();
         for run in self.runs()? {
             let is_other = !filter.without_tasks.iter().any(|name| names_task(name, &run.task));
             let wanted = is_other && run.withdrawn.is_none();
-            if let (true, Some(objective)) = (wanted, run.objectives.first()) {
+            let place = match &filter.objective {
+                None => 0,
+                Some(sought) => run.objectives.iter().position(|one| one == sought).unwrap_or(usize::MAX),
+            };
+            if let (true, Some(objective)) = (wanted, run.objectives.get(place)) {
                 let maximised = objective.direction == Direction::Maximise;
                 let group = (run.task.clone(), run.space.clone(), objective.name.clone(), maximised);
-                groups.entry(group).or_default().push(run);
+                groups.entry(group).or_default().push(PastRun { run, objective: place });
             }
         }
         for mut runs in groups.into_values() {
@@ -97,13 +105,13 @@ impl Archive {
     }
 
     /// The past task of those runs that can be read; a damaged one is taken out of the list, with a warning.
-    fn sound_past_task(&self, runs: &mut Vec<RunSummary>, filter: &PastFilter) -> Result<Option<PastTask>> {
+    fn sound_past_task(&self, runs: &mut Vec<PastRun>, filter: &PastFilter) -> Result<Option<PastTask>> {
         while !runs.is_empty() {
             let mut at = 0;
             match self.past_task(runs, filter, &mut at) {
                 // All are read anew: evaluations of the damaged one may be in the sample already.
                 Err(error) if error.is_damage() => {
-                    let run = runs.remove(at);
+                    let PastRun { run, .. } = runs.remove(at);
                     tracing::warn!(
                         task = run.task,
                         "run {} is left out of what is learned from: {error}",
@@ -165,7 +173,7 @@ impl Archive {
     /// configurations otherwise; a run that went further and hardly began does not make them worthless.
     fn full_size(
         &self,
-        runs: &[RunSummary],
+        runs: &[PastRun],
         headers: &[RunHeader],
         n_parameters: usize,
         at: &mut usize,
@@ -181,12 +189,12 @@ impl Archive {
             }
         }
         if full.len() > 1 {
-            for (place, (run, header)) in runs.iter().zip(headers).enumerate() {
+            for (place, (PastRun { run, objective }, header)) in runs.iter().zip(headers).enumerate() {
                 *at = place;
                 let n_objectives = run.objectives.len();
                 self.evaluations(run, &mut |batch| {
                     let n_sizes = n_sizes(&batch, (n_parameters, n_objectives))?;
-                    let finished = |row: &usize| batch.objectives[row * n_objectives].is_finite();
+                    let finished = |row: &usize| batch.objectives[row * n_objectives + objective].is_finite();
                     for row in (0..batch.len()).filter(finished) {
                         let evaluated = &batch.fidelities[row * n_sizes..][..n_sizes];
                         for (full, n_finished) in &mut full {
@@ -197,17 +205,12 @@ impl Archive {
                 })?;
             }
         }
-        let size = |full: &BTreeMap<String, f64>| full.values().product::<f64>();
-        full.sort_by(|a, b| size(&b.0).total_cmp(&size(&a.0)));
-        let most = full.iter().map(|(_, n_finished)| *n_finished).max().unwrap_or_default();
-        let is_enough = |n_finished: usize| n_finished >= MIN_FULL || 2 * n_finished >= most;
-        let chosen = full.into_iter().find(|(_, n_finished)| is_enough(*n_finished));
-        Ok(chosen.map(|(sizes, _)| sizes).unwrap_or_default())
+        Ok(size_to_compare_at(full))
     }
 
     /// What `runs` evaluated; `at` is the run that is being read.
-    fn past_task(&self, runs: &[RunSummary], filter: &PastFilter, at: &mut usize) -> Result<PastTask> {
-        let header = self.header(runs[0].id)?;
+    fn past_task(&self, runs: &[PastRun], filter: &PastFilter, at: &mut usize) -> Result<PastTask> {
+        let header = self.header(runs[0].run.id)?;
         let mut meta_features = BTreeMap::new();
         match self.meta_features(&header.task.key) {
             Err(error) if error.is_damage() => {
@@ -217,25 +220,26 @@ impl Archive {
         }
         let n_parameters = Space::compile(header.space.clone())?.parameters().len();
         let mut headers: Vec<RunHeader> = Vec::with_capacity(runs.len());
-        for (place, run) in runs.iter().enumerate() {
+        for (place, PastRun { run, .. }) in runs.iter().enumerate() {
             *at = place;
             headers.push(self.header(run.id)?);
         }
         let full = self.full_size(runs, &headers, n_parameters, at)?;
         let mut sample = Sample::new(filter.max_evaluations);
-        for (place, (run, header)) in runs.iter().zip(&headers).enumerate() {
+        for (place, (PastRun { run, objective }, header)) in runs.iter().zip(&headers).enumerate() {
             *at = place;
-            let n_objectives = run.objectives.len();
+            let width = Width { n_parameters, n_objectives: run.objectives.len(), objective: *objective };
             let full = sizes(header, &full);
-            self.evaluations(run, &mut |batch| sample.add(&batch, (n_parameters, n_objectives), &full))?;
+            self.evaluations(run, &mut |batch| sample.add(&batch, width, &full))?;
         }
         let mut past = PastTask {
             key: header.task.key,
             name: header.task.name,
             meta_features,
             space: header.space,
-            space_hash: runs[0].space.clone(),
-            objective: runs[0].objectives[0].clone(),
+            space_hash: runs[0].run.space.clone(),
+            objective: runs[0].run.objectives[runs[0].objective].clone(),
+            full,
             configurations: Vec::with_capacity(sample.kept.len()),
             objectives: Vec::with_capacity(sample.kept.len()),
             fidelities: Vec::with_capacity(sample.kept.len()),
@@ -250,6 +254,23 @@ impl Archive {
         }
         Ok(past)
     }
+}
+
+/// A run, and which of its objectives counts.
+struct PastRun {
+    run: RunSummary,
+    objective: usize,
+}
+
+/// The size at which evaluations of one task are compared, by dimension: of sizes with how many evaluations at least as
+/// large are finished the largest that has enough, twenty or half of what the best served has.
+pub fn size_to_compare_at(mut sizes: Vec<(BTreeMap<String, f64>, usize)>) -> BTreeMap<String, f64> {
+    let size = |full: &BTreeMap<String, f64>| full.values().product::<f64>();
+    sizes.sort_by(|a, b| size(&b.0).total_cmp(&size(&a.0)));
+    let most = sizes.iter().map(|(_, n_finished)| *n_finished).max().unwrap_or_default();
+    let is_enough = |n_finished: usize| n_finished >= MIN_FULL || 2 * n_finished >= most;
+    let chosen = sizes.into_iter().find(|(_, n_finished)| is_enough(*n_finished));
+    chosen.map(|(sizes, _)| sizes).unwrap_or_default()
 }
 
 /// What is full of each of a run's dimensions: another run's word, else its own.
@@ -281,6 +302,14 @@ fn says_something(kind: FailureKind) -> bool {
     matches!(kind, Crashed | Diverged | OutOfMemory | TimedOut)
 }
 
+/// How wide a run's rows are, and which objective counts.
+#[derive(Clone, Copy)]
+struct Width {
+    n_parameters: usize,
+    n_objectives: usize,
+    objective: usize,
+}
+
 struct One {
     configuration: Configuration,
     objective: Option<f64>,
@@ -305,12 +334,13 @@ impl Sample {
     fn add(
         &mut self,
         batch: &Evaluations,
-        (n_parameters, n_objectives): (usize, usize),
+        Width { n_parameters, n_objectives, objective }: Width,
         full: &[f64],
     ) -> Result<()> {
         let n_sizes = n_sizes(batch, (n_parameters, n_objectives))?;
         for row in 0..batch.len() {
-            let objective = Some(batch.objectives[row * n_objectives]).filter(|value| value.is_finite());
+            let objective =
+                Some(batch.objectives[row * n_objectives + objective]).filter(|value| value.is_finite());
             let failed = FailureKind::from_code(batch.failures[row]).is_some_and(says_something);
             let fidelity = &batch.fidelities[row * n_sizes..][..n_sizes];
             if (objective.is_none() && !failed) || !is_full(fidelity, full) {

@@ -6,8 +6,8 @@ use std::str::FromStr;
 use std::time::{Duration, SystemTime};
 
 use heirloom_model::{
-    CurvePoint, Failure, FailureKind, Fidelity, FidelityDimension, Objective, Origin, Outcome, Proposal,
-    SpaceHash, SpaceSpec, TrialId,
+    Configuration, CurvePoint, Failure, FailureKind, Fidelity, FidelityDimension, Objective, Origin, Outcome,
+    Proposal, SpaceHash, SpaceSpec, TrialId,
 };
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -66,6 +66,21 @@ pub struct Task {
     pub target: String,
     /// The objective's name.
     pub metric: String,
+}
+
+impl Task {
+    /// Whether the two are known to be of different data.
+    pub(crate) fn has_other_data(&self, other: &Task) -> bool {
+        ![&self.fingerprint, &other.fingerprint].iter().any(|fingerprint| fingerprint.is_empty())
+            && self.fingerprint != other.fingerprint
+    }
+
+    /// The task under the key that it has where its own stands for other data: with the beginning of its fingerprint.
+    pub(crate) fn beside(mut self) -> Self {
+        let beginning: String = self.fingerprint.chars().take(8).collect();
+        self.key = format!("{}@{beginning}", self.key);
+        self
+    }
 }
 
 /// A task's description by numbers.
@@ -363,6 +378,40 @@ impl Evaluations {
     pub fn is_empty(&self) -> bool {
         self.cost_seconds.is_empty()
     }
+
+    /// The evaluations as trials, the first with the number `first`.
+    pub fn trials(&self, first: u64) -> impl Iterator<Item = TrialRecord> {
+        let n = self.len().max(1);
+        let row = move |column: &[f64], place: usize| {
+            let width = column.len() / n;
+            column[place * width..][..width].to_vec()
+        };
+        (0..self.len()).map(move |place| {
+            let cost_seconds = self.cost_seconds[place];
+            let result = match FailureKind::from_code(self.failures[place]) {
+                Some(kind) => Err(Failure { cost_seconds, ..Failure::new(kind, "") }),
+                None => {
+                    let metrics = self.metrics.iter().map(|(name, column)| (name.clone(), column[place]));
+                    let outcome = Outcome::new(row(&self.objectives, place), cost_seconds);
+                    Ok(Outcome { metrics: metrics.collect(), ..outcome })
+                }
+            };
+            let configuration = Configuration::new(row(&self.configurations, place));
+            let number = first + place as u64;
+            TrialRecord {
+                id: TrialId(number),
+                proposal: Proposal::new(configuration, Fidelity(row(&self.fidelities, place))),
+                origin: None,
+                scores: Vec::new(),
+                state: if result.is_err() { TrialState::Failed } else { TrialState::Completed },
+                attempt: 0,
+                result: Some(result),
+                wall_seconds: None,
+                proposed: number,
+                told: None,
+            }
+        })
+    }
 }
 
 /// A whole run as it moves between archives, or comes in from elsewhere.
@@ -448,6 +497,10 @@ pub struct MergeReport {
     pub artifacts: u64,
     /// Records of the other archive that are damaged and were left out, each with what is wrong.
     pub damaged: Vec<String>,
+    /// Runs that went on in both archives, each its own way: what is here stays.
+    pub diverged: Vec<RunId>,
+    /// Imported runs whose evaluations stand in another one as a whole: they were withdrawn, lest they count twice.
+    pub outgrown: Vec<RunId>,
 }
 
 impl MergeReport {

@@ -16,7 +16,8 @@ use crate::{
 ///
 /// An implementation is right when [`storage_conformance`](crate::conformance::storage_conformance) passes.
 pub trait Store: Send + Sync {
-    /// Keeps a run's header, with its task and space.
+    /// Keeps a run's header, with its task and space; the task under a key beside its own
+    /// (see [`Archive::known_as`](crate::Archive::known_as)) where that stands for other data meanwhile.
     fn begin_run(&self, run: RunId, header: &RunHeader) -> Result<()>;
 
     /// Keeps events of a run in their order, all or none.
@@ -32,7 +33,10 @@ pub trait Store: Send + Sync {
     fn withdraw(&self, run: RunId, reason: Option<&str>) -> Result<()>;
 
     /// Keeps a whole run. Returns false, and keeps nothing, where the archive has it already in this state or a
-    /// newer one; an older copy is replaced. A run that is withdrawn here or there is so afterwards.
+    /// newer one; an older copy is replaced, unless it went on otherwise ([`ArchiveError::Diverged`]). A run that is
+    /// withdrawn here or there is so afterwards.
+    ///
+    /// [`ArchiveError::Diverged`]: crate::ArchiveError::Diverged
     fn put_run(&self, contents: RunContents) -> Result<bool>;
 
     /// A whole run, to be kept elsewhere. Curves of trials that have not ended are left out.

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
-use heirloom_archive::{Archive as Opened, MergeReport, Provenance, RunId};
+use heirloom_archive::{Archive as Opened, MergeReport, Provenance, RunId, RunState};
 use heirloom_recorded_table::RecordedTable;
 use serde::Serialize;
 use serde_json::json;
@@ -14,6 +14,7 @@ use crate::context::{Context, find_run};
 use crate::failure::{Exit, Failure, OrFail};
 use crate::files;
 use crate::output::{self, Table};
+use crate::run_lock::RunLock;
 
 /// Look after the archive: stats, check, withdraw, merge, import
 #[derive(Debug, Args)]
@@ -56,10 +57,11 @@ enum ArchiveCommand {
         #[arg(long, group = "how")]
         undo: bool,
     },
-    /// Take in every run of another archive that is not here yet (exit code 3 where some are damaged)
+    /// Take in every run of another archive that is not here yet (exit code 3 where some could not be)
     #[command(after_help = "Examples:\n  heirloom archive merge lab-share.heirloom\n  \
         heirloom archive merge lab.heirloom --archive backup.heirloom\n\nThe files of the runs' trials (trained networks) \
-        are copied along. The other archive may be in use. Merging again takes in what is new, and changes nothing else.")]
+        are copied along. The other archive may be in use, and so may this one: runs that are at work here, and those that went on in both \
+        archives, stay as they are. Merging again takes in what is new, and changes nothing else.")]
     Merge {
         /// The other archive
         from: PathBuf,
@@ -85,6 +87,11 @@ struct Import {
     /// Under which licence
     #[arg(long, default_value = "")]
     licence: String,
+
+    /// What stands before the slash in the names of its tasks; of Optuna's studies, auto-sklearn and ASlib
+    /// [default: the file's name without its ending, or the folder's]
+    #[arg(long)]
+    name: Option<String>,
 }
 
 impl Archive {
@@ -164,14 +171,22 @@ fn merge(from: &Path, context: &Context) -> miette::Result<Exit> {
     let other = Opened::open_read_only(from).or_fail()?;
     let (archive, path) = (context.write_archive(None)?, context.archive_path(None)?);
     let (before, theirs) = (steps(&archive)?, steps(&other)?);
-    let report = archive.merge(&other).or_fail()?;
+    // Held meanwhile, so that none of them begins; whoever has one now is at work on it.
+    let runs = archive.runs().or_fail()?;
+    let begun = runs.iter().filter(|run| run.state == RunState::Running && theirs.contains_key(&run.id));
+    let (locks, at_work): (Vec<_>, Vec<_>) =
+        begun.map(|run| (RunLock::take(&path, run.id), run.id)).partition(|(lock, _)| lock.is_ok());
+    let at_work = at_work.into_iter().map(|(_, run)| run).collect();
+    let report = archive.merge(&other, &at_work).or_fail()?;
     let here = steps(&archive)?;
-    // Not of a run that has come further here, nor of a damaged one that was left out.
+    // Not of a run that has come further here or went on otherwise, nor of a damaged one that was left out.
+    let stays = |run: &RunId| at_work.contains(run) || report.diverged.contains(run);
     let is_theirs = |run: &RunId, steps: u64| {
-        here.contains_key(run) && before.get(run).is_none_or(|&before| before <= steps)
+        !stays(run) && here.contains_key(run) && before.get(run).is_none_or(|&before| before <= steps)
     };
     let taken = theirs.iter().filter(|(run, steps)| is_theirs(run, **steps));
     let files = taken.map(|(&run, _)| files::copy(from, &path, run)).sum::<miette::Result<u64>>()?;
+    drop(locks);
     let merged = Merged { report, files };
     let report = &merged.report;
     if context.json {
@@ -183,8 +198,18 @@ fn merge(from: &Path, context: &Context) -> miette::Result<Exit> {
         ))?;
         let damaged = |record: &String| output::line(&format!("- damaged and left out: {record}"));
         report.damaged.iter().try_for_each(damaged)?;
+        report.diverged.iter().try_for_each(|run| {
+            output::line(&format!(
+                "- run {run} went on in both archives, each its own way, and stays as it is here; hint: the other one's \
+                 can be merged into a new archive"
+            ))
+        })?;
+        report.outgrown.iter().try_for_each(|run| {
+            output::line(&format!("- withdrawn, for another run holds all of its evaluations too: {run}"))
+        })?;
     }
-    Ok(if report.damaged.is_empty() { Exit::Done } else { Exit::Findings })
+    let is_whole = report.damaged.is_empty() && report.diverged.is_empty();
+    Ok(if is_whole { Exit::Done } else { Exit::Findings })
 }
 
 /// What a merge did, in the archives and beside them.
@@ -207,24 +232,25 @@ impl Import {
             let from = self.from.display();
             return Err(Failure::usage(format!("there is no `{from}`; hint: check the path")).into());
         }
-        let archive = context.write_archive(None)?;
-        let name = self.from.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        let source = self.source.clone().unwrap_or_else(|| name.clone());
+        // A folder's name may hold a point, and `.` has a name too.
+        let from = self.from.canonicalize().unwrap_or_else(|_| self.from.clone());
+        let own = if from.is_dir() { from.file_name() } else { self.from.file_stem() };
+        let own = own.unwrap_or_default().to_string_lossy().into_owned();
+        let source = self.source.clone().unwrap_or_else(|| own.clone());
         let provenance = Provenance { source, licence: self.licence.clone() };
-        let extension = self.from.extension().unwrap_or_default().to_string_lossy().into_owned();
-        let is_table = extension == "toml" || self.from.join("table.toml").is_file();
-        let report = match extension.as_str() {
-            _ if is_table => archive.import_table(&RecordedTable::open(&self.from).or_fail()?),
-            _ if self.from.is_dir() => archive.import_aslib(&self.from, &name, &provenance),
-            "json" => archive.import_hpob(&self.from, &provenance),
-            "db" | "sqlite" | "sqlite3" => archive.import_optuna(&self.from, &name, &provenance),
-            _ => {
-                let from = self.from.display();
-                return Err(Failure::usage(format!(
-                    "`{from}` is of no known form; hint: `heirloom archive import --help` lists what can be read"
-                ))
-                .into());
-            }
+        let form = self.form()?;
+        if self.name.is_some() && matches!(form, Form::Table | Form::HpoB) {
+            return Err(
+                Failure::usage("`--name` is not for this form: its tasks have their own names").into()
+            );
+        }
+        let name = self.name.as_ref().unwrap_or(&own);
+        let archive = context.write_archive(None)?;
+        let report = match form {
+            Form::Table => archive.import_table(&RecordedTable::open(&self.from).or_fail()?),
+            Form::Aslib => archive.import_aslib(&self.from, name, &provenance),
+            Form::HpoB => archive.import_hpob(&self.from, &provenance),
+            Form::Optuna => archive.import_optuna(&self.from, name, &provenance),
         }
         .or_fail()?;
         if context.json {
@@ -238,4 +264,31 @@ impl Import {
         }
         Ok(Exit::Done)
     }
+
+    /// What the file or folder is, by its name.
+    fn form(&self) -> miette::Result<Form> {
+        let extension = self.from.extension().unwrap_or_default().to_string_lossy().into_owned();
+        let is_table = extension == "toml" || self.from.join("table.toml").is_file();
+        Ok(match extension.as_str() {
+            _ if is_table => Form::Table,
+            _ if self.from.is_dir() => Form::Aslib,
+            "json" => Form::HpoB,
+            "db" | "sqlite" | "sqlite3" => Form::Optuna,
+            _ => {
+                let from = self.from.display();
+                return Err(Failure::usage(format!(
+                    "`{from}` is of no known form; hint: `heirloom archive import --help` lists what can be read"
+                ))
+                .into());
+            }
+        })
+    }
+}
+
+/// What can be imported.
+enum Form {
+    Table,
+    Aslib,
+    HpoB,
+    Optuna,
 }

@@ -37,7 +37,7 @@ impl Compare {
             .into());
         }
         let curves: Vec<Vec<f64>> =
-            runs.iter().map(|run| incumbents(&archive, run.id)).collect::<miette::Result<_>>()?;
+            runs.iter().map(|run| incumbents(&archive, run)).collect::<miette::Result<_>>()?;
         let longest = curves.iter().map(Vec::len).max().unwrap_or(0);
         let at = checkpoints(longest);
         let value = |curve: &[f64], n: usize| {

@@ -11,7 +11,7 @@ use serde_json::json;
 use super::runs::short;
 use crate::catalogue::Plugins;
 use crate::context::Context;
-use crate::described::Described;
+use crate::described::{self, Described};
 use crate::failure::{Exit, OrFail};
 use crate::job::{ArchivedRun, Job};
 use crate::run_lock::RunLock;
@@ -80,8 +80,13 @@ impl Search {
         let enter = || -> miette::Result<_> {
             let alone = RunLock::take(&path, run)?;
             project_lock::keep(&archive, run, &plugins)?;
+            // Another search may have begun under this name meanwhile, on other data.
+            let task = archive.header(run).or_fail()?.task;
+            if task.key != header.task.key {
+                described::warn_of_other_data(&header.task.key, &task.key);
+            }
             if let Some(set) = &described.set {
-                archive.put_meta_features(&header.task.key, set).or_fail()?;
+                archive.put_meta_features(&task.key, set).or_fail()?;
             }
             beliefs::keep(&archive, run, &beliefs)?;
             Ok((alone, past::begin(&archive, run, knowledge)?))

@@ -42,7 +42,7 @@ impl Show {
         let space = Space::compile(header.space.clone()).or_fail()?;
         let mut best: Vec<TrialRecord> = Vec::new();
         archive
-            .trials(found.id, &mut |trial| {
+            .all_trials(found.id, &mut |trial| {
                 if is_better(&trial, None) {
                     let place = best.partition_point(|other| !is_better(&trial, Some(other)));
                     best.insert(place, trial);

@@ -2,8 +2,9 @@
 //!
 //! Parameters are matched by name, then by alias. What a target parameter lacks in the source gets its default, what
 //! the target lacks is dropped, values out of range are clipped or left out, and a type may change where a value
-//! keeps its meaning: `3` is the same for an int, a float and the ordinal `[1, 3, 5]`. Every such change is in the
-//! [`MappingReport`] before the first configuration is mapped; none is silent.
+//! keeps its meaning: `3` is the same for an int, a float and the ordinal `[1, 3, 5]`. Of architectures also what is no
+//! parameter counts, such as a width that is fixed: the same values may stand for another network. Every such change is
+//! in the [`MappingReport`] before the first configuration is mapped; none is silent.
 
 use std::fmt;
 
@@ -94,6 +95,12 @@ pub enum MappingNote {
     },
     /// The target forbids combinations of its own: configurations with them are left out.
     Forbidden,
+    /// The architectures are described otherwise, so that the same values may stand for another network.
+    Architecture {
+        /// Whether networks are compared, and configurations that stand for another one left out. Where a parameter of
+        /// an architecture has no counterpart they differ anyhow.
+        compared: bool,
+    },
 }
 
 impl fmt::Display for MappingNote {
@@ -109,8 +116,10 @@ impl fmt::Display for MappingNote {
             }
             Self::Range { parameter, from, to, out_of_range } => {
                 let fate = match out_of_range {
-                    OutOfRange::LeaveOut => "configurations beyond it are left out",
-                    OutOfRange::Clip => "values beyond it are clipped",
+                    OutOfRange::LeaveOut => {
+                        "configurations beyond it are left out, numbers between its values go to the nearest"
+                    }
+                    OutOfRange::Clip => "numbers go to its nearest value",
                 };
                 write!(f, "`{parameter}` changes its range: {from} becomes {to}; {fate}")
             }
@@ -131,6 +140,13 @@ impl fmt::Display for MappingNote {
                 write!(f, "`{parameter}` is inactive under other conditions: {fate}")
             }
             Self::Forbidden => f.write_str("other combinations are forbidden: those are left out"),
+            Self::Architecture { compared } => {
+                let fate = match compared {
+                    true => "configurations that stand for another network are left out",
+                    false => "the same values may stand for another network",
+                };
+                write!(f, "architectures are described otherwise: {fate}")
+            }
         }
     }
 }
@@ -184,6 +200,9 @@ pub enum Dropped {
     /// The target forbids the combination.
     #[error("the combination is forbidden in the target space")]
     Forbidden,
+    /// The values stand for another network.
+    #[error("its values stand for another network in the target space")]
+    Network,
     /// The configuration is none of the source space.
     #[error("a configuration of {found} values was given for a space of {expected} parameters")]
     WrongLength {
@@ -202,6 +221,7 @@ pub struct SpaceMapping {
     /// How each of the target's parameters gets its value.
     rules: Vec<Rule>,
     out_of_range: OutOfRange,
+    compares_networks: bool,
     report: MappingReport,
 }
 
@@ -224,7 +244,8 @@ impl SpaceMapping {
         let sources: Vec<Option<usize>> =
             (0..to.parameters.len()).map(|index| matcher.source(index)).collect();
         let rules = sources.iter().enumerate().map(|(index, &source)| matcher.rule(index, source)).collect();
-        let extra = from.parameters.iter().enumerate().filter(|(index, _)| !sources.contains(&Some(*index)));
+        let is_extra = |index: usize| !sources.contains(&Some(index));
+        let extra = from.parameters.iter().enumerate().filter(|(index, _)| is_extra(*index));
         let extra = extra.map(|(_, parameter)| MappingNote::Extra { parameter: parameter.name.clone() });
         let mut notes = matcher.notes;
         notes.extend(extra);
@@ -236,7 +257,17 @@ impl SpaceMapping {
         if forbids_more || restricts && from.architecture_spec() != to.architecture_spec() {
             notes.push(MappingNote::Forbidden);
         }
-        Self { from: from.clone(), to: to.clone(), rules, out_of_range, report: MappingReport { notes } }
+        let mut compares_networks = false;
+        if let (Some(before), Some(after)) = (from.architecture_spec(), to.architecture_spec())
+            && before != after
+        {
+            compares_networks = out_of_range == OutOfRange::LeaveOut
+                && !from.architecture_parameters().any(is_extra)
+                && !to.architecture_parameters().any(|index| sources[index].is_none());
+            notes.push(MappingNote::Architecture { compared: compares_networks });
+        }
+        let report = MappingReport { notes };
+        Self { from: from.clone(), to: to.clone(), rules, out_of_range, compares_networks, report }
     }
 
     /// What this mapping changes.
@@ -295,7 +326,14 @@ impl SpaceMapping {
                 value: self.from.parameters[source].to_value(values[source]),
             });
         }
-        if self.to.is_forbidden(&mapped) { Err(Dropped::Forbidden) } else { Ok(mapped) }
+        if self.to.is_forbidden(&mapped) {
+            return Err(Dropped::Forbidden);
+        }
+        let network = |space: &Space, configuration| space.architecture(configuration).and_then(Result::ok);
+        if self.compares_networks && network(&self.from, configuration) != network(&self.to, &mapped) {
+            return Err(Dropped::Network);
+        }
+        Ok(mapped)
     }
 
     /// The first parameter of the target that is inactive though its source has a value, and that source.

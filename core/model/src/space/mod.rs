@@ -305,6 +305,11 @@ impl Space {
         self.spec.architecture.as_ref()
     }
 
+    /// The places of the architecture's parameters.
+    pub(crate) fn architecture_parameters(&self) -> std::ops::Range<usize> {
+        self.spec.parameters.len()..self.parameters.len()
+    }
+
     /// The graph that a configuration decodes to; `None` where the space holds no architectures.
     pub fn architecture(
         &self,

@@ -12,10 +12,11 @@ mod optuna;
 mod recording;
 mod table;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
-use heirloom_model::Objective;
+use heirloom_model::space::{OutOfRange, SpaceMapping};
+use heirloom_model::{Configuration, Objective, Space};
 use serde::Serialize;
 
 use crate::{Archive, ArchiveError, Evaluations, Result, RunContents, RunId, RunState, RunSummary, pack};
@@ -54,16 +55,33 @@ struct Import<'a> {
     /// Those of them that are the beginning of what came in now, and those that record the same otherwise.
     outgrown: Vec<RunId>,
     others: Vec<RunId>,
+    /// Why nothing is learned from runs that were withdrawn.
+    withdrawn: HashMap<RunId, String>,
 }
 
 impl<'a> Import<'a> {
     fn new(archive: &'a Archive) -> Result<Self> {
-        let mut here: HashMap<String, Vec<RunSummary>> = HashMap::new();
-        let counts = |run: &RunSummary| run.state == RunState::Imported && run.withdrawn.is_none();
-        for run in archive.runs()?.into_iter().filter(counts) {
-            here.entry(run.task.clone()).or_default().push(run);
+        let (mut here, mut withdrawn): (HashMap<String, Vec<RunSummary>>, _) = Default::default();
+        for run in archive.runs()?.into_iter().filter(|run| run.state == RunState::Imported) {
+            match run.withdrawn {
+                Some(reason) => drop(HashMap::insert(&mut withdrawn, run.id, reason)),
+                None => here.entry(run.task.clone()).or_default().push(run),
+            }
         }
-        Ok(Self { archive, report: ImportReport::default(), here, outgrown: Vec::new(), others: Vec::new() })
+        let report = ImportReport::default();
+        Ok(Self { archive, report, here, outgrown: Vec::new(), others: Vec::new(), withdrawn })
+    }
+
+    /// Says of a run that comes in again that nothing is learned from it.
+    fn note_withdrawal(&mut self, run: RunId) {
+        // One that stands in a longer one is known, and nobody wants it back.
+        let reason = self.withdrawn.get(&run).filter(|reason| !reason.starts_with(STANDS_IN));
+        if let Some(reason) = reason {
+            self.report.notes.push(format!(
+                "nothing is learned from run {run}, which was withdrawn: {reason}; hint: \
+                 `heirloom archive withdraw {run} --undo`"
+            ));
+        }
     }
 
     /// Keeps a run and counts it.
@@ -72,6 +90,7 @@ impl<'a> Import<'a> {
         if n == 0 {
             return Ok(());
         }
+        self.note_withdrawal(run.id);
         if self.archive.put_run(run)? {
             self.report.n_added += 1;
             self.report.n_evaluations += n;
@@ -84,24 +103,23 @@ impl<'a> Import<'a> {
     /// Keeps recorded evaluations, unless they are here, under whatever source they came and be it with more after
     /// them. What was imported while the table was shorter is withdrawn: its rows would count twice.
     fn keep_recording(&mut self, recording: Recording) -> Result<()> {
-        let space = recording.space().clone();
         let (run, older) = recording.finish();
         let n = n_rows(&run.evaluations);
         if n == 0 {
             return Ok(());
         }
-        let is_here = |id| self.archive.header(id).is_ok();
-        if is_here(run.id) || is_here(older) {
+        if let Some(known) = [run.id, older].into_iter().find(|id| self.archive.header(*id).is_ok()) {
+            self.note_withdrawal(known);
             self.report.n_known += 1;
             return Ok(());
         }
-        let name = |objectives: &[Objective]| objectives.first().map(|objective| objective.name.clone());
+        let space = Space::compile(run.header.space.clone())?;
         let (mut outgrown, mut others) = (Vec::new(), Vec::new());
         for other in self.here.get(&run.header.task.key).into_iter().flatten() {
-            if other.space != space || name(&other.objectives) != name(&run.header.objectives) {
+            if first_name(&other.objectives) != first_name(&run.header.objectives) {
                 continue;
             }
-            if !self.agrees(other, &run.evaluations)? {
+            if !self.archive.agrees(other, &space, &run.evaluations)? {
                 others.push(other.id);
             } else if other.n_trials <= n {
                 outgrown.push(other.id);
@@ -110,28 +128,12 @@ impl<'a> Import<'a> {
                 return Ok(());
             }
         }
-        let reason = format!("its evaluations stand in run {} too, which was imported later", run.id);
+        let reason = stands_in(run.id);
         // Before the longer one is here: where an import is cut off between the two, the next one mends it.
         outgrown.iter().try_for_each(|&run| self.archive.withdraw(run, Some(&reason)))?;
         self.outgrown.append(&mut outgrown);
         self.others.append(&mut others);
         self.keep(run)
-    }
-
-    /// Whether of the rows of a run that is here and `evaluations` one are the first of the other.
-    fn agrees(&self, run: &RunSummary, evaluations: &[Evaluations]) -> Result<bool> {
-        let mut batches = evaluations.iter();
-        let (mut agrees, mut n_here) = (true, 0);
-        let read = self.archive.recorded(run.id, &mut |here| {
-            agrees &= batches.next().is_none_or(|batch| agree(batch, &here));
-            n_here += here.len() as u64;
-            Ok(())
-        });
-        match read {
-            Err(error) if error.is_damage() => Ok(false),
-            // Trials with history, as of a study, are no rows.
-            read => read.map(|()| agrees && n_here == run.n_trials),
-        }
     }
 
     /// What was done.
@@ -159,6 +161,100 @@ impl<'a> Import<'a> {
         }
         report
     }
+}
+
+impl Archive {
+    /// Withdraws imported runs whose evaluations stand in another one of the same task and objective as a whole, as
+    /// after a merge with an archive that had imported less or more of a table: its rows would count twice.
+    pub(crate) fn withdraw_outgrown(&self) -> Result<Vec<RunId>> {
+        let mut alike: BTreeMap<(String, Option<String>), Vec<RunSummary>> = BTreeMap::new();
+        for run in self.runs()? {
+            if run.state == RunState::Imported && run.withdrawn.is_none() {
+                alike.entry((run.task.clone(), first_name(&run.objectives))).or_default().push(run);
+            }
+        }
+        let mut outgrown = Vec::new();
+        for mut runs in alike.into_values() {
+            // The longest last; of two that are the same one stays, wherever they meet.
+            runs.sort_by_key(|run| (run.n_trials, run.id));
+            while runs.len() > 1 {
+                let short = runs.remove(0);
+                for long in &runs {
+                    let space = self.space(&long.space)?.map(Space::compile).transpose()?;
+                    let mut evaluations = Vec::new();
+                    let read = self.recorded(long.id, &mut |batch| {
+                        evaluations.push(batch);
+                        Ok(())
+                    });
+                    let is_whole = match read {
+                        Err(error) if error.is_damage() => false,
+                        read => read.map(|()| n_rows(&evaluations) == long.n_trials)?,
+                    };
+                    if let (true, Some(space)) = (is_whole, &space)
+                        && self.agrees(&short, space, &evaluations)?
+                    {
+                        self.withdraw(short.id, Some(&stands_in(long.id)))?;
+                        outgrown.push(short.id);
+                        break;
+                    }
+                }
+            }
+        }
+        Ok(outgrown)
+    }
+
+    /// Whether of the rows of a run that is here and `evaluations`, points of `space`, one are the first of the other.
+    /// A run of another space is compared as it is mapped.
+    fn agrees(&self, run: &RunSummary, space: &Space, evaluations: &[Evaluations]) -> Result<bool> {
+        let mapping = match &run.space {
+            same if same == space.hash() => None,
+            other => match self.space(other)?.map(Space::compile).transpose()? {
+                None => return Ok(false),
+                Some(from) => Some(SpaceMapping::new(&from, space, OutOfRange::LeaveOut)),
+            },
+        };
+        let mut batches = evaluations.iter();
+        let (mut agrees, mut n_here) = (true, 0);
+        let read = self.recorded(run.id, &mut |here| {
+            n_here += here.len() as u64;
+            if let Some(batch) = batches.next() {
+                agrees &= match &mapping {
+                    None => agree(batch, &here),
+                    Some(mapping) => {
+                        mapped(here, batch.len(), mapping).is_some_and(|here| agree(batch, &here))
+                    }
+                };
+            }
+            Ok(())
+        });
+        match read {
+            Err(error) if error.is_damage() => Ok(false),
+            // Trials with history, as of a study, are no rows.
+            read => read.map(|()| agrees && n_here == run.n_trials),
+        }
+    }
+}
+
+/// The first `n` configurations as points of another space, with all else that was recorded; `None` where one has no
+/// place there.
+fn mapped(mut batch: Evaluations, n: usize, mapping: &SpaceMapping) -> Option<Evaluations> {
+    let width = batch.configurations.len() / batch.len().max(1);
+    let rows = batch.configurations.chunks_exact(width.max(1)).take(n);
+    let rows = rows.map(|row| mapping.map(&Configuration::new(row)).ok());
+    let rows: Vec<Configuration> = rows.collect::<Option<_>>()?;
+    batch.configurations = rows.iter().flat_map(Configuration::values).copied().collect();
+    Some(batch)
+}
+
+fn first_name(objectives: &[Objective]) -> Option<String> {
+    objectives.first().map(|objective| objective.name.clone())
+}
+
+/// How the reason begins for which a recording is withdrawn that another one holds as a whole.
+const STANDS_IN: &str = "its evaluations stand in run ";
+
+fn stands_in(run: RunId) -> String {
+    format!("{STANDS_IN}{run} too, which holds them as a whole")
 }
 
 fn n_rows(batches: &[Evaluations]) -> u64 {

@@ -14,6 +14,7 @@ use sha2::{Digest, Sha256};
 
 use super::columns::{Column, infer};
 use super::{Import, ImportReport, Provenance, import_error};
+use crate::sqlite::is_archive;
 use crate::{Archive, Result, RunContents, RunHeader, RunId, RunState, Task, TrialRecord, TrialState};
 
 /// The table of what trials reported on the way.
@@ -55,10 +56,16 @@ impl Archive {
             import_error(path, format!("{text}{hint}"))
         };
         let db = Connection::open_with_flags(path, flags).map_err(fail)?;
+        if is_archive(&db).map_err(fail)? {
+            return Err(import_error(
+                path,
+                "it is an archive; hint: `heirloom archive merge` takes in what it holds",
+            ));
+        }
         let mut import = Import::new(self)?;
         let mut refused = None;
         for study in studies(&db).map_err(fail)? {
-            let trials = ended_trials(&db, &study).map_err(fail)?;
+            let mut trials = ended_trials(&db, &study).map_err(fail)?;
             let of_study = "SELECT count(*) FROM trials WHERE study_id = ?";
             let n_all: i64 = db.query_row(of_study, [study.id], |row| row.get(0)).map_err(fail)?;
             import.report.n_left_out += n_all as u64 - trials.len() as u64;
@@ -66,7 +73,16 @@ impl Archive {
                 continue;
             }
             let mut is_conditional = false;
-            let inferred = columns(&db, &trials).and_then(|columns| {
+            let inferred = columns(&db, &trials).and_then(|mut columns| {
+                let n_torn = leave_out_torn(&mut trials, &mut columns);
+                import.report.n_left_out += n_torn;
+                if n_torn > 0 {
+                    let (study, why) = (&study.name, "ended before all their parameters were drawn");
+                    import
+                        .report
+                        .notes
+                        .push(format!("{n_torn} trials of study `{study}` were left out: they {why}"));
+                }
                 is_conditional = columns.iter().any(|column| column.values.iter().any(Option::is_none));
                 infer(&study.name, columns).map_err(|error| error.to_string())
             });
@@ -107,6 +123,18 @@ impl Archive {
                 run.trials.push(record);
             }
             order_steps(&mut run, &trials);
+            let known = import.here.get(&run.header.task.key).into_iter().flatten();
+            let others: Vec<_> = known.filter(|other| other.id != run.id).map(|other| other.id).collect();
+            if !others.is_empty() {
+                import.report.notes.push(format!(
+                    "study `{}` is taken for a further run of the task `{}`, which {} imported before; hint: where it \
+                     is of another task, withdraw run {} and import with another `--name`",
+                    study.name,
+                    run.header.task.key,
+                    if others.len() == 1 { "one was".into() } else { format!("{} were", others.len()) },
+                    run.id
+                ));
+            }
             import.keep(run)?;
         }
         match refused {
@@ -214,6 +242,28 @@ fn columns(db: &Connection, trials: &[Ended]) -> Result<Vec<Column>, String> {
     let widen =
         |column: Column| Column { kind: column.kind.map(|kind| widened(kind, &column.values)), ..column };
     Ok(columns.into_values().map(widen).collect())
+}
+
+/// Leaves out trials that ended before all was drawn that every completed trial has: what they lack is no condition.
+/// Returns how many.
+fn leave_out_torn(trials: &mut Vec<Ended>, columns: &mut [Column]) -> u64 {
+    let completed: Vec<bool> = trials.iter().map(|trial| trial.state == "COMPLETE").collect();
+    if !completed.contains(&true) {
+        return 0;
+    }
+    let has_all = |column: &&Column| {
+        column.values.iter().zip(&completed).all(|(value, &completed)| value.is_some() || !completed)
+    };
+    let always: Vec<&Column> = columns.iter().filter(has_all).collect();
+    let is_torn = |trial: usize| always.iter().any(|column| column.values[trial].is_none());
+    let torn: Vec<bool> = (0..trials.len()).map(is_torn).collect();
+    let mut kept = torn.iter().map(|torn| !torn);
+    trials.retain(|_| kept.next().unwrap_or(true));
+    for column in columns {
+        let mut kept = torn.iter().map(|torn| !torn);
+        column.values.retain(|_| kept.next().unwrap_or(true));
+    }
+    torn.into_iter().filter(|torn| *torn).count() as u64
 }
 
 /// The type with every value that occurs: Optuna evaluates what a person enqueued, though it lies outside the range or

@@ -10,7 +10,6 @@ use crate::{BATCH, Evaluations, RunContents, RunHeader, RunId, RunState};
 /// A run in the making. Its id follows from its task, space and every number in it, and from no file's name.
 pub(super) struct Recording {
     header: RunHeader,
-    space: SpaceHash,
     hasher: Sha256,
     /// As ids were made while the source counted: what was imported then is known by it.
     older: Sha256,
@@ -32,12 +31,7 @@ impl Recording {
         let (key, objective) = (header.task.key.as_str(), header.objectives[0].name.as_str());
         let hasher = hash_of(&[key, &space.0, objective]);
         let older = hash_of(&[key, source, &space.0, objective]);
-        Self { header, space: space.clone(), hasher, older, full: Vec::new(), open: Evaluations::default() }
-    }
-
-    /// The identity of its space.
-    pub(super) fn space(&self) -> &SpaceHash {
-        &self.space
+        Self { header, hasher, older, full: Vec::new(), open: Evaluations::default() }
     }
 
     /// Adds an evaluation that measured something.

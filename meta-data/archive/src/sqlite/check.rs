@@ -19,7 +19,7 @@ struct Rule {
 }
 
 /// Failure 5 is a proposal that was refused: it may have any shape. Failure 7 is one that was filtered out: no trial.
-const RULES: [Rule; 8] = [
+const RULES: [Rule; 9] = [
     Rule {
         sql: "SELECT hex(run.uuid), number, length(trial.configuration) / 8.0, n_parameters FROM trial
               JOIN run ON run.id = trial.run JOIN space ON space.id = run.space
@@ -61,6 +61,13 @@ const RULES: [Rule; 8] = [
         remedy: RESTORE,
     },
     Rule {
+        sql: "SELECT hex(uuid), '', count(told), count(DISTINCT told) AS steps_told FROM trial
+              JOIN run ON run.id = trial.run WHERE run.state != 4 GROUP BY run.id HAVING count(told) != steps_told",
+        record: "run {1}",
+        problem: "its strategy was told {} times, in {} different calls",
+        remedy: RESTORE,
+    },
+    Rule {
         sql: "SELECT hex(uuid), '', n_trials, (SELECT count(*) FROM trial WHERE run = run.id AND coalesce(failure, 0) != 7)
                 + (SELECT coalesce(sum(n), 0) FROM evaluations WHERE run = run.id) AS counted
               FROM run WHERE n_trials != counted",
@@ -77,10 +84,10 @@ const RULES: [Rule; 8] = [
         remedy: "nothing is lost; the points are not read",
     },
     Rule {
-        sql: "SELECT hex(run.uuid), trial.number, max(attempt.number), trial.attempt FROM trial
-              JOIN attempt ON attempt.run = trial.run AND attempt.trial = trial.number
-              JOIN run ON run.id = trial.run GROUP BY trial.run, trial.number
-              HAVING max(attempt.number) != trial.attempt",
+        sql: "SELECT hex(run.uuid), trial.number, coalesce(max(attempt.number), 0), trial.attempt FROM trial
+              LEFT JOIN attempt ON attempt.run = trial.run AND attempt.trial = trial.number
+              JOIN run ON run.id = trial.run WHERE run.state != 4 GROUP BY trial.run, trial.number
+              HAVING coalesce(max(attempt.number), 0) != trial.attempt",
         record: "trial {} of run {}",
         problem: "its newest attempt is {} and it says {}",
         remedy: RESTORE,

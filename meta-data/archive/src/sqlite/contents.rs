@@ -1,6 +1,6 @@
 //! Runs as a whole: headers, tasks, spaces, and runs that go to another archive or come from elsewhere.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use heirloom_model::{Origin, Space, SpaceSpec};
 use rusqlite::{Connection, OptionalExtension, params};
@@ -69,9 +69,15 @@ pub(super) fn withdraw(db: &Connection, run: RunId, reason: Option<&str>) -> Res
     Ok(())
 }
 
-/// Keeps a task, or finds it, and says of what data it is where that was not known. Returns its key.
+/// Keeps a task, or finds it, and says of what data it is where that was not known: beside one of the same key that is
+/// of other data, which another process may have brought since this one looked. Returns its key.
 pub(super) fn put_task(db: &Connection, task: &Task) -> Result<i64> {
     if let Some(key) = find_task(db, &task.key)? {
+        let sql = "SELECT fingerprint FROM task WHERE id = ?";
+        let known = Task { fingerprint: db.query_row(sql, [key], |row| row.get(0))?, ..Task::default() };
+        if known.has_other_data(task) {
+            return put_task(db, &task.clone().beside());
+        }
         if !task.fingerprint.is_empty() {
             let sql =
                 "UPDATE task SET fingerprint = ?, kind = ?, target = ? WHERE id = ? AND fingerprint = ''";
@@ -133,15 +139,28 @@ pub(super) fn get(db: &Connection, id: RunId) -> Result<RunContents> {
         curves: Vec::new(),
         evaluations: Vec::new(),
     };
-    let mut ended = HashSet::new();
+    let (mut ended, mut all) = (HashSet::new(), HashSet::new());
     trials::visit(db, id, &mut |trial| {
+        all.insert(trial.id);
         if trial.state.is_ended() {
             ended.insert(trial.id);
         }
         run.trials.push(trial);
         Ok(())
     })?;
+    let of_none = |what: &str, trial| {
+        ArchiveError::damaged(
+            format!("{what} of run {id}"),
+            format!("trial {trial}, to which it belongs, is gone"),
+        )
+    };
+    if let Some(attempt) = run.attempts.iter().find(|attempt| !all.contains(&attempt.trial)) {
+        return Err(of_none("an attempt", attempt.trial));
+    }
     trials::visit_curves(db, id, &mut |trial, points| {
+        if !all.contains(&trial) {
+            return Err(of_none("a curve", trial));
+        }
         if ended.contains(&trial) {
             run.curves.push((trial, points));
         }
@@ -191,6 +210,9 @@ pub(super) fn put(db: &Connection, run: &RunContents, packed: &[(usize, Vec<u8>)
                 withdraw(db, run.id, withdrawn.as_deref())?;
             }
             return Ok(is_withdrawn_since);
+        }
+        if !goes_on(db, run)? {
+            return Err(ArchiveError::Diverged { run: run.id });
         }
         withdrawn = here.or(withdrawn);
         delete_run(db, key)?;
@@ -245,6 +267,23 @@ fn is_newer(db: &Connection, key: i64, run: &RunContents) -> Result<bool> {
         |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)),
     )?;
     Ok((run.steps as i64, ended, run.attempts.len() as i64, run.state != RunState::Running) > here)
+}
+
+/// Whether every trial that has ended here ended so there: a run that was resumed in two archives is two runs since.
+/// An imported one is what its source says.
+fn goes_on(db: &Connection, run: &RunContents) -> Result<bool> {
+    let theirs: HashMap<_, _> = run.trials.iter().map(|trial| (trial.id, trial)).collect();
+    let mut same = true;
+    if run.state != RunState::Imported {
+        trials::visit(db, run.id, &mut |here| {
+            let there = theirs.get(&here.id);
+            same &= !here.state.is_ended()
+                || there
+                    .is_some_and(|there| (&there.proposal, &there.result) == (&here.proposal, &here.result));
+            Ok(())
+        })?;
+    }
+    Ok(same)
 }
 
 fn delete_run(db: &Connection, key: i64) -> Result<()> {

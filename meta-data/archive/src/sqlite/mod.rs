@@ -10,6 +10,7 @@ mod contents;
 mod events;
 mod read;
 mod schema;
+pub(crate) use schema::is_archive;
 mod store;
 mod trials;
 mod writer;

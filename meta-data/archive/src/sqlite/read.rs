@@ -16,7 +16,7 @@ pub(super) fn runs(db: &Connection) -> Result<Vec<RunSummary>> {
     let mut statement = db.prepare_cached(
         "SELECT uuid, run.name, task.key, space.hash, objectives, state, steps, source, licence, n_trials,
             withdrawn
-         FROM run JOIN task ON task.id = run.task JOIN space ON space.id = run.space
+         FROM run LEFT JOIN task ON task.id = run.task LEFT JOIN space ON space.id = run.space
          ORDER BY state != ?, uuid",
     )?;
     let mut rows = statement.query([RunState::Imported.code()])?;
@@ -33,11 +33,13 @@ pub(super) fn runs(db: &Connection) -> Result<Vec<RunSummary>> {
 
 fn summary(row: &Row<'_>) -> Result<RunSummary> {
     let id = run_id(row.get_ref(0)?.as_blob().map_err(rusqlite::Error::from)?)?;
+    let (task, space): (Option<String>, Option<String>) = (row.get(2)?, row.get(3)?);
+    let (task, space) = task.zip(space).ok_or_else(|| parent_is_gone(id))?;
     Ok(RunSummary {
         id,
         name: row.get(1)?,
-        task: row.get(2)?,
-        space: SpaceHash(row.get(3)?),
+        task,
+        space: SpaceHash(space),
         objectives: json_column(row, 4, id)?,
         state: state_column(row, 5, id)?,
         steps: row.get::<_, i64>(6)? as u64,
@@ -46,6 +48,10 @@ fn summary(row: &Row<'_>) -> Result<RunSummary> {
         n_trials: row.get::<_, i64>(9)? as u64,
         withdrawn: row.get(10)?,
     })
+}
+
+fn parent_is_gone(run: RunId) -> ArchiveError {
+    ArchiveError::damaged(format!("run {run}"), "its task or space is gone")
 }
 
 /// A run's header.
@@ -57,9 +63,7 @@ pub(super) fn header(db: &Connection, run: RunId) -> Result<RunHeader> {
          FROM run JOIN task ON task.id = run.task JOIN space ON space.id = run.space WHERE run.id = ?",
     )?;
     let mut rows = statement.query([key])?;
-    let row = rows
-        .next()?
-        .ok_or_else(|| ArchiveError::damaged(format!("run {run}"), "its task or space is gone"))?;
+    let row = rows.next()?.ok_or_else(|| parent_is_gone(run))?;
     let parent = row.get_ref(7)?.as_blob_or_null().map_err(rusqlite::Error::from)?;
     Ok(RunHeader {
         name: row.get(0)?,

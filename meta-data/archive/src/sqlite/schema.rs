@@ -20,6 +20,12 @@ pub(super) const VERSION: u32 = MIGRATIONS.len() as u32;
 /// Marks the file as an archive: "HLAR" in the file's header.
 const APPLICATION_ID: u32 = 0x484c_4152;
 
+/// Whether the database says of itself that it is an archive.
+pub(crate) fn is_archive(db: &Connection) -> rusqlite::Result<bool> {
+    let application: u32 = db.query_row("PRAGMA application_id", [], |row| row.get(0))?;
+    Ok(application == APPLICATION_ID)
+}
+
 /// Brings the database to the newest schema, in one transaction.
 pub(super) fn migrate(db: &mut Connection, path: &Path) -> Result<()> {
     let fail = |error| translate(error, path);

@@ -1,3 +1,4 @@
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::thread;
 
@@ -284,7 +285,7 @@ fn what_cannot_be_read_is_named_and_the_rest_is_checked_and_merged() {
     drop(db);
 
     let other = Archive::create(&folder.path().join("b")).unwrap();
-    let report = other.merge(&Archive::open_read_only(&path).unwrap()).unwrap();
+    let report = other.merge(&Archive::open_read_only(&path).unwrap(), &HashSet::new()).unwrap();
     assert_eq!((report.added, report.damaged.len()), (1, 1), "{report:?}");
     assert!(report.damaged[0].contains(&damaged.to_string()), "{report:?}");
 

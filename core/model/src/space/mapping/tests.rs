@@ -82,7 +82,7 @@ fn numbers_out_of_range_are_left_out_or_clipped() {
     );
     let (clipped, notes) = map_one(wide, narrow, 5.0, OutOfRange::Clip);
     assert_eq!(clipped, Ok(4.0));
-    assert!(notes[0].to_string().ends_with("values beyond it are clipped"), "{notes:?}");
+    assert!(notes[0].to_string().ends_with("numbers go to its nearest value"), "{notes:?}");
     assert_eq!(map_one(wide, narrow, 3.5, OutOfRange::LeaveOut).0, Ok(3.5));
     assert_eq!(map_one(narrow, wide, 3.5, OutOfRange::LeaveOut), (Ok(3.5), vec![]));
     let grid = r#""type": "float", "low": 0, "high": 1, "step": 0.25"#;
@@ -216,4 +216,28 @@ fn mapped_configurations_are_points_of_the_target() {
         }
     }
     assert!((1..1_000).contains(&n_mapped), "{n_mapped}");
+}
+
+#[test]
+fn the_same_values_that_stand_for_another_network_are_left_out() {
+    let stages = |depth: &str, width: &str| {
+        let stage =
+            format!(r#"{{"depth": {depth}, "width": {width}, "operations": ["conv_3x3", "identity"]}}"#);
+        let text = format!(r#"{{"architecture": {{"kind": "macro", "stage": [{stage}]}}}}"#);
+        Space::compile(serde_json::from_str(&text).unwrap()).unwrap()
+    };
+    let mut rng = Seed::from_number(23).rng();
+    let mut n_mapped = |from: &Space, to: &Space, notes: &[MappingNote]| {
+        let mapping = SpaceMapping::new(from, to, OutOfRange::LeaveOut);
+        assert_eq!(mapping.report().notes, notes);
+        (0..100).filter(|_| mapping.map(&from.sample(&mut rng).unwrap()).is_ok()).count()
+    };
+    let compared = MappingNote::Architecture { compared: true };
+    let narrow = stages("[2]", "[16]");
+    assert_eq!(n_mapped(&narrow, &stages("[2]", "[256]"), &[compared.clone()]), 0);
+    assert_eq!(n_mapped(&stages("[2]", "[16, 32]"), &stages("[2]", "[16, 32, 64]"), &[compared]), 100);
+    // A width that is new gets its default, and that is said.
+    let missing = MappingNote::Missing { parameter: "stage_1_width".into(), default: Value::Int(32) };
+    let notes = [missing, MappingNote::Architecture { compared: false }];
+    assert_eq!(n_mapped(&narrow, &stages("[2]", "[16, 32]"), &notes), 100);
 }
