@@ -29,9 +29,11 @@ pub fn storage_conformance(make: impl Fn() -> Box<dyn Store>) {
     a_merge_adds_what_is_missing_and_nothing_twice(&archive(), &archive());
     a_merge_that_was_ended_brings_the_rest_when_it_is_repeated(&archive(), &archive());
     a_run_that_was_resumed_is_newer_than_a_copy_from_before(&archive(), &archive());
+    a_run_that_went_on_in_two_archives_stays_in_each(&archive(), &archive());
     nothing_is_learned_from_a_withdrawn_run_in_any_copy(&archive(), &archive());
     what_was_filtered_out_is_no_trial(&archive(), &archive());
     other_data_under_a_tasks_name_is_another_task(&archive(), &archive());
+    of_two_runs_that_begin_at_once_on_other_data_each_has_its_task(&archive());
     a_task_gets_its_data_from_the_first_run_that_has_it(&archive());
     a_run_of_a_smaller_largest_size_has_no_full_evaluations_beside_another(&archive());
     a_run_of_a_larger_size_that_hardly_began_blots_nothing_out(&archive());
@@ -377,6 +379,48 @@ fn a_run_that_was_resumed_is_newer_than_a_copy_from_before(ours: &Archive, their
     assert_eq!(theirs.merge(ours, &HashSet::new()).unwrap().updated, 1);
     assert_eq!(theirs.contents(run).unwrap(), ours.contents(run).unwrap());
     sound(ours);
+}
+
+fn a_run_that_went_on_in_two_archives_stays_in_each(ours: &Archive, theirs: &Archive) {
+    let (run, mut recorder) = ours.begin_run(&sample_header("t")).unwrap();
+    recorder.record(&sample_events(0)).unwrap();
+    theirs.merge(ours, &HashSet::new()).unwrap();
+    let mut measured_otherwise = sample_events(1);
+    if let Event::Finished { result: Ok(outcome), .. } = &mut measured_otherwise[2] {
+        outcome.objectives = vec![-0.125];
+    }
+    recorder.record(&measured_otherwise).unwrap();
+    let (_, mut recorder) = theirs.resume_run(run).unwrap();
+    (1..3).for_each(|trial| recorder.record(&sample_events(trial)).unwrap());
+    let before = ours.contents(run).unwrap();
+    let report = ours.merge(theirs, &HashSet::new()).unwrap();
+    assert_eq!((report.diverged, report.updated, report.unchanged), (vec![run], 0, 0));
+    assert_eq!(ours.contents(run).unwrap(), before, "what was measured here is not lost");
+    let (_, mut recorder) = ours.begin_run(&sample_header("t")).unwrap();
+    recorder.record(&sample_events(0)).unwrap();
+    let at_work = ours.runs().unwrap().pop().unwrap().id;
+    theirs.merge(ours, &HashSet::new()).unwrap();
+    recorder.record(&sample_events(1)).unwrap();
+    assert_eq!(
+        theirs.merge(ours, &HashSet::from([at_work])).unwrap().updated,
+        0,
+        "somebody is at work on it"
+    );
+    assert_eq!(theirs.merge(ours, &HashSet::new()).unwrap().updated, 1);
+    sound(ours);
+}
+
+fn of_two_runs_that_begin_at_once_on_other_data_each_has_its_task(archive: &Archive) {
+    // Both have looked which tasks there are before either of them begins.
+    let begin = |fingerprint: &str| {
+        let mut header = sample_header("folds");
+        header.task.fingerprint = fingerprint.into();
+        archive.begin_run(&header).unwrap().0
+    };
+    let keys = ["0123456789", "abcdef012345", "abcdef012345", "0123456789"].map(begin);
+    let keys = keys.map(|run| archive.header(run).unwrap().task.key);
+    assert_eq!(keys, ["folds", "folds@abcdef01", "folds@abcdef01", "folds"]);
+    sound(archive);
 }
 
 fn nothing_is_learned_from_a_withdrawn_run_in_any_copy(ours: &Archive, theirs: &Archive) {

@@ -1,3 +1,4 @@
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use heirloom_model::{Direction, FailureKind, Space, TrialId, Value};
@@ -347,12 +348,18 @@ fn a_recorded_table_becomes_one_run_a_task() {
 
 /// The table of one parameter and one loss with these rows.
 fn lr_table(folder: &Path, rows: &[(f64, f64)]) -> heirloom_recorded_table::RecordedTable {
+    lr_table_up_to(1.0, folder, rows)
+}
+
+fn lr_table_up_to(high: f64, folder: &Path, rows: &[(f64, f64)]) -> heirloom_recorded_table::RecordedTable {
     let write = |name: &str, text: &str| std::fs::write(folder.join(name), text).unwrap();
     write(
         "table.toml",
-        "name = \"lab\"\n[space]\n[[space.parameter]]\nname = \"lr\"\ntype = \"float\"\nlow = 0.0\nhigh = 1.0\n\
-         [files]\nevaluations = \"r.csv\"\n[[objective]]\nname = \"loss\"\ndirection = \"minimise\"\n\
-         [[recorded]]\nobjectives.loss = \"loss\"\n",
+        &format!(
+            "name = \"lab\"\n[space]\n[[space.parameter]]\nname = \"lr\"\ntype = \"float\"\nlow = 0.0\nhigh = {high:?}\n\
+             [files]\nevaluations = \"r.csv\"\n[[objective]]\nname = \"loss\"\ndirection = \"minimise\"\n\
+             [[recorded]]\nobjectives.loss = \"loss\"\n"
+        ),
     );
     let rows: String = rows.iter().map(|(lr, loss)| format!("{lr},{loss}\n")).collect();
     write("r.csv", &format!("lr,loss\n{rows}"));
@@ -404,6 +411,64 @@ fn another_recording_of_a_task_is_named() {
     let report = import(&[(0.25, 1.0), (0.5, 0.6125), (0.75, 2.0), (1.0, 0.5)]);
     assert!(report.notes[0].contains("stand in the new ones as a whole"), "{report:?}");
     assert_eq!(report.notes.len(), 1, "what was withdrawn is not named again");
+}
+
+#[test]
+fn recordings_of_one_table_count_once_whatever_space_they_were_imported_in_and_wherever_they_meet() {
+    let rows: Vec<(f64, f64)> = (0..20).map(|row| (f64::from(row) / 10.0, f64::from(row % 7))).collect();
+    let n_past = |archive: &Archive| {
+        let past = archive.past_tasks(&PastFilter::default()).unwrap();
+        past.iter().map(|past| past.n_available).sum::<usize>()
+    };
+    let (folder, ours) = archive();
+    ours.import_table(&lr_table(folder.path(), &rows[..10])).unwrap();
+    let report = ours.import_table(&lr_table_up_to(2.0, folder.path(), &rows)).unwrap();
+    assert_eq!((n_past(&ours), report.notes.len()), (20, 1), "{report:?}");
+    // Another lab had imported less of it, and less widely.
+    let (other_folder, theirs) = archive();
+    theirs.import_table(&lr_table(other_folder.path(), &rows[..5])).unwrap();
+    let report = theirs.merge(&ours, &HashSet::new()).unwrap();
+    assert_eq!((report.added, report.outgrown.len(), n_past(&theirs)), (2, 1, 20), "{report:?}");
+    let report = ours.merge(&theirs, &HashSet::new()).unwrap();
+    assert_eq!((report.outgrown.len(), n_past(&ours)), (0, 20), "{report:?}");
+    // One that was withdrawn by a person says so when it comes in again.
+    let counting = ours.runs().unwrap().into_iter().find(|run| run.withdrawn.is_none()).unwrap();
+    ours.withdraw(counting.id, Some("wrong labels")).unwrap();
+    let report = ours.import_table(&lr_table_up_to(2.0, folder.path(), &rows)).unwrap();
+    assert!(report.notes[0].contains("wrong labels"), "{report:?}");
+}
+
+#[test]
+fn a_trial_that_failed_before_its_parameters_were_drawn_makes_no_condition() {
+    let (folder, archive) = archive();
+    let path = folder.path().join("optuna.db");
+    std::fs::copy(golden("optuna.db"), &path).unwrap();
+    let of_two = "(SELECT max(trial_id) FROM trials JOIN studies USING (study_id) WHERE study_name = 'two')";
+    let db = rusqlite::Connection::open(&path).unwrap();
+    db.execute_batch(&format!(
+        "UPDATE trials SET state = 'FAIL' WHERE trial_id = {of_two};
+         DELETE FROM trial_params WHERE trial_id = {of_two}"
+    ))
+    .unwrap();
+    drop(db);
+    let report = archive.import_optuna(&path, "lab", &provenance()).unwrap();
+    assert!(
+        report.notes.iter().any(|note| note.starts_with("1 trials of study `two` were left out")),
+        "{report:?}"
+    );
+    let two = archive.runs().unwrap().into_iter().find(|run| run.task == "lab/two").unwrap();
+    let space = archive.header(two.id).unwrap().space;
+    assert!(space.parameters.iter().all(|parameter| parameter.when.is_none()), "{space:?}");
+    // A study of the same name in another file of the same name is told apart by nothing.
+    let db = rusqlite::Connection::open(&path).unwrap();
+    db.execute_batch("UPDATE trials SET datetime_start = '1999-01-01 00:00:00'").unwrap();
+    drop(db);
+    let report = archive.import_optuna(&path, "lab", &provenance()).unwrap();
+    assert!(report.notes.iter().any(|note| note.contains("another `--name`")), "{report:?}");
+    let own = folder.path().join("archive.db");
+    Archive::create(&own).unwrap();
+    let refused = archive.import_optuna(&own, "lab", &provenance()).unwrap_err().to_string();
+    assert!(refused.contains("archive merge"), "{refused}");
 }
 
 /// A training that was stopped early, and one that diverged, keep what they measured.

@@ -298,6 +298,46 @@ fn what_cannot_be_read_is_named_and_the_rest_is_checked_and_merged() {
 }
 
 #[test]
+fn a_run_whose_trial_or_task_is_gone_costs_a_merge_nothing_else() {
+    for damage in [
+        "DELETE FROM trial WHERE run = 1 AND number = 1",
+        "UPDATE run SET task = 77 WHERE id = 1",
+        "UPDATE attempt SET trial = 9 WHERE run = 1 AND trial = 1",
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        let archive = Archive::create(&path).unwrap();
+        for task in ["s", "t"] {
+            let (_, mut recorder) = archive.begin_run(&sample_header(task)).unwrap();
+            (0..2).for_each(|trial| recorder.record(&sample_events(trial)).unwrap());
+        }
+        drop(archive);
+        let db = Connection::open(&path).unwrap();
+        db.execute_batch(&format!("PRAGMA foreign_keys = OFF; {damage}")).unwrap();
+        drop(db);
+        let archive = Archive::open_read_only(&path).unwrap();
+        assert_ne!(archive.check().unwrap(), [], "`{damage}`");
+        let other = Archive::create(&folder.path().join("b")).unwrap();
+        let report = other.merge(&archive, &HashSet::new()).unwrap();
+        assert_eq!((report.added, report.damaged.len()), (1, 1), "`{damage}`: {report:?}");
+    }
+}
+
+#[test]
+fn attempts_that_are_gone_and_steps_that_stand_twice_are_found() {
+    for damage in ["DELETE FROM attempt", "UPDATE trial SET told = (SELECT min(told) FROM trial)"] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        let archive = Archive::create(&path).unwrap();
+        let (_, mut recorder) = archive.begin_run(&sample_header("t")).unwrap();
+        (0..2).for_each(|trial| recorder.record(&sample_events(trial)).unwrap());
+        assert_eq!(archive.check().unwrap(), []);
+        Connection::open(&path).unwrap().execute_batch(damage).unwrap();
+        assert_ne!(archive.check().unwrap(), [], "`{damage}`");
+    }
+}
+
+#[test]
 fn a_link_leads_to_the_file_with_its_log() {
     let folder = tempfile::tempdir().unwrap();
     let (path, link) = (folder.path().join("a"), folder.path().join("link"));
