@@ -84,7 +84,7 @@ fn past_tasks(archive: &Archive, job: &Job<'_>, own: &Task) -> miette::Result<Ve
         })
         .or_fail()?;
     warn_of_the_placeless(&tasks);
-    Ok(tasks.into_iter().map(|(key, recorded)| joined(key, recorded)).collect())
+    Ok(tasks.into_iter().map(|(key, recorded)| joined(key.clone(), key == own.key, recorded)).collect())
 }
 
 /// What was evaluated on a task in one space, as points of the job's.
@@ -99,7 +99,7 @@ struct Recorded {
 
 /// One past task of what was recorded in several spaces, and under several names of the same data: of sizes in the same
 /// dimensions only those at which evaluations are compared.
-fn joined(key: String, recorded: Vec<Recorded>) -> PastTask {
+fn joined(key: String, is_own: bool, recorded: Vec<Recorded>) -> PastTask {
     let same = |a: &Recorded, b: &Recorded| a.full.keys().eq(b.full.keys());
     let reaches = |a: &BTreeMap<String, f64>, size: &BTreeMap<String, f64>| {
         a.iter().all(|(name, full)| size.get(name).is_none_or(|size| full >= size))
@@ -120,6 +120,7 @@ fn joined(key: String, recorded: Vec<Recorded>) -> PastTask {
         configurations: Vec::new(),
         objectives: Vec::new(),
         n_evaluations: 0,
+        is_own,
     };
     let described = recorded.iter().map(|one| &one.features).find(|features| !features.is_empty());
     task.meta_features = described.cloned();

@@ -20,7 +20,7 @@ const MAX_CONFIGURATIONS: usize = 2_000;
 /// add little to what the nearest say, and a search would take minutes to begin.
 const MAX_EVALUATIONS: usize = 200_000;
 
-/// The best ones of each task are kept whatever else is thinned out; fewer of very many tasks.
+/// The best ones of each task are kept whatever else is thinned out, and as many others.
 const N_BEST_KEPT: usize = 20;
 
 /// How the archive is used.
@@ -69,6 +69,9 @@ pub struct PastTask {
     pub objectives: Vec<Option<f64>>,
     /// How many evaluations the archive holds, before any were left out.
     pub n_evaluations: usize,
+    /// Whether it is the new task itself, in earlier runs.
+    #[serde(default)]
+    pub is_own: bool,
 }
 
 /// Everything a warm start knows, as plain data: recorded with a run, it gives the same warm start when the run
@@ -86,10 +89,11 @@ pub struct Knowledge {
 impl Knowledge {
     /// Knowledge for a search on `problem`, a task that `meta_features` describe.
     ///
-    /// Archives of any size are thinned to 2,000 configurations, the same ones for all tasks, and the twenty best
-    /// of each task (of very many tasks fewer, 2,000 in all); of more than 200,000 evaluations the tasks are left whose
-    /// meta-features are nearest (those so far off that they all count alike in the order of their keys). Tasks that
-    /// rank nothing, because all that was evaluated came out alike or nothing was finished, are dropped.
+    /// Archives of any size are thinned to 2,000 configurations, as many for each task and the same ones where tasks
+    /// share them, and the twenty best of each task. Of more tasks than have room so, twenty configurations for each,
+    /// those are left whose meta-features are nearest, and so it is beyond 200,000 evaluations (those so far off that
+    /// they all count alike in the order of their keys). Tasks that rank nothing, because all that was evaluated came
+    /// out alike or nothing was finished, are dropped.
     ///
     /// Errors with [`Error::UnequalLength`], [`Error::DuplicateTask`], and [`Error::BadConfiguration`] where a
     /// configuration is no point of the problem's space.
@@ -109,9 +113,16 @@ impl Knowledge {
         // In an order that does not hang on the archive's.
         let mut tasks: Vec<PastTask> = tasks.into_iter().map(without_duplicates).collect();
         tasks.sort_by(|a, b| a.key.cmp(&b.key));
-        let mut tasks: Vec<PastTask> = tasks.into_iter().filter(ranks).collect();
+        let tasks: Vec<PastTask> = tasks.into_iter().filter(ranks).collect();
+        let mut tasks = nearest_first(tasks, meta_features.as_ref());
         thin(&mut tasks);
-        keep_nearest(&mut tasks, meta_features.as_ref());
+        let mut n_evaluations = 0;
+        let mut fits = |task: &PastTask| {
+            n_evaluations += task.configurations.len();
+            n_evaluations <= MAX_EVALUATIONS
+        };
+        tasks.truncate(tasks.iter().take_while(|task| fits(task)).count());
+        tasks.sort_by(|a, b| a.key.cmp(&b.key));
         let (space, fidelity) = (problem.space.spec().clone(), problem.full_fidelity());
         Ok(Self { space, fidelity, meta_features, tasks, options })
     }
@@ -190,27 +201,37 @@ fn without_duplicates(mut task: PastTask) -> PastTask {
     task
 }
 
-/// Leaves the same configurations to all tasks, so that what was recorded for all of them stays comparable: those
-/// with the smallest hashes (a draw that depends on nothing else), and each task's best.
-fn thin(tasks: &mut [PastTask]) {
+/// Thins tasks, of which the nearest come first: as many configurations are left to each, those with the smallest
+/// hashes (a draw that depends on nothing else, so that what was recorded for all stays comparable), and each task's
+/// best. Where that is fewer than [`N_BEST_KEPT`] for a task, the farthest tasks are dropped.
+fn thin(tasks: &mut Vec<PastTask>) {
     let all: HashSet<&Configuration> = tasks.iter().flat_map(|task| &task.configurations).collect();
     if all.len() <= MAX_CONFIGURATIONS {
         return;
     }
-    let mut drawn: Vec<([u8; 32], &Configuration)> = all.into_iter().map(|c| (hash(c), c)).collect();
-    drawn.sort_unstable_by_key(|(hash, _)| *hash);
-    let mut kept: HashSet<Configuration> =
-        drawn.into_iter().take(MAX_CONFIGURATIONS).map(|(_, configuration)| configuration.clone()).collect();
-    let n_best = (MAX_CONFIGURATIONS / tasks.len()).clamp(1, N_BEST_KEPT);
+    let drawn: Vec<Vec<&Configuration>> = tasks.iter().map(|task| by_hash(&task.configurations)).collect();
+    let mut kept: HashSet<&Configuration> = HashSet::new();
+    let mut n_tasks = 0;
+    for drawn in &drawn {
+        kept.extend(drawn.iter().take(N_BEST_KEPT));
+        if kept.len() > MAX_CONFIGURATIONS && n_tasks > 0 {
+            break;
+        }
+        n_tasks += 1;
+    }
+    let of_each = |n: usize| -> HashSet<&Configuration> {
+        drawn[..n_tasks].iter().flat_map(|drawn| drawn.iter().take(n)).copied().collect()
+    };
+    let most = drawn[..n_tasks].iter().map(Vec::len).max().unwrap_or_default();
+    let (mut fits, mut beyond) = (N_BEST_KEPT.min(most), most + 1);
+    while beyond - fits > 1 {
+        let middle = fits + (beyond - fits) / 2;
+        if of_each(middle).len() <= MAX_CONFIGURATIONS { fits = middle } else { beyond = middle }
+    }
+    let mut kept: HashSet<Configuration> = of_each(fits).into_iter().cloned().collect();
+    tasks.truncate(n_tasks);
     for task in &*tasks {
-        let mut best: Vec<(f64, &Configuration)> = task
-            .objectives
-            .iter()
-            .zip(&task.configurations)
-            .filter_map(|(objective, configuration)| objective.map(|objective| (objective, configuration)))
-            .collect();
-        best.sort_by(|a, b| a.0.total_cmp(&b.0));
-        kept.extend(best.into_iter().take(n_best).map(|(_, configuration)| configuration.clone()));
+        kept.extend(task.best(N_BEST_KEPT).into_iter().cloned());
     }
     for task in tasks {
         let rows =
@@ -220,20 +241,33 @@ fn thin(tasks: &mut [PastTask]) {
     }
 }
 
-/// Leaves the nearest tasks, as many as have [`MAX_EVALUATIONS`] in all.
-fn keep_nearest(tasks: &mut Vec<PastTask>, meta_features: Option<&MetaFeatures>) {
+fn by_hash(configurations: &[Configuration]) -> Vec<&Configuration> {
+    let mut drawn: Vec<([u8; 32], &Configuration)> = configurations.iter().map(|c| (hash(c), c)).collect();
+    drawn.sort_unstable_by_key(|(hash, _)| *hash);
+    drawn.into_iter().map(|(_, configuration)| configuration).collect()
+}
+
+impl PastTask {
+    /// Its `n` best configurations, the best first.
+    pub(crate) fn best(&self, n: usize) -> Vec<&Configuration> {
+        let mut best: Vec<(f64, &Configuration)> = self
+            .objectives
+            .iter()
+            .zip(&self.configurations)
+            .filter_map(|(objective, configuration)| objective.map(|objective| (objective, configuration)))
+            .collect();
+        best.sort_by(|a, b| a.0.total_cmp(&b.0));
+        best.into_iter().take(n).map(|(_, configuration)| configuration).collect()
+    }
+}
+
+/// In the order of how near tasks are to the new one, itself before all.
+fn nearest_first(tasks: Vec<PastTask>, meta_features: Option<&MetaFeatures>) -> Vec<PastTask> {
     let described: Vec<_> = tasks.iter().map(|task| task.meta_features.as_ref()).collect();
     let nearness = nearness(meta_features, &described);
-    let mut order: Vec<usize> = (0..tasks.len()).collect();
-    order.sort_by(|&a, &b| nearness[b].total_cmp(&nearness[a]));
-    let mut n_evaluations = 0;
-    let fits = |task: &&usize| {
-        n_evaluations += tasks[**task].configurations.len();
-        n_evaluations <= MAX_EVALUATIONS
-    };
-    let kept: HashSet<usize> = order.iter().take_while(fits).copied().collect();
-    let mut place = 0..;
-    tasks.retain(|_| place.next().is_some_and(|place| kept.contains(&place)));
+    let mut tasks: Vec<(f64, PastTask)> = nearness.into_iter().zip(tasks).collect();
+    tasks.sort_by(|a, b| b.1.is_own.cmp(&a.1.is_own).then(b.0.total_cmp(&a.0)));
+    tasks.into_iter().map(|(_, task)| task).collect()
 }
 
 /// How knowledge is written: each configuration once, for most past tasks evaluated the same ones.

@@ -24,9 +24,15 @@ const MAX_NEIGHBOURS: usize = 200;
 /// Configurations of all tasks together whose neighbourhoods are, and at least one a task.
 const N_CENTRES_IN_ALL: usize = 320;
 
+/// Beyond so many candidates times tasks no neighbours and draws are added: each is predicted on each task.
+const MAX_PREDICTED: usize = 2_000_000;
+
 /// Trees are grown out, for a past task's measurements are mostly repeatable; more than a hundred hardly gain, and their
 /// predictions are averaged: half of them suffice for ranks.
 const SURROGATE: Growth = Growth { n_trees: 50, n_min: 2 };
+
+/// Of the tail beyond the median so much counts, in units of the distance from the best to the median.
+const TAIL: f64 = 1.0;
 
 /// Numbers in a task's sketch: distances between tasks are then right to about a sixth.
 const SKETCH_WIDTH: usize = 32;
@@ -128,9 +134,10 @@ impl TaskView {
         let objectives: Vec<f64> =
             task.objectives.iter().map(|objective| objective.unwrap_or(f64::INFINITY)).collect();
         let own: Vec<f64> = quantiles(&objectives).into_iter().map(normal_score).collect();
-        let finite = objectives.iter().copied().filter(|objective| objective.is_finite());
-        let (best, worst) =
-            finite.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), x| (low.min(x), high.max(x)));
+        let mut finite: Vec<f64> =
+            objectives.iter().copied().filter(|objective| objective.is_finite()).collect();
+        finite.sort_by(f64::total_cmp);
+        let (best, worst) = (finite[0], worst_that_counts(&finite));
         let regret = |objective: f64| match objective - best {
             gap if gap <= 0.0 => 0.0,
             gap => (gap / (worst - best)).min(1.0),
@@ -195,6 +202,15 @@ impl TaskView {
     }
 }
 
+/// The objective at which a regret is 1: the worst, but no farther beyond the median than [`TAIL`] times as far as the
+/// median is from the best. One diverged loss would make all others alike.
+fn worst_that_counts(ascending: &[f64]) -> f64 {
+    let (best, worst) = (ascending[0], ascending[ascending.len() - 1]);
+    let median = ascending[ascending.len() / 2];
+    let bounded = median + TAIL * (median - best);
+    if median > best { worst.min(bounded) } else { worst }
+}
+
 /// Sums of the scores of a task's candidates with random signs (Achlioptas 2003), `[t][k]`.
 fn sketches(tasks: &[TaskView], n_candidates: usize) -> Vec<Vec<f64>> {
     let mut rng = Seed::from_number(0).derive("warm-start sketch", 0).rng();
@@ -227,6 +243,7 @@ fn candidates(space: &Space, tasks: &[PastTask]) -> Vec<Configuration> {
         return candidates;
     }
     let mut rng = Seed::from_number(0).derive("warm-start candidates", 0).rng();
+    let most = (MAX_PREDICTED / tasks.len().max(1)).max(n_known);
     let n_centres = (N_CENTRES_IN_ALL / tasks.len().max(1)).clamp(1, N_CENTRES);
     for task in tasks {
         let mut rows: Vec<usize> =
@@ -240,6 +257,7 @@ fn candidates(space: &Space, tasks: &[PastTask]) -> Vec<Configuration> {
     }
     // A space in which hardly anything is allowed gives no draws; what was evaluated remains.
     (0..N_DRAWS).map_while(|_| space.sample(&mut rng).ok()).for_each(|drawn| add(&drawn));
+    candidates.truncate(most);
     candidates
 }
 

@@ -38,7 +38,10 @@ const HALF_KNOWN: f64 = 20.0;
 /// meta-features are alike, and of what each counts in a forest that has learned from the past tasks which of them tell
 /// tasks apart that behave differently; times how much is known of the task itself.
 ///
-/// * `sketches`: `[t][k]`, how configurations stand on each task; `left_out`: a task that has no say, and weighs 0.
+/// The new task itself, in earlier runs, weighs as much as all others together: no other is as like it.
+///
+/// * `sketches`: `[t][k]`, how configurations stand on each task; `left_out`: a task that is taken for the new one, has
+///   no say, and weighs 0.
 pub(crate) fn prior_weights(
     tasks: &[PastTask],
     sketches: &[Vec<f64>],
@@ -49,7 +52,12 @@ pub(crate) fn prior_weights(
         let n = task.configurations.len() as f64;
         n / (n + HALF_KNOWN)
     };
-    let near = likeness(tasks, sketches, left_out, new);
+    let mut near = likeness(tasks, sketches, left_out, new);
+    if left_out.is_none()
+        && let Some(own) = tasks.iter().position(|task| task.is_own)
+    {
+        near[own] = 1.0;
+    }
     let weights: Vec<f64> = near.into_iter().zip(tasks).map(|(weight, task)| weight * known(task)).collect();
     let total: f64 = weights.iter().sum();
     weights.into_iter().map(|weight| weight / total).collect()
@@ -189,6 +197,7 @@ mod tests {
                 configurations: Vec::new(),
                 objectives: Vec::new(),
                 n_evaluations: 0,
+                is_own: false,
             };
             let sketch = if is_low(&task) { vec![1.0, -1.0] } else { vec![-1.0, 1.0] };
             (task, sketch)

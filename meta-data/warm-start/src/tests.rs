@@ -58,6 +58,7 @@ fn past(
         configurations,
         objectives,
         n_evaluations: 60,
+        is_own: false,
     }
 }
 
@@ -362,6 +363,7 @@ fn large_archives_are_thinned_to_the_same_configurations_and_keep_the_best() {
         objectives: configurations.iter().map(|c| Some(loss(&KINDS[kind], c))).collect(),
         configurations: configurations.clone(),
         n_evaluations: configurations.len(),
+        is_own: false,
     };
     let knowledge = Knowledge::new(&problem, None, vec![task(0), task(1)], Options::default()).unwrap();
     let [a, b] = &knowledge.tasks[..] else { panic!("two tasks") };
@@ -387,6 +389,7 @@ fn of_very_many_evaluations_those_of_the_nearest_tasks_are_kept() {
         objectives: objectives.clone(),
         configurations: configurations.clone(),
         n_evaluations: configurations.len(),
+        is_own: false,
     };
     let tasks = (0..110).map(task).collect();
     let knowledge = Knowledge::new(&problem, Some(features(0)), tasks, Options::default()).unwrap();
@@ -412,6 +415,7 @@ fn of_parameters_with_very_many_choices_a_few_neighbours_are_looked_at() {
         configurations: (0..20).map(|_| space.sample(&mut rng).unwrap()).collect(),
         objectives: (0..20).map(|row| Some(f64::from(row))).collect(),
         n_evaluations: 20,
+        is_own: false,
     };
     let tasks = [task("one"), task("two")];
     let n_candidates = crate::landscape::Landscape::new(space, &tasks).candidates().len();
@@ -432,6 +436,74 @@ fn wrong_knowledge_is_refused_with_the_task_and_row() {
     let mut outside = good();
     outside.configurations[7] = Configuration::new(vec![2.0, 0.0, 0.0, 0.0]);
     assert!(matches!(check(vec![outside]), Error::BadConfiguration { row: 7, .. }));
+}
+
+/// A loss that diverged says no more of the others than one that is merely bad.
+#[test]
+fn an_outlier_on_near_tasks_does_not_silence_them() {
+    let first = |outlier: Option<f64>| {
+        let choose = |seed: u64| {
+            let mut tasks = archive(seed);
+            for task in tasks.iter_mut().step_by(2) {
+                let worst =
+                    (0..60).max_by(|&a, &b| task.objectives[a].partial_cmp(&task.objectives[b]).unwrap());
+                task.objectives[worst.unwrap()] = outlier.or(task.objectives[worst.unwrap()]);
+            }
+            search(&mut transfer(tasks, Mode::Replace), 5, seed, loss).0
+        };
+        (0..N_SEEDS).map(choose).sum::<f64>() / N_SEEDS as f64
+    };
+    let clean = first(None);
+    for outlier in [1e2, 1e6] {
+        let found = first(Some(outlier));
+        assert!(found < 1.2 * clean, "{found} with {outlier}, {clean} without");
+    }
+}
+
+/// Nobody else is like it, and the guard can only judge what the others say.
+#[test]
+fn a_further_search_of_the_same_task_begins_with_the_best_of_the_earlier_ones() {
+    for mode in [Mode::Seed, Mode::Inform, Mode::Replace] {
+        let mut rng = Seed::from_number(5).rng();
+        let mut own = past("own", 0, &mut rng, loss);
+        own.is_own = true;
+        let mut order: Vec<usize> = (0..60).collect();
+        order.sort_by(|&a, &b| own.objectives[a].partial_cmp(&own.objectives[b]).unwrap());
+        let best: Vec<_> = order.iter().take(3).map(|&row| own.configurations[row].clone()).collect();
+        let others = (0..6).map(|task| past(&format!("task-{task}"), 1, &mut rng, |_, c| wave(c, task % 4)));
+        let mut warm = transfer(others.chain([own]).collect(), mode);
+        let weight = |report: heirloom_model::WarmStartReport| {
+            report.tasks.iter().find(|task| task.task == "own").unwrap().prior_weight
+        };
+        assert!(weight(warm.report()) > 0.4, "{mode:?}");
+        let seed = Seed::from_number(1);
+        let together = AskRequest { n: 3, ..request(0, seed) };
+        let proposed: Vec<_> = warm.propose(&together).unwrap();
+        let proposed: Vec<_> = proposed.into_iter().map(|one| one.proposal.configuration).collect();
+        assert_eq!(proposed, best, "{mode:?}");
+    }
+}
+
+#[test]
+fn a_large_task_and_very_many_tasks_leave_the_small_ones_whole() {
+    let problem = problem();
+    let mut rng = Seed::from_number(0).rng();
+    let mut task = |key: String, n: usize| PastTask {
+        key,
+        configurations: (0..n).map(|_| problem.space.sample(&mut rng).unwrap()).collect(),
+        objectives: (0..n).map(|row| Some(row as f64)).collect(),
+        ..past("", 0, &mut Seed::from_number(0).rng(), loss)
+    };
+    let kept = |tasks: Vec<PastTask>| -> Vec<usize> {
+        let knowledge = Knowledge::new(&problem, Some(features(0)), tasks, Options::default()).unwrap();
+        knowledge.tasks.iter().map(|task| task.configurations.len()).collect()
+    };
+    let large = (0..11).map(|number| task(format!("{number:02}"), if number == 10 { 10_000 } else { 60 }));
+    let lengths = kept(large.collect());
+    assert_eq!(lengths[..10], [60; 10]);
+    assert!((1_400..=1_420).contains(&lengths[10]), "{lengths:?}");
+    let many = kept((0..1_000).map(|number| task(format!("{number:03}"), 10)).collect());
+    assert_eq!(many, [10; 200]);
 }
 
 /// What the archive's order of tasks and rows is says nothing of the new task.

@@ -21,6 +21,10 @@ use crate::weights::{TaskWeights, consensus};
 /// A proposal names so many past tasks.
 const MAX_SOURCES: usize = 8;
 
+/// So many trials begin with the best of earlier runs on the same task: what was good there is good here, whatever other
+/// tasks say.
+const N_OF_OWN: usize = 3;
+
 /// Configurations that inform a strategy: the best expected ones, and as many spread over all ranks.
 const N_INFORMED: usize = 32;
 
@@ -44,6 +48,8 @@ pub struct Transfer {
     n_told: u64,
     taken: Vec<bool>,
     covered: Covered,
+    /// Places of the best configurations of earlier runs on the same task.
+    best_of_own: Vec<usize>,
 }
 
 impl Transfer {
@@ -56,11 +62,16 @@ impl Transfer {
         let guard =
             is_guarded.then(|| Guard::new(&landscape, &knowledge.tasks, &prior, knowledge.options.n_initial));
         let candidates = landscape.candidates().iter().cloned().enumerate();
+        let places: HashMap<Configuration, usize> =
+            candidates.map(|(place, configuration)| (configuration, place)).collect();
+        let own = knowledge.tasks.iter().filter(|task| task.is_own);
+        let best_of_own = own.flat_map(|task| task.best(N_OF_OWN)).map(|best| places[best]).collect();
         Ok(Self {
+            best_of_own,
             options: knowledge.options.clone(),
             fidelity: knowledge.fidelity.clone(),
             tasks: knowledge.tasks.clone().into(),
-            places: Arc::new(candidates.map(|(place, configuration)| (configuration, place)).collect()),
+            places: Arc::new(places),
             taken: vec![false; landscape.candidates().len()],
             covered: Covered::nothing(landscape.all_regrets()),
             weights: TaskWeights::new(prior),
@@ -96,8 +107,12 @@ impl Transfer {
         policy.map_or_else(|| self.weights.now(), |policy| policy.weights(&self.weights))
     }
 
-    /// The candidate of the trial after `trial` others: the portfolio's without a guard and where the policy begins with it.
+    /// The candidate of the trial after `trial` others: the best of earlier runs on the same task first, then the
+    /// portfolio's without a guard and where the policy begins with it.
     fn choose(&self, trial: u64, rng: &mut Rng, covered: &Covered, taken: &[bool]) -> Option<usize> {
+        if let Some(&place) = self.best_of_own.get(trial as usize).filter(|&&place| !taken[place]) {
+            return Some(place);
+        }
         let weights = self.weights_now();
         let free: Vec<usize> = (0..taken.len()).filter(|&place| !taken[place]).collect();
         let policy = match &self.guard {
@@ -146,7 +161,9 @@ impl WarmStart for Transfer {
         let is_new = |pending: &&PendingTrial| self.is_new(&pending.fidelity);
         let n_begun = self.n_told + request.pending.iter().filter(is_new).count() as u64;
         let trials = (0..request.n).map(|index| n_begun + index as u64);
-        let due: Vec<u64> = trials.filter(|&trial| is_due(trial, self.share(trial))).collect();
+        let is_own = |trial: u64| (trial as usize) < self.best_of_own.len();
+        let due: Vec<u64> =
+            trials.filter(|&trial| is_own(trial) || is_due(trial, self.share(trial))).collect();
         let (mut covered, mut taken) = (self.covered.clone(), self.taken.clone());
         for pending in request.pending {
             covered.add(&self.landscape.standings(&pending.configuration));
@@ -211,7 +228,7 @@ impl Transfer {
         let mut notes = vec![match &self.guard {
             None => "the initial design is the past tasks' portfolio, whether it helps or not".into(),
             Some(Guard { n_checked: 0, .. }) => {
-                "fewer than two past tasks of ten trials or more: nothing to check their word against, so it is \
+                "fewer than two past tasks of five trials or more: nothing to check their word against, so it is \
                  followed with care"
                     .into()
             }
@@ -230,6 +247,12 @@ impl Transfer {
                  {N_PLAYED} trials what takes a cold search {worth:.1} times as many"
             ),
         }];
+        if let Some(own) = self.tasks.iter().find(|task| task.is_own) {
+            notes.push(format!(
+                "{} evaluations of this very task are known: the best of them come first",
+                own.n_evaluations
+            ));
+        }
         let outcome = |trials: &[f64]| (trials.len(), trials.iter().copied().fold(f64::INFINITY, f64::min));
         let (n_warm, warm) = outcome(&self.record.transferred);
         let (n_cold, cold) = outcome(&self.record.own);
@@ -296,6 +319,7 @@ mod tests {
             objectives: configurations.iter().map(|c| Some((c.values()[0] - best).powi(2))).collect(),
             configurations: configurations.clone(),
             n_evaluations: configurations.len(),
+            is_own: false,
         };
         let tasks = vec![past("low", 0.1), past("high", 0.9)];
         Knowledge::new(&problem, None, tasks, Options::default()).unwrap().warm_start().unwrap()

@@ -35,6 +35,7 @@ fn recorded() -> (Problem, Vec<PastTask>) {
             })
             .collect(),
         n_evaluations: table.configurations().len(),
+        is_own: false,
     });
     (problem, tasks.collect())
 }

@@ -24,7 +24,8 @@ pub struct Evolution {
     /// The oldest first, at most `options.population`.
     population: VecDeque<Member>,
     expected: Expected,
-    /// All that were proposed, by whomever; kept only when children shall be distinct.
+    /// All that were proposed, by whomever; kept only when children shall be distinct, and where past runs say what to
+    /// expect: the best of that may have been transferred.
     seen: HashSet<Configuration>,
 }
 
@@ -52,10 +53,14 @@ impl Evolution {
     /// A first member: with probability `weight / (1 + weight)` the best expected configuration left, else a
     /// uniform draw.
     fn first_member(&mut self, rng: &mut Rng) -> Result<Configuration, SpaceError> {
-        match self.expected.draw(rng, |_| false) {
+        match self.expected.draw(rng, |configuration| self.seen.contains(configuration)) {
             Some(configuration) => Ok(configuration),
             None => self.space.sample(rng),
         }
+    }
+
+    fn remembers(&self) -> bool {
+        self.options.distinct || !self.expected.is_empty()
     }
 
     /// The best of `options.tournament` members, drawn with replacement.
@@ -91,7 +96,7 @@ impl Evolution {
 
 impl Strategy for Evolution {
     fn ask(&mut self, request: &AskRequest<'_>) -> Result<Vec<Proposal>, ComponentError> {
-        if self.options.distinct {
+        if self.remembers() {
             self.seen.extend(request.pending.iter().map(|trial| trial.configuration.clone()));
         }
         let mut proposals = Vec::with_capacity(request.n);
@@ -106,7 +111,7 @@ impl Strategy for Evolution {
             } else {
                 self.child(&mut rng)
             };
-            if self.options.distinct {
+            if self.remembers() {
                 self.seen.insert(proposal.configuration.clone());
             }
             proposals.push(proposal);
@@ -117,7 +122,7 @@ impl Strategy for Evolution {
     fn tell(&mut self, observations: &[Observation]) -> Result<(), ComponentError> {
         for observation in observations {
             // One that came from a past task may have ended between two asks.
-            if self.options.distinct {
+            if self.remembers() {
                 self.seen.insert(observation.configuration.clone());
             }
             if let Some(objective) = observation.objective() {
@@ -142,7 +147,7 @@ impl Strategy for Evolution {
 
 #[cfg(test)]
 mod tests {
-    use heirloom_plugin::{Direction, Objective, Seed, json};
+    use heirloom_plugin::{Direction, Objective, PriorObservation, Seed, json};
 
     use super::*;
 
@@ -168,5 +173,32 @@ mod tests {
             let children = evolution.ask(&request).unwrap();
             assert_eq!(children[0].configuration, Configuration::new([2.0]));
         }
+    }
+
+    /// The best of what past runs expect is what a warm start transfers.
+    #[test]
+    fn what_is_expected_is_not_proposed_again_where_it_was_transferred() {
+        let spec = json!({"parameter": [{"name": "x", "type": "float", "low": 0, "high": 1}]});
+        let space = Space::compile(serde_json::from_value(spec).unwrap()).unwrap();
+        let objective = Objective { name: "loss".into(), direction: Direction::Minimise };
+        let problem = Problem::new(Arc::new(space), objective);
+        let expected = [0.25, 0.5].map(|x| PriorObservation {
+            configuration: Configuration::new([x]),
+            score: x,
+            weight: 1e9,
+        });
+        let mut evolution =
+            Evolution::new(&problem, Options { population: 2, tournament: 2, distinct: false });
+        evolution.inform(&PriorKnowledge { observations: expected.to_vec() }).unwrap();
+        let transferred = Observation {
+            trial: TrialId(0),
+            configuration: Configuration::new([0.25]),
+            fidelity: problem.full_fidelity(),
+            result: Ok(vec![1.0]),
+            cost_seconds: 1.0,
+        };
+        evolution.tell(&[transferred]).unwrap();
+        let request = AskRequest { n: 1, first_trial: TrialId(1), pending: &[], seed: Seed::from_number(1) };
+        assert_eq!(evolution.ask(&request).unwrap()[0].configuration, Configuration::new([0.5]));
     }
 }

@@ -27,8 +27,10 @@ pub struct LocalSearch {
     fidelity: Fidelity,
     options: Options,
     seen: Seen,
-    /// The draws for the next climb.
+    /// The draws for the next climb; what somebody else proposed counts among them, such as a warm start.
     starts: Batch,
+    /// What this strategy proposed, not told yet.
+    proposed: HashSet<Configuration>,
     climb: Option<Climb>,
     /// How often a climb has come to a new centre: the counter of the random stream for neighbours.
     n_centres: u64,
@@ -67,6 +69,7 @@ impl LocalSearch {
             options,
             seen: Seen::default(),
             starts: Batch::default(),
+            proposed: HashSet::new(),
             climb: None,
             n_centres: 0,
             expected: Expected::default(),
@@ -127,6 +130,8 @@ impl LocalSearch {
 impl Strategy for LocalSearch {
     fn ask(&mut self, request: &AskRequest<'_>) -> Result<Vec<Proposal>, ComponentError> {
         self.seen.in_flight = request.pending.iter().map(|trial| trial.configuration.clone()).collect();
+        // What a proxy dropped is never told.
+        self.proposed.retain(|configuration| self.seen.in_flight.contains(configuration));
         self.advance(request.seed);
         let mut proposals = Vec::with_capacity(request.n);
         while proposals.len() < request.n {
@@ -139,6 +144,7 @@ impl Strategy for LocalSearch {
                 break;
             };
             self.seen.in_flight.insert(configuration.clone());
+            self.proposed.insert(configuration.clone());
             proposals.push(Proposal { parent, ..Proposal::new(configuration, self.fidelity.clone()) });
         }
         Ok(proposals)
@@ -151,6 +157,9 @@ impl Strategy for LocalSearch {
                 trial: observation.trial,
                 objective,
             });
+            if !self.proposed.remove(&observation.configuration) {
+                self.starts.wait_for(observation.configuration.clone());
+            }
             self.seen.told.insert(observation.configuration.clone(), evaluated);
         }
         Ok(())

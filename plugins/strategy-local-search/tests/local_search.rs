@@ -6,8 +6,8 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use heirloom_plugin::{
-    Configuration, Context, Direction, FailureKind, Fidelity, Objective, PriorKnowledge, PriorObservation,
-    Problem, Seed, Space, TrialId, json,
+    Configuration, Context, Direction, FailureKind, Fidelity, Objective, Observation, PriorKnowledge,
+    PriorObservation, Problem, Seed, Space, TrialId, json,
 };
 use heirloom_plugin_check::Session;
 use heirloom_strategy_local_search::{Move, Options, strategy};
@@ -103,6 +103,26 @@ fn idle_workers_draw_for_the_next_restart_and_the_climb_goes_on() {
     let centre = best_trial(&session, 0..2 + climbing);
     session.ask(1).unwrap();
     assert_eq!(session.proposals.last().unwrap().parent, Some(centre));
+}
+
+/// A warm start's trials are draws that somebody else made: the climb starts at the best of all.
+#[test]
+fn what_somebody_else_proposed_counts_among_the_draws() {
+    let problem = cells();
+    let mut session = session(&problem, 3, Move::Best);
+    let good = Configuration::new([3.0, 3.0, 3.0, 3.0, 3.0, 2.0]);
+    let foreign = session.foreign_trial(good.clone());
+    let observation = Observation {
+        trial: foreign.id,
+        configuration: good.clone(),
+        fidelity: foreign.fidelity,
+        result: Ok(slope(&good, &Fidelity::default()).unwrap()),
+        cost_seconds: 1.0,
+    };
+    session.tell(vec![observation]).unwrap();
+    session.run(3, 1, slope).unwrap();
+    let parents: Vec<_> = session.proposals.iter().map(|proposal| proposal.parent).collect();
+    assert_eq!(parents, [None, None, Some(foreign.id)]);
 }
 
 #[test]

@@ -101,6 +101,7 @@ fn past_task(source: &Graphs, task: &str, space: &Space) -> PastTask {
         configurations,
         objectives,
         n_evaluations,
+        is_own: false,
     }
 }
 

@@ -67,6 +67,7 @@ fn sparse(table: &NasBench201, task: usize, seed: Seed) -> PastTask {
         configurations: cells.iter().map(|&cell| table.cells[cell].clone()).collect(),
         objectives: cells.iter().map(|&cell| Some(-table.accuracies[task][cell])).collect(),
         n_evaluations: N_PAST_RUNS,
+        is_own: false,
     }
 }
 

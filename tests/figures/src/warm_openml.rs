@@ -110,6 +110,7 @@ fn ours(table: &Errors, past: &[usize], target: usize, regrets: &[f64]) -> Resul
         configurations: configurations.clone(),
         objectives: table.errors[task].iter().copied().map(Some).collect(),
         n_evaluations: configurations.len(),
+        is_own: false,
     });
     let options = Options { mode: Mode::Replace, n_initial: N };
     let knowledge = Knowledge::new(&problem, table.meta_features[target].clone(), past.collect(), options);

@@ -165,6 +165,7 @@ impl Target {
                 configurations: configurations.to_vec(),
                 objectives: other.values.iter().map(|value| value.map(|value| -value)).collect(),
                 n_evaluations: configurations.len(),
+                is_own: false,
             });
         let options = Options { mode: Mode::Seed, n_initial: Options::default().n_initial };
         let knowledge =
