@@ -228,7 +228,7 @@ impl Transfer {
         let mut notes = vec![match &self.guard {
             None => "the initial design is the past tasks' portfolio, whether it helps or not".into(),
             Some(Guard { n_checked: 0, .. }) => {
-                "fewer than two past tasks of five trials or more: nothing to check their word against, so it is \
+                "fewer than two past tasks of ten trials or more: nothing to check their word against, so it is \
                  followed with care"
                     .into()
             }
