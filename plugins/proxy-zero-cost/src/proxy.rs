@@ -38,7 +38,7 @@ struct Ties {
     is_told: AtomicBool,
 }
 
-/// After how many scores is told that nearly all of them are alike.
+/// After how many scores is told that most of them, four in five, are alike.
 const TELLING: usize = 20;
 
 impl Ties {
@@ -47,7 +47,7 @@ impl Ties {
         let n_more = usize::from(value >= ceiling);
         let n_at_ceiling = self.n_at_ceiling.fetch_add(n_more, Ordering::Relaxed) + n_more;
         let n = self.n_scores.fetch_add(1, Ordering::Relaxed) + 1;
-        if n >= TELLING && 10 * n_at_ceiling >= 9 * n && !self.is_told.swap(true, Ordering::Relaxed) {
+        if n >= TELLING && 5 * n_at_ceiling >= 4 * n && !self.is_told.swap(true, Ordering::Relaxed) {
             tracing::warn!(
                 "{n_at_ceiling} of {n} scores of `{}` are {ceiling}, the most there can be: it hardly tells the networks \
                  of this space apart; hint: another proxy",
