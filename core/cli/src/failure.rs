@@ -1,7 +1,6 @@
 //! What went wrong, as a person sees it: what happened, and what to do about it.
 
 use std::fmt::{self, Display};
-use std::process::ExitCode;
 
 use heirloom_config::ConfigError;
 use miette::{Diagnostic, Report};
@@ -30,16 +29,16 @@ pub(crate) const EXIT_CODES: &str = "Exit codes:
        plugin report --replay)
   130  stopped by Ctrl-C, SIGTERM or SIGHUP; what a run has done is kept, and `heirloom resume` goes on";
 
-impl From<Exit> for ExitCode {
+impl From<Exit> for u8 {
     fn from(exit: Exit) -> Self {
-        Self::from(match exit {
+        match exit {
             Exit::Done => 0,
             Exit::Failed => 1,
             Exit::Usage => 2,
             Exit::Findings => 3,
             // 128 + SIGINT, as shells have it.
             Exit::Interrupted => 130,
-        })
+        }
     }
 }
 

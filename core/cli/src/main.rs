@@ -25,7 +25,6 @@ mod summary;
 mod trained;
 
 use std::io::Write as _;
-use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -34,7 +33,7 @@ use miette::{JSONReportHandler, MietteHandlerOpts};
 
 use crate::commands::Command;
 use crate::context::Context;
-use crate::failure::{EXIT_CODES, exit_of};
+use crate::failure::{EXIT_CODES, Exit, exit_of};
 
 /// Searches neural architectures and hyperparameters, and remembers.
 #[derive(Debug, Parser)]
@@ -47,7 +46,13 @@ struct Cli {
     command: Command,
 }
 
-fn main() -> ExitCode {
+fn main() -> ! {
+    // An evaluation that was given up may still compute: the process does not exit under it.
+    heirloom_plugin_host::leave(run().into())
+}
+
+/// Does what the command line says; all that it opens is closed when it returns.
+fn run() -> Exit {
     let Cli { context, command } = Cli::parse();
     let json = context.json;
     // Fails only when a hook is set already.
@@ -59,7 +64,7 @@ fn main() -> ExitCode {
     let started = interrupt::outlive_file_limit(&met_file_limit)
         .and_then(|()| logging::start(&context, command.run_file()));
     match started.and_then(|()| command.run(&context)) {
-        Ok(exit) => exit.into(),
+        Ok(exit) => exit,
         Err(report) => {
             complain(&report);
             if met_file_limit.load(Ordering::Relaxed) {
@@ -67,7 +72,7 @@ fn main() -> ExitCode {
                     "a file has met the limit on the size of files; hint: raise it with `ulimit -f`"
                 );
             }
-            exit_of(&report).into()
+            exit_of(&report)
         }
     }
 }

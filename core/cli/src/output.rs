@@ -16,7 +16,7 @@ pub(crate) fn json(value: &impl Serialize) -> miette::Result<()> {
 /// Writes a line. A reader that has gone away (`| head`) is no failure.
 pub(crate) fn line(text: &str) -> miette::Result<()> {
     match writeln!(io::stdout().lock(), "{text}") {
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => std::process::exit(0),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => heirloom_plugin_host::leave(0),
         result => result.map_err(|error| unwritten(&error)),
     }
 }

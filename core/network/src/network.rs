@@ -128,7 +128,7 @@ impl NetworkBuilder {
     /// Adds a layer; returns its place.
     ///
     /// Errors with [`NetworkError::Shape`], which names the layer and the shapes that feed it, and with
-    /// [`NetworkError::Architecture`] for a convolution or linear layer of more than 2²⁰ channels or units.
+    /// [`NetworkError::Architecture`] for a convolution or linear layer of no or more than 2²⁰ channels or units.
     ///
     /// # Panics
     ///
@@ -142,9 +142,18 @@ impl NetworkBuilder {
         let name = name.into();
         assert!(inputs.iter().all(|&input| input < self.layers.len()), "inputs come before what they feed");
         assert!(self.names.insert(name.clone()), "the layer `{name}` stands twice");
-        if let Operation::Conv { outputs, .. } | Operation::Linear { outputs, .. } = operation
-            && outputs > MAX_CHANNELS
-        {
+        let outputs = match operation {
+            Operation::Conv { outputs, .. } | Operation::Linear { outputs, .. } => Some(outputs),
+            Operation::Narrow { channels } => Some(channels),
+            _ => None,
+        };
+        if outputs == Some(0) {
+            let problem = format!(
+                "layer `{name}` has no channels or units; hint: a larger `width`, or more channels or units"
+            );
+            return Err(NetworkError::Architecture { problem });
+        }
+        if outputs.is_some_and(|outputs| outputs > MAX_CHANNELS) {
             let problem = format!(
                 "layer `{name}` has more than {MAX_CHANNELS} channels or units; hint: a smaller `width`, fewer channels or \
                  fewer stages that double them"

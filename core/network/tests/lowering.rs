@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use heirloom_model::{ArchitectureSpec, Configuration, Seed, Space, SpaceSpec, Value};
-use heirloom_network::{Frame, Head, Network, NetworkError, Shape};
+use heirloom_network::{Frame, Head, Network, NetworkBuilder, NetworkError, Operation, Shape};
 
 const CHAIN: &str = r#"
     [architecture]
@@ -218,6 +218,22 @@ fn what_does_not_fit_is_refused_where_it_stands() {
     let expected =
         "node `layer_1`: what `groups` means to `conv` is not known; hint: known are `channels`, `kernel`";
     assert!(error(&unknown).starts_with(expected), "{}", error(&unknown));
+    // What stands first in a stage has the stage's width: pooling cannot.
+    let pooling = MACRO.replace("\"conv_3x3\"", "\"max_pool_3x3\"");
+    let expected = "node `stage_2.layer_1`: what `channels` means to `max_pool_3x3` is not known; hint: known are `kernel`";
+    assert!(error(&written(&pooling)).starts_with(expected), "{}", error(&written(&pooling)));
+    for (share, range) in [
+        ("dropout", "low = -0.5, high = 0.5"),
+        ("dropout", "low = 0.0, high = 1.0"),
+        ("rate", "low = 0.5, high = 1.5"),
+    ] {
+        let old = format!("name = \"{share}\", type = \"float\", low = 0.0, high = 0.5");
+        assert!(FEATURE_CHAIN.contains(&old));
+        let space =
+            written(&FEATURE_CHAIN.replace(&old, &format!("name = \"{share}\", type = \"float\", {range}")));
+        let error = error(&space);
+        assert!(error.contains(&format!("`{share} = ")) && error.contains("hint"), "{range}: {error}");
+    }
     // A linear layer, and then a convolution.
     let both = format!("{CHAIN}\n[[architecture.operation]]\nname = \"linear\"");
     let space = written(&both);
@@ -250,6 +266,25 @@ fn numbers_that_no_network_has_are_refused() {
         for width in [1e7, 1e30] {
             refused(name, &Frame { width, ..images.clone() }, "more than 1048576 channels");
         }
+    }
+}
+
+#[test]
+fn nodes_that_share_fewer_channels_than_they_are_have_one_each() {
+    let space = preset("nas-bench-101");
+    let frame = Frame { stem_channels: Some(1), ..small(Shape(vec![3, 8, 8]), Head::Classes(2)) };
+    check(&space, &frame, 40, &Shape(vec![2]));
+    let mut rng = Seed::from_number(3).rng();
+    for _ in 0..40 {
+        let network = lower(&space, &frame, &space.sample(&mut rng).unwrap()).unwrap();
+        assert!(network.shapes().iter().all(|shape| !shape.0.contains(&0)));
+    }
+    // Nor can a network that was stored have such a layer.
+    let mut builder = NetworkBuilder::new(Shape(vec![3, 8, 8]));
+    for operation in [Operation::conv(0, 3, 1), Operation::Narrow { channels: 0 }] {
+        let error =
+            builder.add(operation.name(), operation, &[NetworkBuilder::INPUT]).unwrap_err().to_string();
+        assert!(error.contains("no channels") && error.contains("hint"), "{error}");
     }
 }
 

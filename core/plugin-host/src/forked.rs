@@ -5,6 +5,8 @@ use std::io;
 use std::os::fd::AsRawFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use crate::leave;
+
 /// Does `work` in a copy of this process, which ends with it; returns the copy's number, to be waited for.
 ///
 /// The copy reads nothing, prints into `out` and `err`, and begins a group of processes of its own.
@@ -32,11 +34,7 @@ pub fn in_copy(out: &File, err: &File, work: impl FnOnce()) -> io::Result<i32> {
                 begin_group(0);
                 work();
             }));
-            // SAFETY: writes what C's streams still hold; with a null pointer, that of all of them.
-            unsafe { libc::fflush(std::ptr::null_mut()) };
-            // What LibTorch does when a process exits in order takes a quarter of a second.
-            // SAFETY: takes a number.
-            unsafe { libc::_exit(if done.is_ok() { 0 } else { 101 }) }
+            leave(if done.is_ok() { 0 } else { 101 })
         }
         copy => {
             // It does the same: whoever comes first, neither goes on before it is done.

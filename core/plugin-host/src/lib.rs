@@ -43,6 +43,9 @@ pub use libtorch::{OpenError, open_for as open_libtorch_for};
 mod forked;
 pub use forked::in_copy;
 
+mod leave;
+pub use leave::leave;
+
 mod checked;
 
 mod local;

@@ -9,6 +9,7 @@ use rayon::prelude::*;
 use crate::PastTask;
 use crate::forest::{Forest, Growth};
 use crate::knowledge::hash;
+use crate::near::FAR_OUT;
 use crate::rank::{normal_score, quantiles};
 
 /// Fresh draws among the candidates where past tasks hold different configurations: ten times what a sparse task
@@ -30,9 +31,6 @@ const MAX_PREDICTED: usize = 2_000_000;
 /// Trees are grown out, for a past task's measurements are mostly repeatable; more than a hundred hardly gain, and their
 /// predictions are averaged: half of them suffice for ranks.
 const SURROGATE: Growth = Growth { n_trees: 50, n_min: 2 };
-
-/// Of the tail beyond the median so much counts, in units of the distance from the best to the median.
-const TAIL: f64 = 1.0;
 
 /// Numbers in a task's sketch: distances between tasks are then right to about a sixth.
 const SKETCH_WIDTH: usize = 32;
@@ -202,13 +200,13 @@ impl TaskView {
     }
 }
 
-/// The objective at which a regret is 1: the worst, but no farther beyond the median than [`TAIL`] times as far as the
-/// median is from the best. One diverged loss would make all others alike.
+/// The objective at which a regret is 1: the worst that is not far out (Tukey 1977, "Exploratory Data Analysis": more than
+/// three interquartile ranges beyond the quartile). One diverged loss would make all others alike.
 fn worst_that_counts(ascending: &[f64]) -> f64 {
-    let (best, worst) = (ascending[0], ascending[ascending.len() - 1]);
-    let median = ascending[ascending.len() / 2];
-    let bounded = median + TAIL * (median - best);
-    if median > best { worst.min(bounded) } else { worst }
+    let last = ascending.len() - 1;
+    let [first, third] = [last / 4, last - last / 4].map(|place| ascending[place]);
+    let range = third - first;
+    if range > 0.0 { ascending[last].min(third + FAR_OUT * range) } else { ascending[last] }
 }
 
 /// Sums of the scores of a task's candidates with random signs (Achlioptas 2003), `[t][k]`.

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use heirloom_dataset::{DatasetOptions, TargetKind};
+use heirloom_network::Frame;
 use heirloom_network::preparation::TargetPreparation;
 use heirloom_plugin::tracing::warn;
 use heirloom_plugin::{
@@ -35,11 +36,12 @@ impl TorchEstimator {
     ///
     /// Errors name the option, the column or the parameter.
     pub fn new(options: Options, space: Arc<Space>) -> Result<Self, ComponentError> {
-        if space.architecture_spec().is_none() {
+        let Some(spec) = space.architecture_spec() else {
             return Err(ComponentError::unsupported(
                 "the space has no architecture to train; hint: add `[space.architecture]` with a `kind`",
             ));
-        }
+        };
+        Frame::check_space(spec).map_err(|error| ComponentError::unsupported(error.to_string()))?;
         options.check_space(&space)?;
         let device = device(options.device)?;
         let splits = DataOptions {
@@ -58,7 +60,7 @@ impl TorchEstimator {
         }
         options.check_effect(&space, &data)?;
         warn_of_classes_without_rows(&data);
-        let fidelities = fidelity::dimensions(&options, &data.input_shape())?;
+        let fidelities = fidelity::dimensions(&options, &data.input_shape(), spec.kind())?;
         let bfloat16 = match options.precision {
             Precision::Auto => device.is_cuda() && data.is_images(),
             Precision::Float32 => false,

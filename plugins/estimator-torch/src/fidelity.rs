@@ -5,6 +5,7 @@ use heirloom_plugin::{ComponentError, Fidelity, FidelityDimension};
 use serde::{Deserialize, Serialize};
 
 use crate::options::{FidelityChoice, Options};
+use crate::settings::{EQUAL_CELLS, PAIRED_CELLS};
 
 /// The size of one training.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -19,8 +20,12 @@ pub(crate) struct Size {
     pub(crate) cells: Option<usize>,
 }
 
-/// The dimensions that `options` offer for rows of `input`'s shape.
-pub(crate) fn dimensions(options: &Options, input: &Shape) -> Result<Vec<FidelityDimension>, ComponentError> {
+/// The dimensions that `options` offer for rows of `input`'s shape and architectures of the family `kind`.
+pub(crate) fn dimensions(
+    options: &Options,
+    input: &Shape,
+    kind: &str,
+) -> Result<Vec<FidelityDimension>, ComponentError> {
     let dimension = |name: &str, low: f64, high: f64, integer| {
         if low > high {
             let message = format!("`min_{name} = {low}` is above the full `{name}`, {high}; hint: lower it");
@@ -41,12 +46,25 @@ pub(crate) fn dimensions(options: &Options, input: &Shape) -> Result<Vec<Fidelit
                     "`resolution` is a fidelity of square images, and rows are {input}; hint: leave it out"
                 ))),
             },
-            FidelityChoice::Cells => match options.cells.or(options.cells_per_stage) {
-                Some(cells) => dimension("cells", options.min_cells as f64, cells as f64, true),
-                None => Err(ComponentError::configuration(
-                    "`cells` as a fidelity needs to know the full number; hint: set `cells` or `cells_per_stage`",
-                )),
-            },
+            FidelityChoice::Cells => {
+                let (setting, full) = if EQUAL_CELLS.contains(&kind) {
+                    ("cells_per_stage", options.cells_per_stage)
+                } else if PAIRED_CELLS.contains(&kind) {
+                    ("cells", options.cells)
+                } else {
+                    return Err(ComponentError::configuration(format!(
+                        "`cells` is a fidelity of networks of cells, and the architectures are `{kind}`; hint: leave it \
+                         out"
+                    )));
+                };
+                match full {
+                    Some(cells) => dimension("cells", options.min_cells as f64, cells as f64, true),
+                    None => Err(ComponentError::configuration(format!(
+                        "`cells` as a fidelity needs to know the full number; hint: set `{setting}`, which counts for \
+                         `{kind}`"
+                    ))),
+                }
+            }
         }?;
         if all.iter().any(|dimension| dimension.name == next.name) {
             let message = format!("`fidelities` names `{}` twice", next.name);

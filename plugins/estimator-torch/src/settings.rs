@@ -27,8 +27,8 @@ enum Counts {
 }
 
 const LAYERS: &[&str] = &["chain", "macro", "resolution-path", "encoder-decoder"];
-const EQUAL_CELLS: &[&str] = &["edge-cell", "node-cell", "hierarchical"];
-const PAIRED_CELLS: &[&str] = &["paired-cells"];
+pub(crate) const EQUAL_CELLS: &[&str] = &["edge-cell", "node-cell", "hierarchical"];
+pub(crate) const PAIRED_CELLS: &[&str] = &["paired-cells"];
 const WITH_STEM: &[&str] = &[
     "chain",
     "macro",

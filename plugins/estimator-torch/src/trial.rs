@@ -60,6 +60,9 @@ struct Note {
     inherited: f64,
     /// Whether the network began as the function that the other one was.
     inherited_exactly: bool,
+    /// Epochs of the trial that this one continues.
+    #[serde(default)]
+    taken_over: usize,
 }
 
 impl<'a> Trial<'a> {
@@ -153,7 +156,6 @@ impl<'a> Trial<'a> {
     fn train(&self, training: &mut Training<'_>, note: &mut Note, epochs: usize) -> Result<Outcome, Failure> {
         let seconds_before = note.seconds;
         let seconds = || seconds_before + self.started.elapsed().as_secs_f64();
-        let n_earlier = training.progress().epoch;
         let mut watch = Watch::new(self);
         let mut objectives = None;
         let mut is_stopped = false;
@@ -202,7 +204,7 @@ impl<'a> Trial<'a> {
         note.seconds = seconds();
         self.keep(training, note);
         let mut outcome = Outcome::new(objectives, seconds());
-        outcome.metrics = self.metrics(training, note, n_earlier)?;
+        outcome.metrics = self.metrics(training, note)?;
         outcome.curve.clone_from(&note.curve);
         outcome.stopped = is_stopped && training.progress().epoch < epochs;
         outcome.cost_seconds = seconds();
@@ -223,12 +225,7 @@ impl<'a> Trial<'a> {
         self.estimator.measures.values(&valid, trained)
     }
 
-    fn metrics(
-        &self,
-        training: &Training<'_>,
-        note: &Note,
-        n_earlier: usize,
-    ) -> Result<BTreeMap<String, f64>, Failure> {
+    fn metrics(&self, training: &Training<'_>, note: &Note) -> Result<BTreeMap<String, f64>, Failure> {
         let epoch = training.progress().epoch;
         let mut metrics = BTreeMap::from([
             ("epochs_trained".to_owned(), epoch as f64),
@@ -236,7 +233,7 @@ impl<'a> Trial<'a> {
             ("seconds".to_owned(), note.seconds),
             ("inherited".to_owned(), note.inherited),
             ("inherited_exactly".to_owned(), f64::from(u8::from(note.inherited_exactly))),
-            ("epochs_taken_over".to_owned(), n_earlier as f64),
+            ("epochs_taken_over".to_owned(), note.taken_over as f64),
         ]);
         let test = training.data().test();
         if !test.is_empty() {

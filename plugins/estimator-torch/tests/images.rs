@@ -196,6 +196,25 @@ fn fewer_cells_limit_a_searched_number_and_the_full_size_leaves_it() {
 }
 
 #[test]
+fn the_cells_that_are_a_fidelity_are_those_that_count_for_the_family() {
+    let files = Files::new();
+    let data = stripes(&files, 60);
+    let made = |space: &Arc<Space>, more: Json| {
+        let mut table = json!({"epochs": 1, "fidelities": ["cells"]});
+        table.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        torch(options(&data, table), Some(space), &Context::detached())
+            .map(|estimator| estimator.info().fidelities)
+    };
+    let space = cells_of_edges(json!([]));
+    let fidelities = made(&space, json!({"cells": 8, "cells_per_stage": 3})).unwrap();
+    assert_eq!((fidelities[1].name.as_str(), fidelities[1].high), ("cells", 3.0));
+    let error = made(&space, json!({"cells": 8})).unwrap_err().to_string();
+    assert!(error.contains("hint: set `cells_per_stage`"), "{error}");
+    let error = made(&convolutions(), json!({"cells": 8})).unwrap_err().to_string();
+    assert!(error.contains("networks of cells") && error.contains("hint"), "{error}");
+}
+
+#[test]
 fn cells_of_nas_bench_201_learn_clothes() {
     let Some(folder) = shared_data("fashion-mnist-small") else { return };
     let space = SpaceSpec::preset("nas-bench-201").unwrap();

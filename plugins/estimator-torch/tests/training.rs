@@ -158,6 +158,17 @@ fn a_short_training_that_is_continued_is_the_long_one() {
     let more = evaluate(estimator.as_ref(), &more, &Listener::patient()).unwrap();
     assert_eq!(course(&more), course(&long)[1..]);
     assert_eq!(weights(&parts, 1), weights(&whole, 0));
+    // What it took over is the same where it was cancelled in its second epoch.
+    let again =
+        EvaluationRequest { continues: Some(TrialId(0)), ..in_folder(request(&space(), 2, 4.0), &parts) };
+    evaluate(estimator.as_ref(), &again, &Listener::cancelled_after(10)).unwrap_err();
+    let resumed = EvaluationRequest { attempt: 2, ..again };
+    let listener = Listener::patient();
+    let resumed = evaluate(estimator.as_ref(), &resumed, &listener).unwrap();
+    assert!(listener.points.lock().unwrap().len() < 3, "it did go on");
+    for outcome in [&more, &resumed] {
+        assert_eq!(outcome.metrics["epochs_taken_over"], 1.0, "{outcome:?}");
+    }
 }
 
 #[test]

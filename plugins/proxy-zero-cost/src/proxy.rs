@@ -1,13 +1,14 @@
 //! The proxy: a network for each configuration, and its score.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use heirloom_network::{Frame, Head, Network, Shape, TensorRole, TensorSpec};
 use heirloom_plugin::architecture::ArchitectureSpec;
 use heirloom_plugin::{
     ComponentError, Configuration, Problem, Proxy, ProxyInfo, ProxyNeeds, Seed, Space, tracing,
 };
-use heirloom_torch_nets::{Initialisation, TorchError, TorchErrorKind, Weights};
+use heirloom_torch_nets::{Initialisation, TorchError, Weights};
 use tch::{Cuda, Device, Kind, Tensor};
 
 use crate::options::{DeviceChoice, Options};
@@ -26,6 +27,34 @@ pub struct ScoreProxy {
     is_narrow: bool,
     device: Device,
     n_threads: usize,
+    ties: Ties,
+}
+
+/// Scores that are as large as they can be: networks that have them are told apart no more.
+#[derive(Debug, Default)]
+struct Ties {
+    n_scores: AtomicUsize,
+    n_at_ceiling: AtomicUsize,
+    is_told: AtomicBool,
+}
+
+/// After how many scores is told that most of them, four in five, are alike.
+const TELLING: usize = 20;
+
+impl Ties {
+    fn count(&self, score: Score, value: f64) {
+        let Some(ceiling) = score.ceiling().filter(|_| !value.is_nan()) else { return };
+        let n_more = usize::from(value >= ceiling);
+        let n_at_ceiling = self.n_at_ceiling.fetch_add(n_more, Ordering::Relaxed) + n_more;
+        let n = self.n_scores.fetch_add(1, Ordering::Relaxed) + 1;
+        if n >= TELLING && 5 * n_at_ceiling >= 4 * n && !self.is_told.swap(true, Ordering::Relaxed) {
+            tracing::warn!(
+                "{n_at_ceiling} of {n} scores of `{}` are {ceiling}, the most there can be: it hardly tells the networks \
+                 of this space apart; hint: another proxy",
+                score.name()
+            );
+        }
+    }
 }
 
 impl ScoreProxy {
@@ -58,6 +87,7 @@ impl ScoreProxy {
             }
             DeviceChoice::Auto | DeviceChoice::Cuda => Device::cuda_if_available(),
         };
+        Frame::check_space(spec).map_err(|error| ComponentError::unsupported(error.to_string()))?;
         let head =
             if rows.has_classes() { Head::Classes(rows.n_outputs) } else { Head::Values(rows.n_outputs) };
         let full = frame(&options, &rows.shape, head);
@@ -66,7 +96,8 @@ impl ScoreProxy {
         let is_narrow = narrow.is_some();
         let frame = narrow.unwrap_or(full);
         let space = Arc::clone(&problem.space);
-        Ok(Self { score, space, options, rows, frame, is_narrow, device, n_threads })
+        let ties = Ties::default();
+        Ok(Self { score, space, options, rows, frame, is_narrow, device, n_threads, ties })
     }
 
     /// The network that is scored of a configuration; `None` for a configuration that has none.
@@ -133,6 +164,8 @@ fn narrow_frame(full: &Frame, spec: &ArchitectureSpec) -> Option<Frame> {
     narrow.input = Shape(vec![channels, side, side]);
     narrow.stem_channels = Some(1);
     narrow.cells_per_stage = full.cells_per_stage.or(Some(1));
+    // A normal cell and the two that reduce.
+    narrow.cells = full.cells.or(Some(3));
     has_cells.then_some(narrow)
 }
 
@@ -188,13 +221,13 @@ impl Proxy for ScoreProxy {
         for (configuration, score) in configurations.iter().zip(scores) {
             *score = match self.network(configuration).map(|network| self.measure(&network, seed)) {
                 Some(Ok(score)) => score,
-                Some(Err(error)) if error.kind == TorchErrorKind::OutOfMemory => {
-                    tracing::warn!(%error, "no memory for a network's score");
+                Some(Err(error)) => {
+                    tracing::warn!(%error, "a network has no `{}`", self.score.name());
                     f64::NAN
                 }
-                Some(Err(error)) => return Err(ComponentError::failed(error.to_string())),
                 None => f64::NAN,
             };
+            self.ties.count(self.score, *score);
         }
         Ok(())
     }

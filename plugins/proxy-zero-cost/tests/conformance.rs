@@ -3,10 +3,11 @@
 #![allow(clippy::unwrap_used, reason = "a test says where it failed")]
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use heirloom_dataset::shared_data;
 use heirloom_plugin::{
-    Configuration, Context, Direction, Objective, Problem, Proxy, ProxyNeeds, Seed, Space, SpaceSpec,
+    Configuration, Context, Direction, Objective, Problem, Proxy, ProxyNeeds, Seed, Space, SpaceSpec, tracing,
 };
 use heirloom_proxy_zero_cost::{Options, Score, proxy};
 
@@ -49,6 +50,40 @@ fn every_score_conforms() {
         let make = || proxy(score, small(), &problem, &Context::detached());
         heirloom_plugin_check::proxy(make, configurations.clone()).assert_passed();
     }
+}
+
+/// Counts warnings.
+#[derive(Clone, Default)]
+struct Warnings(Arc<AtomicUsize>);
+
+impl tracing::Subscriber for Warnings {
+    fn enabled(&self, metadata: &tracing::Metadata<'_>) -> bool {
+        metadata.is_event() && *metadata.level() <= tracing::Level::WARN
+    }
+    fn event(&self, _: &tracing::Event<'_>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+    fn new_span(&self, _: &tracing::span::Attributes<'_>) -> tracing::Id {
+        tracing::Id::from_u64(1)
+    }
+    fn record(&self, _: &tracing::Id, _: &tracing::span::Record<'_>) {}
+    fn record_follows_from(&self, _: &tracing::Id, _: &tracing::Id) {}
+    fn enter(&self, _: &tracing::Id) {}
+    fn exit(&self, _: &tracing::Id) {}
+}
+
+#[test]
+fn cells_of_nas_bench_101_have_regions_and_scores_that_are_all_alike_are_told_once() {
+    let problem = problem(SpaceSpec::preset("nas-bench-101").unwrap());
+    let regions = proxy(Score::LinearRegions, Options::default(), &problem, &Context::detached()).unwrap();
+    let warnings = Warnings::default();
+    tracing::subscriber::with_default(warnings.clone(), || {
+        for (n, n_warnings) in [(19, 0), (30, 1), (30, 1)] {
+            let scores = scores(&*regions, &drawn(&problem, n), 1);
+            assert!(scores.iter().all(|score| score.is_finite()), "{scores:?}");
+            assert_eq!(warnings.0.load(Ordering::Relaxed), n_warnings, "{scores:?}");
+        }
+    });
 }
 
 #[test]

@@ -380,6 +380,25 @@ fn another_resolution_or_number_of_classes_keeps_the_rest() {
 }
 
 #[test]
+fn zeros_beside_other_units_keep_what_a_normalisation_makes_of_them() {
+    let joined = |width: usize| {
+        let mut builder = NetworkBuilder::new(Shape(vec![6]));
+        let linear = |outputs| Operation::Linear { outputs, bias: true };
+        let first = builder.add("first", linear(width), &[0]).unwrap();
+        let zero = builder.add("zero", Operation::Zero { stride: 1 }, &[first]).unwrap();
+        let second = builder.add("second", linear(2 * width), &[0]).unwrap();
+        let both = builder.add("both", Operation::Concat, &[first, zero, second]).unwrap();
+        let norm = builder.add("norm", Operation::BatchNorm { affine: true }, &[both]).unwrap();
+        let last = builder.add("last", linear(3), &[norm]).unwrap();
+        builder.finish(last, None)
+    };
+    for width in [4, 6] {
+        let heir = heir(&joined(4), &joined(width), Seed::from_number(5));
+        assert!(heir.inherited.exact && heir.inherited.share == 1.0, "{width}: {:?}", heir.inherited);
+    }
+}
+
+#[test]
 fn replicas_share_what_goes_out_of_them() {
     let parent = chain(3, 2, 3, 8);
     let heir = heir(&parent, &chain(3, 3, 3, 8), Seed::from_number(2));

@@ -53,9 +53,17 @@ impl Options {
         }
         match self.fault {
             Fault::Panic => panic!("faulty on purpose"),
-            Fault::Hang => loop {
-                std::thread::park();
-            },
+            Fault::Hang => {
+                extern "C" fn torn_down() {
+                    std::process::abort();
+                }
+                // What hangs in LibTorch does not survive that the process exits in order. Nor does this.
+                // SAFETY: the function needs nothing, and libraries are never unloaded.
+                unsafe { libc::atexit(torn_down) };
+                loop {
+                    std::thread::park();
+                }
+            }
             Fault::Exit => std::process::exit(3),
             // SAFETY: none: this is the fault that the test wants.
             Fault::Segfault => unsafe {

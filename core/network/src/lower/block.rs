@@ -112,16 +112,30 @@ impl Block {
         })?;
         let known = block.attributes();
         let is_known = |name: &str| known.contains(&name) || Node::PLACES.contains(&name);
-        match node.attributes.keys().find(|name| !is_known(name)) {
-            None => Ok(block),
-            Some(unknown) => Err(NetworkError::Architecture {
+        if let Some(unknown) = node.attributes.keys().find(|name| !is_known(name)) {
+            let hint = match known {
+                [] => "it takes no attribute".into(),
+                known => format!("known are `{}`", known.join("`, `")),
+            };
+            return Err(NetworkError::Architecture {
                 problem: format!(
-                    "node `{place}`: what `{unknown}` means to `{}` is not known; hint: known are `{}`",
-                    node.operation,
-                    known.join("`, `")
+                    "node `{place}`: what `{unknown}` means to `{}` is not known; hint: {hint}",
+                    node.operation
                 ),
-            }),
+            });
         }
+        for share in ["rate", "dropout"] {
+            if let Some(rate) = number(node, share).filter(|rate| !(0.0..1.0).contains(rate)) {
+                return Err(NetworkError::Architecture {
+                    problem: format!(
+                        "node `{place}`: `{share} = {rate}` of `{}` is no share that dropout can set to zero; hint: \
+                         from 0 on, below 1",
+                        node.operation
+                    ),
+                });
+            }
+        }
+        Ok(block)
     }
 
     /// The attributes that count.

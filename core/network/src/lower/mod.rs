@@ -34,8 +34,9 @@ mod paired_cells;
 mod searched;
 mod walk;
 
-use heirloom_model::architecture::{ArchitectureGraph, ArchitectureSpec, Node};
-use heirloom_model::space::ParameterSpec;
+use heirloom_model::Value;
+use heirloom_model::architecture::{ArchitectureGraph, ArchitectureSpec, Node, Stage};
+use heirloom_model::space::ParameterType;
 use serde::{Deserialize, Serialize};
 
 use crate::{Activation, Network, NetworkBuilder, NetworkError, Operation, Resampling, Shape};
@@ -173,14 +174,20 @@ impl Frame {
         for name in spec.vocabulary().into_iter().filter(|name| !joins.contains(&name.as_str())) {
             Block::of(&Node::new(name), "any")?;
         }
-        if let ArchitectureSpec::Chain(chain) = spec {
-            for operation in &chain.operations {
-                let node = Node::new(&*operation.name);
-                let with = |node: Node, own: &ParameterSpec| node.with(own.name.as_str(), 1);
-                // Of all values only this one's says which operation it is.
-                let own = operation.parameters.iter().filter(|own| own.name != "mode");
-                Block::of(&own.fold(node, with), "layer_1")?;
+        match spec {
+            ArchitectureSpec::Chain(chain) => {
+                for operation in &chain.operations {
+                    // Of all values only this one's says which operation it is.
+                    for own in operation.parameters.iter().filter(|own| own.name != "mode") {
+                        for value in ends(&own.kind) {
+                            let node = Node::new(&*operation.name).with(own.name.as_str(), value);
+                            Block::of(&node, "layer_1")?;
+                        }
+                    }
+                }
             }
+            ArchitectureSpec::Macro(shape) => check_stages(&shape.stages)?,
+            _ => {}
         }
         Ok(())
     }
@@ -250,6 +257,40 @@ impl Frame {
             return Ok(());
         };
         Err(NetworkError::Architecture { problem })
+    }
+}
+
+/// Checks that the first layer of each stage can have the stage's width and stride, whichever operation it is.
+fn check_stages(stages: &[Stage]) -> Result<(), NetworkError> {
+    let mut before: &[i64] = &[];
+    for (index, stage) in stages.iter().enumerate() {
+        let keeps_width = stage.width.len() == 1 && stage.width == before;
+        before = &stage.width;
+        let changes = [("channels", !keeps_width), ("stride", stage.stride != [1])];
+        for operation in &stage.operations {
+            let node = Node::new(operation.as_str());
+            let changed = changes.iter().filter(|(_, is_changed)| *is_changed);
+            let node = changed.fold(node, |node, (attribute, _)| node.with(*attribute, 1));
+            Block::of(&node, &format!("stage_{}.layer_1", index + 1)).map_err(|error| match error {
+                NetworkError::Architecture { problem } => NetworkError::Architecture {
+                    problem: format!(
+                        "{problem}, and what may stand first in a stage brings its width and stride"
+                    ),
+                },
+                unknown => unknown,
+            })?;
+        }
+    }
+    Ok(())
+}
+
+/// Values between which, or among which, all others of a parameter are.
+fn ends(kind: &ParameterType) -> Vec<Value> {
+    match kind {
+        ParameterType::Float { low, high, .. } => vec![Value::Float(*low), Value::Float(*high)],
+        ParameterType::Int { low, high, .. } => vec![Value::Int(*low), Value::Int(*high)],
+        ParameterType::Categorical { choices: values } | ParameterType::Ordinal { values } => values.clone(),
+        ParameterType::Constant { value } => vec![value.clone()],
     }
 }
 

@@ -63,10 +63,12 @@ impl<'a> Cell<'a> {
     }
 
     /// How many channels each node has: those that feed the output share its channels, the first ones taking what is
-    /// left over; every other has as many as the widest that it feeds.
+    /// left over; every other has as many as the widest that it feeds. An output of fewer channels than share it has
+    /// one for each of them.
     fn widths(&self, outputs: usize) -> Vec<usize> {
         let last = self.nodes.len() - 1;
         let sharing: Vec<usize> = self.feeds[last].iter().copied().filter(|&node| node != 0).collect();
+        let outputs = outputs.max(sharing.len());
         let mut widths = vec![0; self.nodes.len()];
         for (place, &node) in sharing.iter().enumerate() {
             widths[node] = outputs / sharing.len() + usize::from(place < outputs % sharing.len());
@@ -123,7 +125,7 @@ impl<'a> Cell<'a> {
         let sharing: Vec<usize> =
             self.feeds[last].iter().filter(|&&from| from != 0).map(|&from| places[from]).collect();
         let residual = if self.feeds[last].contains(&0) {
-            let convolution = Convolution::new(outputs, 1);
+            let convolution = Convolution::new(widths[last], 1);
             Some(layers.conv(&format!("{name}.from_input"), convolution, order, input)?)
         } else {
             None

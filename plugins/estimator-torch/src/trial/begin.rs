@@ -91,6 +91,7 @@ impl Trial<'_> {
             return Start::Beginning(Some(trial));
         }
         note.trained = kept.trained;
+        note.taken_over = saved.progress.epoch;
         (note.inherited, note.inherited_exactly) = (kept.inherited, kept.inherited_exactly);
         Start::Middle(tensors, saved)
     }

@@ -124,6 +124,11 @@ impl Score {
         self.needs() == ProxyNeeds::Nothing
     }
 
+    /// The largest score there can be, where networks come to it.
+    pub fn ceiling(self) -> Option<f64> {
+        (self == Self::LinearRegions).then_some(activation::REGION_INPUTS as f64)
+    }
+
     /// The unit of a score; empty where there is none.
     pub fn unit(self) -> &'static str {
         match self {

@@ -247,14 +247,21 @@ impl Filler<'_> {
         for (nth, &from) in self.parent.layers()[theirs].inputs.iter().enumerate() {
             let wanted = self.parent_values.canonical[from];
             let found = inputs.iter().enumerate().find_map(|(idx, &input)| match &self.values[input] {
-                Value::Like(like) if !is_used[idx] && Some(like.parent) == wanted => Some((idx, like)),
+                Value::Like(like) if !is_used[idx] && Some(like.parent) == wanted => {
+                    Some((idx, like.map.clone(), like.is_exact))
+                }
+                // Which zeros they are is all the same; a normalisation behind them shifts each by its own.
+                Value::Zero if !is_used[idx] && wanted.is_none() => {
+                    let map = (0..parts[idx].len()).map(|unit| Some(unit % self.width(from))).collect();
+                    Some((idx, map, true))
+                }
                 _ => None,
             });
             match found {
-                Some((idx, like)) => {
+                Some((idx, map, same)) => {
                     is_used[idx] = true;
-                    is_exact &= like.is_exact;
-                    parts[idx] = like.map.iter().map(|unit| unit.map(|unit| unit + offset)).collect();
+                    is_exact &= same;
+                    parts[idx] = map.into_iter().map(|unit| unit.map(|unit| unit + offset)).collect();
                 }
                 // Zeros are not missed.
                 None if wanted.is_none() => {}
