@@ -204,7 +204,7 @@ impl RawColumn {
         let valid: Vec<bool> = self.fields().map(|field| !is_missing(field)).collect();
         // Nothing at all is known of an empty column; the numeric default keeps it a feature.
         if !valid.contains(&true) {
-            return Column::with_nulls(name, Values::Float(vec![f64::NAN; valid.len()]), valid);
+            return Column::with_nulls(name, Values::Float(vec![0.0; valid.len()]), valid);
         }
         let is_missing = |field: &str| {
             is_missing(field) || (is_among(field, &MISSING_AMONG_NUMBERS) && !kept.contains(&field))

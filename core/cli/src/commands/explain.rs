@@ -192,10 +192,9 @@ fn print(header: &RunHeader, report: Option<&WarmStartReport>, shares: &Shares) 
         Some(fidelity) if !header.fidelities.is_empty() => {
             let sizes: Vec<_> =
                 named(header, fidelity).into_iter().map(|(name, size)| format!("{name} = {size}")).collect();
-            let sizes = sizes.join(", ");
-            output::line(&format!(
-                "mean and best are of evaluations at {sizes}, the largest that both have reached"
-            ))?;
+            let both = [&shares.transferred, &shares.own].iter().all(|share| share.mean.is_some());
+            let why = if both { ", the largest that both have reached" } else { "" };
+            output::line(&format!("mean and best are of evaluations at {}{why}", sizes.join(", ")))?;
         }
         None if shares.transferred.n_trials + shares.own.n_trials > 0 => {
             output::line("no mean and best: no size of evaluations was completed by both")?;
