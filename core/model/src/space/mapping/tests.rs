@@ -250,7 +250,7 @@ fn the_same_values_that_stand_for_another_network_are_left_out() {
     };
     let compared = MappingNote::Architecture { compared: true };
     let narrow = stages("[2]", "[16]");
-    assert_eq!(n_mapped(&narrow, &stages("[2]", "[256]"), &[compared.clone()]), 0);
+    assert_eq!(n_mapped(&narrow, &stages("[2]", "[256]"), std::slice::from_ref(&compared)), 0);
     assert_eq!(n_mapped(&stages("[2]", "[16, 32]"), &stages("[2]", "[16, 32, 64]"), &[compared]), 100);
     // A width that is new gets its default, and that is said.
     let missing = MappingNote::Missing { parameter: "stage_1_width".into(), default: Value::Int(32) };
