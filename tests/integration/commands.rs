@@ -33,7 +33,7 @@ fn every_command_that_prints_data_prints_json() {
     assert_eq!(keys(&bench.json(&["show", "cifar10"])), ["best", "configuration", "summary"]);
     assert_eq!(
         keys(&bench.json(&["explain", "latest"])),
-        ["by_task", "proxies", "report", "run", "strategy", "transferred"]
+        ["by_task", "fidelity", "proxies", "report", "run", "strategy", "transferred"]
     );
     assert_eq!(bench.json(&["runs"])[0]["id"], summary["run"]);
     let rows = bench.ok(&["export", "cifar10", "--json"]);
@@ -94,7 +94,21 @@ fn a_comparison_says_which_run_knew_its_own_task() {
     let known = |run: usize| compared["runs"][run]["n_known_on_own_task"].as_u64();
     assert_eq!((known(0), known(1)), (Some(0), Some(10)), "{compared}");
     let said = bench.ok(&["compare", &first, &second]);
-    assert!(said.contains("cifar10 began with 10 earlier evaluations on its own task"), "{said}");
+    let second = format!("cifar10 {}", &second[second.len() - 12..]);
+    let expected = format!("{second} began with 10 earlier evaluations on its own task");
+    assert!(said.contains(&expected) && !said.contains("different tasks"), "{said}");
+
+    // Two runs of one name are told apart, and what was measured on another task is no comparison.
+    bench.search_file("cifar100", "random", 10);
+    bench.ok(&["search", "cifar100.toml"]);
+    let said = bench.ok(&["compare", &first, "latest"]);
+    assert!(said.lines().nth(1).is_some_and(|header| header.ends_with("cifar10  cifar100")), "{said}");
+    assert!(
+        said.contains(
+            "different tasks, whose values say nothing beside each other: cifar10 on `cifar10`, cifar100 on"
+        ),
+        "{said}"
+    );
 }
 
 #[test]
@@ -230,4 +244,37 @@ fn the_help_of_every_command_has_an_example() {
         left.extend(below.iter().map(|name| [&command[..], &[(*name).to_owned()]].concat()));
     }
     assert!(n_commands > 40, "{n_commands}");
+}
+
+#[test]
+fn a_bench_whose_metric_the_first_trial_has_not_ends_there() {
+    let bench = Bench::new();
+    bench.write(
+        "trial.sh",
+        "echo $OMP_WAIT_POLICY $HEIRLOOM_THREADS >> trials\necho '{\"loss\": 1, \"accuracy\": 2}'\n",
+    );
+    bench.write(
+        "run.toml",
+        "[task]\nname = \"t\"\n[[space.parameter]]\nname = \"x\"\ntype = \"float\"\nlow = 0\nhigh = 1\n\
+         [strategy]\nname = \"random\"\n[estimator]\nname = \"command\"\ncommand = [\"sh\", \"trial.sh\"]\n\
+         objectives = [{ name = \"loss\", direction = \"minimise\" }]\n[budget]\ntrials = 20\n",
+    );
+    let metric = |name: &str| {
+        let mut bench = bench.command(&["bench", "run.toml", "--seeds", "2", "--metric", name]);
+        bench
+            .env_remove("OMP_WAIT_POLICY")
+            .env_remove("GOMP_SPINCOUNT")
+            .env("OMP_NUM_THREADS", "1")
+            .output()
+            .unwrap()
+    };
+    let output = metric("acuracy");
+    let said = complaint(&output);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains("no trial has a metric `acuracy`") && said.contains("`accuracy`"), "{said}");
+    let trials = || std::fs::read_to_string(bench.path("trials")).unwrap();
+    assert!(trials().lines().count() <= 2, "{}", trials());
+    // Threads wait asleep, and are no more than the user allows.
+    assert!(trials().lines().all(|line| line == "PASSIVE 1"), "{}", trials());
+    assert!(metric("accuracy").status.success());
 }

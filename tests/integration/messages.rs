@@ -74,6 +74,11 @@ fn with_json_an_error_is_json_too() {
     assert!(output.stdout.is_empty());
     let error: serde_json::Value = serde_json::from_slice(&output.stderr).unwrap();
     assert!(error["related"].as_array().is_some_and(|mistakes| mistakes.len() >= 3), "{error}");
+    bench.search_file("cifar10", "random", 2);
+    bench.ok(&["search", "cifar10.toml"]);
+    let output = bench.run(&["show", "a\u{1b}b\t\u{1}", "--json"]);
+    let error: serde_json::Value = serde_json::from_slice(&output.stderr).unwrap();
+    assert!(error["message"].as_str().is_some_and(|text| text.contains("a\u{1b}b\t\u{1}")), "{error}");
 }
 
 #[test]
@@ -172,6 +177,13 @@ fn a_space_is_read_from_any_file_and_an_archive_that_cannot_be_read_is_named() {
     ] {
         assert!(shown.contains(part), "{part}: {shown}");
     }
+    bench.write(
+        "run.toml",
+        "[task]\nname = \"t\"\n[space]\nfile = \"whole\"\n[strategy]\nname = \"random\"\n",
+    );
+    assert_eq!(show("run.toml").stdout, shown.as_bytes(), "a run file's space");
+    bench.write("spaceless.toml", "[task]\nname = \"t\"\n[strategy]\nname = \"random\"\n");
+    complains(&show("spaceless.toml"), 2, &["this run file has no `[space]`", "name a run of it"]);
     complains(&show("nas-bench-21"), 2, &["no preset, file or run", "no archive at", "`nas-bench-201`"]);
     bench.write("archive.heirloom", "not an archive, and long enough to see that it is none");
     complains(&show("latest"), 1, &["archive.heirloom` is not an archive"]);
@@ -200,4 +212,31 @@ fn an_empty_variable_counts_as_none() {
     homeless.args(["runs"]).env("HEIRLOOM_ARCHIVE", "").env("HOME", "").env_remove("XDG_DATA_HOME");
     homeless.env_remove("HEIRLOOM_HOME").current_dir(bench.folder.path());
     complains(&homeless.output().unwrap(), 2, &["no place for the archive"]);
+}
+
+#[test]
+fn a_column_that_a_few_cells_make_text_is_told_of_with_the_first_of_them() {
+    let bench = Bench::new();
+    let text = std::fs::read_to_string(bench.search_file("cifar10", "random", 2)).unwrap();
+    let search = |data: &str, options: &str| {
+        let rows: String = (0..20).map(|row| format!("{row}.5,{},{}\n", row * 2, row % 2)).collect();
+        bench.write("own.csv", &format!("a,b,y\n{rows}{data}\n"));
+        let task = format!("name = \"cifar10\"\ndata = \"own.csv\"\n{options}\n\n[strategy]");
+        bench.write("run.toml", &text.replacen("name = \"cifar10\"\n\n[strategy]", &task, 1));
+        bench.run(&["search", "run.toml"])
+    };
+    let said = complaint(&search("0.1,unknown,1", ""));
+    for part in ["own.csv`: column `b` becomes categories", "first `unknown` on line 22", "`categorical`"] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    for (data, options) in [("0.1,unknown,1", "categorical = [\"b\"]"), ("N/A,NULL,1", "")] {
+        let output = search(data, options);
+        assert!(
+            output.status.success() && !complaint(&output).contains("categories"),
+            "{}",
+            complaint(&output)
+        );
+    }
+    let output = search("0.1,7,maybe", "");
+    complains(&output, 1, &["column `y` has the value `maybe` on line `22`", "kind = \"classification\""]);
 }

@@ -1,5 +1,9 @@
 //! The same search many times: over seeds and strategies, cold and warm, without an archive to write to.
 
+use std::collections::BTreeMap;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use heirloom_config::ComponentConfig;
 use heirloom_engine::{ProxyFilter, StopSignal, Vote};
 use heirloom_model::{Event, RecordError, Recorder, WarmStart};
@@ -105,6 +109,15 @@ pub(crate) struct Plan<'a> {
     pub(crate) files: Passing,
     /// Ends all of its runs.
     pub(crate) stop: StopSignal,
+    pub(crate) seen: SeenMetric,
+}
+
+/// What completed trials have told of the metric that is reported.
+#[derive(Default)]
+pub(crate) struct SeenMetric {
+    is_known: AtomicBool,
+    /// The metrics of the first trial without it.
+    others: OnceLock<Vec<String>>,
 }
 
 impl Plan<'_> {
@@ -173,8 +186,10 @@ impl Plan<'_> {
             elapsed_seconds: 0.0,
             files: files.path().to_owned(),
             observer: Box::new(|event| {
-                if let Event::Finished { result: Err(failure), .. } = event {
-                    reasons.add(failure);
+                match event {
+                    Event::Finished { result: Err(failure), .. } => reasons.add(failure),
+                    Event::Finished { result: Ok(outcome), .. } => self.look_for_metric(&outcome.metrics),
+                    _ => {}
                 }
                 if let Some(cost_seconds) = follower.observe(event) {
                     spent_so_far += cost_seconds;
@@ -196,6 +211,28 @@ impl Plan<'_> {
         curve.resize(n_trials, last);
         spent.truncate(n_trials);
         Ok(Run { curve, spent, reasons })
+    }
+
+    /// Takes a completed trial's metrics in. Where the first has not the one that is reported, it is likely misspelt, and
+    /// real trainings are not gone on with. Recorded ones cost nothing, and may have gaps.
+    fn look_for_metric(&self, metrics: &BTreeMap<String, f64>) {
+        let Some(metric) = &self.metric else { return };
+        if metrics.contains_key(metric) {
+            self.seen.is_known.store(true, Ordering::Relaxed);
+        } else if !self.seen.is_known.load(Ordering::Relaxed)
+            && self.seen.others.set(metrics.keys().cloned().collect()).is_ok()
+            && !self.job.info.simulated_cost
+        {
+            // Twice: what runs is cancelled too.
+            self.stop.request();
+            self.stop.request();
+        }
+    }
+
+    /// The metric that is reported where no trial has it, and those that the first one has.
+    pub(crate) fn unknown_metric(&self) -> Option<(&str, Vec<&str>)> {
+        let others = self.seen.others.get().filter(|_| !self.seen.is_known.load(Ordering::Relaxed))?;
+        Some((self.metric.as_deref()?, others.iter().map(String::as_str).collect()))
     }
 
     /// What is reported of a trial, in the direction in which people read it.

@@ -194,13 +194,16 @@ impl<'a> Job<'a> {
 
     fn spec(&self, seed: u64, strategy: &ComponentConfig, elapsed_seconds: f64, files: PathBuf) -> RunSpec {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let most = std::env::var("OMP_NUM_THREADS")
+            .ok()
+            .and_then(|most| most.split(',').next()?.trim().parse().ok());
         RunSpec {
             problem: self.problem.clone(),
             strategy_name: self.plugins.describe(Kind::Strategy, &strategy.name),
             seed: Seed::from_number(seed),
             budget: self.budget(),
             limits: self.config.limits,
-            threads_per_trial: (cores / self.config.workers).max(1),
+            threads_per_trial: (cores / self.config.workers).min(most.unwrap_or(usize::MAX)).max(1),
             strategy_limit: (!self.plugins.isolates(strategy, self.config.isolation))
                 .then_some(STRATEGY_LIMIT),
             elapsed_seconds,

@@ -29,7 +29,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::Parser;
-use miette::{JSONReportHandler, MietteHandlerOpts};
+use miette::MietteHandlerOpts;
 
 use crate::commands::Command;
 use crate::context::Context;
@@ -57,7 +57,7 @@ fn run() -> Exit {
     let json = context.json;
     // Fails only when a hook is set already.
     let _ = miette::set_hook(Box::new(move |_| match json {
-        true => Box::new(JSONReportHandler::new()),
+        true => Box::new(output::JsonErrors),
         false => Box::new(MietteHandlerOpts::new().build()),
     }));
     let met_file_limit = Arc::new(AtomicBool::new(false));

@@ -1,8 +1,9 @@
 //! What goes to standard output: tables for people, JSON for programs.
 
+use std::fmt::{self, Write as _};
 use std::io::{self, Write};
 
-use miette::Report;
+use miette::{Diagnostic, JSONReportHandler, Report, ReportHandler};
 use serde::Serialize;
 
 use crate::failure::{Failure, OrFail};
@@ -11,6 +12,22 @@ use crate::failure::{Failure, OrFail};
 pub(crate) fn json(value: &impl Serialize) -> miette::Result<()> {
     let text = serde_json::to_string_pretty(value).or_fail()?;
     line(&text)
+}
+
+/// Errors as JSON. What miette makes of them holds the control characters of messages as they are.
+#[derive(Debug)]
+pub(crate) struct JsonErrors;
+
+impl ReportHandler for JsonErrors {
+    fn debug(&self, error: &dyn Diagnostic, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut text = String::new();
+        JSONReportHandler::new().render_report(&mut text, error)?;
+        text.chars().try_for_each(|letter| match letter {
+            // Between strings there is none.
+            '\0'..' ' => write!(f, "\\u{:04x}", u32::from(letter)),
+            other => f.write_char(other),
+        })
+    }
 }
 
 /// Writes a line. A reader that has gone away (`| head`) is no failure.
@@ -47,8 +64,8 @@ impl Table {
     }
 }
 
-impl std::fmt::Display for Table {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for Table {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let width = |column: usize| {
             let cells = self.rows.iter().chain([&self.header]).filter_map(|row| row.get(column));
             cells.map(|cell| cell.chars().count()).max().unwrap_or(0)

@@ -121,7 +121,7 @@ const TASK: Table = Table {
     ],
 };
 
-const SPACE: Table = Table {
+pub(crate) const SPACE: Table = Table {
     doc: "The search space, in one of three ways: `preset`, `file`, or described here. Left out where the estimator \
           knows its own space, as a recorded table does.",
     open: false,

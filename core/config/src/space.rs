@@ -4,23 +4,37 @@ use std::path::Path;
 use std::sync::Arc;
 
 use heirloom_model::architecture::ArchitectureSpec;
-use heirloom_model::space::{ConditionSpec, ParameterSpec, PriorSpec};
+use heirloom_model::space::{ConditionSpec, ParameterSpec, ParameterType, PriorSpec};
 use heirloom_model::{Space, SpaceError, SpaceSpec, Value, suggest};
 use miette::NamedSource;
 use serde::de::DeserializeOwned;
 
 use crate::mistake::{ConfigError, Mistake};
-use crate::schema::{PARAMETER, PARAMETER_TYPES, SPACE_FILE, keys_of_type};
+use crate::schema::{PARAMETER, PARAMETER_TYPES, SPACE, SPACE_FILE, keys_of_type};
 use crate::tree::{Entry, Node, NodeValue, Span};
 use crate::validate;
 
-/// Reads and checks a space's own file: what would stand in `[space]`, at the top level.
+/// Reads and checks a space's own file, where what would stand in `[space]` is at the top level, or a run file's space.
 pub fn read_file(path: &Path) -> Result<SpaceSpec, ConfigError> {
     let name = path.display().to_string();
     let text = std::fs::read_to_string(path)
         .map_err(|error| ConfigError::Unreadable { path: name.clone(), problem: error.to_string() })?;
     let mut mistakes = Vec::new();
-    match check_file(&name, text, &mut mistakes) {
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let check = |tree: &Node, found: &mut Vec<Mistake>| match tree.entry("space") {
+        Some(entry) => {
+            validate::validate(&entry.node, &entry.key_span, "space", &SPACE, found);
+            check_section(entry, folder, found)
+        }
+        None if ["task", "strategy", "estimator"].iter().any(|key| tree.get(key).is_some()) => {
+            let mistake =
+                Mistake::new(0..0, "this run file has no `[space]`: its space is its estimator's own");
+            found.push(mistake.hint("name a run of it in the file's place"));
+            None
+        }
+        None => check_alone(tree, found),
+    };
+    match check_file(&name, text, &mut mistakes, check) {
         Some(spec) if mistakes.is_empty() => Ok(spec),
         _ => Err(ConfigError::Mistakes { file: name, mistakes }),
     }
@@ -49,7 +63,7 @@ pub(crate) fn check_section(entry: &Entry, folder: &Path, mistakes: &mut Vec<Mis
             let path = folder.join(node.get("file")?.text()?);
             match std::fs::read_to_string(&path) {
                 Ok(text) => {
-                    let spec = check_file(&path.display().to_string(), text, mistakes)?;
+                    let spec = check_file(&path.display().to_string(), text, mistakes, check_alone)?;
                     add_given(spec, node, &entry.key_span, mistakes)
                 }
                 Err(error) => {
@@ -71,14 +85,16 @@ pub(crate) fn check_section(entry: &Entry, folder: &Path, mistakes: &mut Vec<Mis
     }
 }
 
-fn check_file(name: &str, text: String, mistakes: &mut Vec<Mistake>) -> Option<SpaceSpec> {
+fn check_file(
+    name: &str,
+    text: String,
+    mistakes: &mut Vec<Mistake>,
+    check: impl FnOnce(&Node, &mut Vec<Mistake>) -> Option<SpaceSpec>,
+) -> Option<SpaceSpec> {
     let source = Arc::new(NamedSource::new(name, text));
     let mut found = Vec::new();
     let spec = match Node::parse(source.inner()) {
-        Ok(tree) => {
-            validate::validate(&tree, &(0..0), "", &SPACE_FILE, &mut found);
-            check_description(&tree, &tree.span, &mut found)
-        }
+        Ok(tree) => check(&tree, &mut found),
         Err(errors) => {
             found = errors;
             None
@@ -87,6 +103,12 @@ fn check_file(name: &str, text: String, mistakes: &mut Vec<Mistake>) -> Option<S
     let whole = found.is_empty();
     mistakes.extend(found.into_iter().map(|mistake| mistake.in_file(&source)));
     spec.filter(|_| whole)
+}
+
+/// Checks the text of a space's own file.
+fn check_alone(tree: &Node, mistakes: &mut Vec<Mistake>) -> Option<SpaceSpec> {
+    validate::validate(tree, &(0..0), "", &SPACE_FILE, mistakes);
+    check_description(tree, &tree.span, mistakes)
 }
 
 /// A space from elsewhere with the `name` and the `forbidden` combinations that are given beside it.
@@ -185,6 +207,15 @@ fn check_parameter(node: &Node, mistakes: &mut Vec<Mistake>) -> Option<Parameter
     }
     let place = node.get("name").map_or(node.span.clone(), |name| name.span.clone());
     let spec = read::<ParameterSpec>(node, place, &what, None, mistakes)?;
+    if let Some((step, low)) = step_beyond_range(&spec.kind) {
+        // Archived spaces with such a step are read all the same.
+        let message = format!(
+            "parameter `{name}`: `step = {step}` is larger than the range, so that only `{low}` is left"
+        );
+        let mistake = Mistake::new(node.locate("step"), message);
+        mistakes.push(mistake.hint("make it smaller, or use the type `constant`"));
+        return None;
+    }
     let compile =
         |parameter| Space::compile(SpaceSpec { parameters: vec![parameter], ..SpaceSpec::default() });
     let alone = ParameterSpec { when: None, ..spec.clone() };
@@ -205,6 +236,23 @@ fn check_parameter(node: &Node, mistakes: &mut Vec<Mistake>) -> Option<Parameter
             mistakes.push(Mistake::from_error(span, &error.to_string()));
             None
         }
+    }
+}
+
+/// The step and the only value, where a step leads out of a range at once.
+fn step_beyond_range(kind: &ParameterType) -> Option<(String, String)> {
+    match *kind {
+        ParameterType::Float { low, high, step: Some(step), .. }
+            if high > low && step > (high - low) * (1.0 + 1e-9) =>
+        {
+            Some((step.to_string(), low.to_string()))
+        }
+        ParameterType::Int { low, high, step, .. }
+            if high > low && high.checked_sub(low).is_some_and(|range| step > range) =>
+        {
+            Some((step.to_string(), low.to_string()))
+        }
+        _ => None,
     }
 }
 

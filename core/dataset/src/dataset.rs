@@ -6,6 +6,7 @@ use std::path::Path;
 
 use crate::file::Format;
 use crate::images::{self, Intensities, Pixels};
+use crate::table::Stray;
 use crate::{
     Array, ArrayValues, Column, Error, Result, Table, Value, Values, idx, npz, parquet_file, read_idx,
     read_npz,
@@ -182,7 +183,12 @@ impl Dataset {
                     Dataset::from_table(name, &Table::read(path)?, options)
                 }
             },
-            Format::Delimited(_) => Dataset::from_table(name, &Table::read(path)?, options),
+            Format::Delimited(_) => {
+                let table = Table::read(path)?;
+                let dataset = Dataset::from_table(name, &table, options)?;
+                warn_of_strays(path, &table, &dataset, options);
+                Ok(dataset)
+            }
             Format::Parquet => Dataset::from_parquet(name, path, options),
         }
     }
@@ -357,6 +363,24 @@ impl Dataset {
     }
 }
 
+/// Tells of features that became categories because of a few values.
+fn warn_of_strays(path: &Path, table: &Table, dataset: &Dataset, options: &DatasetOptions) {
+    let Features::Columns(features) = &dataset.features else { return };
+    for feature in features.iter().filter(|feature| !options.categorical.contains(&feature.name)) {
+        if let Some(Stray { cell, line, n_strays, n_values }) =
+            table.find(&feature.name).and_then(Column::stray)
+        {
+            tracing::warn!(
+                "`{}`: column `{}` becomes categories, because of its {n_values} values {n_strays} are no numbers, the \
+                 first `{cell}` on line {line}; hint: mend them, or leave them empty where the value is missing; if \
+                 categories are meant, name the column in `categorical`",
+                path.display(),
+                feature.name
+            );
+        }
+    }
+}
+
 fn no_labels(images: &Path) -> Error {
     let looked_for = match idx::labels_names(images) {
         Some([labels, otherwise]) => format!("`{labels}` or `{otherwise}` beside it"),
@@ -388,6 +412,15 @@ fn target(column: &Column, kind: TargetKind) -> Result<Target> {
     };
     if let Some(row) = (0..n_rows).find(missing) {
         return Err(bad(row, "drop the rows without a target"));
+    }
+    if let (TargetKind::Auto | TargetKind::Regression, Some(stray)) = (kind, column.stray()) {
+        return Err(Error::Stray {
+            column: column.name().to_owned(),
+            line: stray.line,
+            cell: stray.cell.clone(),
+            n_strays: stray.n_strays,
+            n_values: stray.n_values,
+        });
     }
     let is_classes = match (kind, column.values()) {
         (TargetKind::Classification, _) => true,

@@ -2,34 +2,62 @@
 //!
 //! Types are inferred from the whole column, after it is read: booleans (`true`/`false`), whole numbers, real
 //! numbers, else text. A number written with a leading zero (`007`) is an identifier and makes its column text.
+//!
+//! Most spellings of a missing value are missing everywhere. `None` and `-` are words too, such as the class of those who
+//! have none: they are missing only where all else is numbers or booleans.
 
 use std::io::{BufWriter, Read, Write};
 use std::path::Path;
 
 use crate::file::{create, io_error, open_unzipped};
+use crate::table::Stray;
 use crate::{Column, Error, Result, Table, Text, Value, Values};
 
-/// What stands for a missing value, whatever its case.
-const MISSING: [&str; 4] = ["", "?", "NA", "NaN"];
+/// What stands for a missing value, whatever its case: what pandas and R write and read, and Weka's `?`.
+const MISSING: [&str; 15] = [
+    "", "?", "NA", "N/A", "<NA>", "NaN", "-NaN", "NULL", "#N/A", "#N/A N/A", "#NA", "1.#IND", "-1.#IND",
+    "1.#QNAN", "-1.#QNAN",
+];
 
-pub(crate) fn read(path: &Path, delimiter: u8, names: Option<&[&str]>) -> Result<Table> {
+/// What stands for a missing value among numbers or booleans.
+const MISSING_AMONG_NUMBERS: [&str; 2] = ["None", "-"];
+
+/// The share of a text column's values from which on it was meant to hold numbers.
+const NEARLY_ALL: f64 = 0.9;
+
+/// * `kept`: texts, by column, that are values there though they read like a missing one.
+pub(crate) fn read(
+    path: &Path,
+    delimiter: u8,
+    names: Option<&[&str]>,
+    kept: &[(&str, &str)],
+) -> Result<Table> {
     let file = Quotes::new(open_unzipped(path)?, delimiter);
     let mut reader = csv::ReaderBuilder::new().delimiter(delimiter).trim(csv::Trim::All).from_reader(file);
     let malformed = |error: csv::Error| malformed(path, error);
     let header: Vec<String> = reader.headers().map_err(malformed)?.iter().map(str::to_owned).collect();
+    if header.is_empty() {
+        let hint = "it needs a line with the columns' names, and a line for each row";
+        let reason = "it is empty".to_owned();
+        return Err(Error::Malformed { path: path.to_owned(), format: "CSV", reason, hint });
+    }
     let wanted: Vec<usize> = match names {
         None => (0..header.len()).collect(),
         Some(names) => names.iter().map(|name| position(&header, name)).collect::<Result<_>>()?,
     };
     let mut columns = vec![RawColumn::default(); wanted.len()];
-    let rows = read_rows(&mut reader, &wanted, &mut columns);
+    let mut lines = Vec::new();
+    let rows = read_rows(&mut reader, &wanted, &mut columns, &mut lines);
     if let Some((reason, hint)) = reader.get_ref().broken_end() {
         return Err(Error::Malformed { path: path.to_owned(), format: "CSV", reason, hint });
     }
     rows.map_err(malformed)?;
-    Table::new(
-        wanted.iter().zip(columns).map(|(&column, raw)| raw.infer(&header[column])).collect::<Result<_>>()?,
-    )
+    let column = |(&column, raw): (&usize, RawColumn)| {
+        let name = &header[column];
+        let kept: Vec<&str> = kept.iter().filter(|(of, _)| of == name).map(|(_, text)| *text).collect();
+        raw.infer(name, &kept, &lines)
+    };
+    Table::new(wanted.iter().zip(columns).map(column).collect::<Result<_>>()?)
 }
 
 fn position(header: &[String], name: &str) -> Result<usize> {
@@ -43,9 +71,11 @@ fn read_rows<R: Read>(
     reader: &mut csv::Reader<R>,
     wanted: &[usize],
     columns: &mut [RawColumn],
+    lines: &mut Vec<u64>,
 ) -> csv::Result<()> {
     let mut record = csv::StringRecord::new();
     while reader.read_record(&mut record)? {
+        lines.push(record.position().map_or(0, csv::Position::line));
         for (raw, &column) in columns.iter_mut().zip(wanted) {
             raw.push(&record[column]);
         }
@@ -167,23 +197,55 @@ impl RawColumn {
         starts.zip(&self.ends).map(|(start, &end)| &self.text[start..end])
     }
 
-    fn infer(&self, name: &str) -> Result<Column> {
+    /// * `kept`: what is a value though it reads like a missing one.
+    /// * `lines`: where each field stands.
+    fn infer(&self, name: &str, kept: &[&str], lines: &[u64]) -> Result<Column> {
+        let is_missing = |field: &str| is_among(field, &MISSING) && !kept.contains(&field);
         let valid: Vec<bool> = self.fields().map(|field| !is_missing(field)).collect();
-        let has_values = valid.contains(&true);
-        let values = self.parse(&valid, |field| field.parse::<f64>().ok().filter(|_| !is_identifier(field)));
-        let values = match values {
-            // Nothing at all is known of an empty column; the numeric default keeps it a feature.
-            Some(values) if !has_values => Values::Float(values),
-            Some(values) => match self.parse(&valid, |field| field.parse::<i64>().ok()) {
-                Some(ints) => Values::Int(ints),
-                None => Values::Float(values),
-            },
-            None => match self.parse(&valid, parse_bool) {
-                Some(bools) => Values::Bool(bools),
-                None => Values::Text(self.to_text(&valid)),
-            },
+        // Nothing at all is known of an empty column; the numeric default keeps it a feature.
+        if !valid.contains(&true) {
+            return Column::with_nulls(name, Values::Float(vec![0.0; valid.len()]), valid);
+        }
+        let is_missing = |field: &str| {
+            is_missing(field) || (is_among(field, &MISSING_AMONG_NUMBERS) && !kept.contains(&field))
         };
-        Column::with_nulls(name, values, valid)
+        let among_numbers: Vec<bool> = self.fields().map(|field| !is_missing(field)).collect();
+        if among_numbers.contains(&true)
+            && let Some(values) = self.numbers(&among_numbers)
+        {
+            return Column::with_nulls(name, values, among_numbers);
+        }
+        let column = Column::with_nulls(name, Values::Text(self.to_text(&valid)), valid)?;
+        Ok(column.with_stray(self.stray(&among_numbers, lines)))
+    }
+
+    /// The valid fields as numbers or booleans, where all of them are.
+    fn numbers(&self, valid: &[bool]) -> Option<Values> {
+        let numbers = self.parse(valid, |field| field.parse::<f64>().ok().filter(|_| !is_identifier(field)));
+        match numbers {
+            Some(numbers) => {
+                let ints = self.parse(valid, |field| field.parse::<i64>().ok());
+                Some(ints.map_or(Values::Float(numbers), Values::Int))
+            }
+            None => self.parse(valid, parse_bool).map(Values::Bool),
+        }
+    }
+
+    /// Of a column of text that nearly is one of numbers, the first field that is none. A column of identifiers is meant
+    /// to be text.
+    fn stray(&self, valid: &[bool], lines: &[u64]) -> Option<Stray> {
+        let fields =
+            || self.fields().zip(lines).zip(valid).filter(|(_, valid)| **valid).map(|(field, _)| field);
+        let is_number = |field: &str| field.parse::<f64>().is_ok();
+        let n_values = fields().count();
+        let n_strays = fields().filter(|(field, _)| !is_number(field)).count();
+        if ((n_values - n_strays) as f64) < NEARLY_ALL * n_values as f64
+            || fields().any(|(field, _)| is_identifier(field))
+        {
+            return None;
+        }
+        let (cell, &line) = fields().find(|(field, _)| !is_number(field))?;
+        Some(Stray { cell: cell.to_owned(), line, n_strays, n_values })
     }
 
     /// Every valid field parsed, or `None` at the first that does not.
@@ -199,8 +261,8 @@ impl RawColumn {
     }
 }
 
-fn is_missing(field: &str) -> bool {
-    MISSING.iter().any(|missing| field.eq_ignore_ascii_case(missing))
+fn is_among(field: &str, words: &[&str]) -> bool {
+    words.iter().any(|word| field.eq_ignore_ascii_case(word))
 }
 
 fn is_identifier(field: &str) -> bool {

@@ -43,8 +43,7 @@ pub enum Error {
     },
     /// A column of a type that has no counterpart here.
     #[error(
-        "column `{column}` of `{}` has the type `{found}`; \
-         hint: store it as a number, a boolean or text, or, in a Parquet data set, add it to `ignore`",
+        "column `{column}` of `{}` has the type `{found}`; hint: {hint}",
         path.display()
     )]
     UnsupportedType {
@@ -54,6 +53,8 @@ pub enum Error {
         column: String,
         /// Its type, as its format names it.
         found: String,
+        /// What to do about it.
+        hint: &'static str,
     },
     /// The file was read, and what it holds is not what was asked for.
     #[error("`{}`: {source}", path.display())]
@@ -112,6 +113,24 @@ pub enum Error {
         value: String,
         /// What to do about it.
         hint: &'static str,
+    },
+    /// A target of numbers, but for a few values.
+    #[error(
+        "column `{column}` has the value `{cell}` on line `{line}`, and is to be the target: of its {n_values} values \
+         {n_strays} are no numbers; hint: mend these rows or leave them out; if the values are classes, say \
+         `kind = \"classification\"`"
+    )]
+    Stray {
+        /// The column.
+        column: String,
+        /// The line of the first such value, from 1.
+        line: u64,
+        /// The first such value.
+        cell: String,
+        /// How many values are no numbers.
+        n_strays: usize,
+        /// How many values there are.
+        n_values: usize,
     },
     /// A value of an image, or of its target, that cannot be used.
     #[error("`{array}` has the value `{value}` at `{index:?}` (counted from 0); hint: {hint}")]
@@ -181,6 +200,7 @@ impl Error {
             | Error::UnequalLength { .. }
             | Error::WrongType { .. }
             | Error::BadValue { .. }
+            | Error::Stray { .. }
             | Error::BadPixel { .. }
             | Error::Empty { .. }
             | Error::NoColumns { .. }

@@ -105,7 +105,13 @@ fn parse(name: &str, bytes: &[u8], path: &Path) -> Result<Array> {
         .ok_or_else(|| bad("its shape overflows"))?;
     let values = decode(dtype, data, count).map_err(|problem| match problem {
         Problem::Type => {
-            Error::UnsupportedType { path: path.to_owned(), column: name.to_owned(), found: dtype.to_owned() }
+            let hint = unsupported_hint(dtype);
+            Error::UnsupportedType {
+                path: path.to_owned(),
+                column: name.to_owned(),
+                found: dtype.to_owned(),
+                hint,
+            }
         }
         Problem::Length => {
             bad(&format!("`{}` bytes of data do not hold `{count}` values of `{dtype}`", data.len()))
@@ -114,6 +120,21 @@ fn parse(name: &str, bytes: &[u8], path: &Path) -> Result<Array> {
     // Where nothing is stored there is no order, and the other sizes may be anything.
     let values = if fortran && count > 0 { to_c_order(values, &shape) } else { values };
     Ok(Array { name: name.to_owned(), shape, values })
+}
+
+/// What makes an array of a type that is not read into one that is.
+fn unsupported_hint(dtype: &str) -> &'static str {
+    match dtype.trim_start_matches(['<', '>', '|', '=']).chars().next() {
+        Some('f') => "store it as 32- or 64-bit numbers: `a.astype(\"float32\")`",
+        Some('U' | 'S') => {
+            "an NPZ file's arrays are numbers or booleans: store classes by number \
+             (`numpy.unique(y, return_inverse=True)`), or write a CSV or Parquet file, which may hold text"
+        }
+        Some('M' | 'm') => "store times as numbers, such as seconds, or leave the array out of the file",
+        _ => {
+            "an NPZ file's arrays are numbers or booleans: convert it by `astype`, or leave it out of the file"
+        }
+    }
 }
 
 /// The header's text and the bytes behind it.

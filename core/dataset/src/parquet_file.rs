@@ -42,6 +42,7 @@ pub(crate) fn deny_times(path: &Path, names: &[&str]) -> Result<()> {
                     path: path.to_owned(),
                     column: name,
                     found: found.to_owned(),
+                    hint: "store it as a number, a boolean or text, or, in a Parquet data set, add it to `ignore`",
                 });
             }
         }
@@ -161,16 +162,39 @@ fn meaning(column: &ColumnDescriptor) -> Meaning {
     }
 }
 
+/// Whether rows hold lists, or parts of parts.
+fn is_nested(column: &ColumnDescriptor) -> bool {
+    column.max_rep_level() != 0 || column.max_def_level() > 1
+}
+
+/// How to name a type that is not read, and what makes it into one that is.
+fn unsupported(column: &ColumnDescriptor) -> (String, &'static str) {
+    let hint = "store it as a 32- or 64-bit number, or, in a Parquet data set, add it to `ignore`";
+    match column.logical_type_ref() {
+        _ if is_nested(column) => {
+            let hint =
+                "give each of its parts a column of its own, or, in a Parquet data set, add it to `ignore`";
+            ("list or struct".to_owned(), hint)
+        }
+        Some(LogicalType::Float16) => ("float16".to_owned(), hint),
+        Some(LogicalType::Decimal { .. }) => ("decimal".to_owned(), hint),
+        _ => {
+            let hint =
+                "store it as a number, a boolean or text, or, in a Parquet data set, add it to `ignore`";
+            (format!("{:?} {:?}", column.physical_type(), column.converted_type()), hint)
+        }
+    }
+}
+
 fn read_column(path: &Path, reader: &SerializedFileReader<File>, index: usize) -> Result<Column> {
     let descriptor = reader.metadata().file_metadata().schema_descr().column(index);
     let name = descriptor.path().string();
     let meaning = meaning(&descriptor);
-    let unsupported = || Error::UnsupportedType {
-        path: path.to_owned(),
-        column: name.clone(),
-        found: format!("{:?} {:?}", descriptor.physical_type(), descriptor.converted_type()),
+    let unsupported = || {
+        let (found, hint) = unsupported(&descriptor);
+        Error::UnsupportedType { path: path.to_owned(), column: name.clone(), found, hint }
     };
-    if descriptor.max_rep_level() != 0 || descriptor.max_def_level() > 1 || meaning == Meaning::Unknown {
+    if is_nested(&descriptor) || meaning == Meaning::Unknown {
         return Err(unsupported());
     }
     let mut values = match descriptor.physical_type() {

@@ -23,6 +23,20 @@ pub struct Column {
     values: Values,
     /// `valid[row]`, or `None` when nothing is null.
     valid: Option<Vec<bool>>,
+    stray: Option<Stray>,
+}
+
+/// What keeps a column of a text file, in which nearly every value is a number, from being one of numbers.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Stray {
+    /// The first value that is no number.
+    pub(crate) cell: String,
+    /// Its line in the file, from 1.
+    pub(crate) line: u64,
+    /// How many values are no numbers.
+    pub(crate) n_strays: usize,
+    /// How many values there are.
+    pub(crate) n_values: usize,
 }
 
 /// A column's values; what stands at a null row is the type's default and means nothing.
@@ -173,7 +187,7 @@ impl Values {
 impl Column {
     /// A column without nulls.
     pub fn new(name: impl Into<String>, values: Values) -> Column {
-        Column { name: name.into(), values, valid: None }
+        Column { name: name.into(), values, valid: None, stray: None }
     }
 
     /// A column whose row `i` is null where `valid[i]` is false.
@@ -185,7 +199,16 @@ impl Column {
             return Err(Error::UnequalLength { column: name, found: valid.len(), expected: values.len() });
         }
         let valid = if valid.iter().all(|&valid| valid) { None } else { Some(valid) };
-        Ok(Column { name, values, valid })
+        Ok(Column { name, values, valid, stray: None })
+    }
+
+    pub(crate) fn with_stray(self, stray: Option<Stray>) -> Column {
+        Column { stray, ..self }
+    }
+
+    /// What keeps the column from being one of numbers, where nearly all of it is.
+    pub(crate) fn stray(&self) -> Option<&Stray> {
+        self.stray.as_ref()
     }
 
     /// The column's name.
@@ -312,19 +335,26 @@ impl Table {
 
     /// Reads a whole file; its extension names the format (`.csv`, `.tsv`, `.parquet`, `.npz`, IDX).
     pub fn read(path: impl AsRef<Path>) -> Result<Table> {
-        Table::read_any(path.as_ref(), None)
+        Table::read_any(path.as_ref(), None, &[])
     }
 
     /// Reads these columns only, in this order; of a Parquet file nothing else is touched.
     ///
     /// Errors with [`Error::InFile`] around [`Error::NoColumn`] when one is not there.
     pub fn read_columns(path: impl AsRef<Path>, names: &[&str]) -> Result<Table> {
-        Table::read_any(path.as_ref(), Some(names))
+        Table::read_columns_with(path, names, &[])
     }
 
-    fn read_any(path: &Path, names: Option<&[&str]>) -> Result<Table> {
+    /// The same, where some texts of a text file are values though they read like a missing one.
+    ///
+    /// * `kept`: a column's name and such a text, as it is written: `("imputer", "NA")`.
+    pub fn read_columns_with(path: impl AsRef<Path>, names: &[&str], kept: &[(&str, &str)]) -> Result<Table> {
+        Table::read_any(path.as_ref(), Some(names), kept)
+    }
+
+    fn read_any(path: &Path, names: Option<&[&str]>, kept: &[(&str, &str)]) -> Result<Table> {
         let table = match Format::of(path)? {
-            Format::Delimited(delimiter) => delimited::read(path, delimiter, names),
+            Format::Delimited(delimiter) => delimited::read(path, delimiter, names, kept),
             Format::Parquet => parquet_file::read(path, names),
             Format::Npz => npz::read_table(path).and_then(|table| table.project(names)),
             Format::Idx => idx::read_table(path).and_then(|table| table.project(names)),

@@ -1,7 +1,7 @@
 #![doc = include_str!("../README.md")]
 #![allow(
     unsafe_code,
-    reason = "starts and confines worker processes, shares a socket with them, opens LibTorch, copies processes"
+    reason = "starts and confines worker processes, shares a socket with them, opens LibTorch, copies processes, sets variables for OpenMP"
 )]
 
 mod host;
@@ -39,6 +39,9 @@ mod python;
 
 mod libtorch;
 pub use libtorch::{OpenError, open_for as open_libtorch_for};
+
+mod openmp;
+pub use openmp::calm_threads;
 
 mod forked;
 pub use forked::in_copy;

@@ -22,11 +22,13 @@ pub(crate) struct File<'a> {
 pub(crate) struct Wanted {
     pub(crate) name: String,
     pub(crate) span: Range<usize>,
+    /// Texts that are values there, though they may read like a missing one: the choices of a parameter.
+    pub(crate) kept: Vec<String>,
 }
 
 impl From<&Spanned<String>> for Wanted {
     fn from(name: &Spanned<String>) -> Self {
-        Self { name: name.get_ref().clone(), span: name.span() }
+        Self { name: name.get_ref().clone(), span: name.span(), kept: Vec::new() }
     }
 }
 
@@ -61,7 +63,10 @@ impl File<'_> {
         let mut names: Vec<&str> = wanted.iter().map(|column| column.name.as_str()).collect();
         names.sort_unstable();
         names.dedup();
-        Ok(Table::read_columns(&self.path, &names)?)
+        let kept = wanted
+            .iter()
+            .flat_map(|column| column.kept.iter().map(|text| (column.name.as_str(), text.as_str())));
+        Ok(Table::read_columns_with(&self.path, &names, &kept.collect::<Vec<_>>())?)
     }
 
     pub(crate) fn bad_row(&self, row: usize, problem: String, remedy: &'static str) -> Error {
@@ -83,17 +88,16 @@ impl File<'_> {
 
     /// The columns that configurations are made of.
     pub(crate) fn configuration_columns(columns: &Columns, space: &Space, span: Range<usize>) -> Vec<Wanted> {
-        let named = columns.parameters.values().map(Wanted::from);
-        match &columns.architecture {
-            Some(architecture) => named.chain([architecture.into()]).collect(),
-            None => {
-                let same_name = space.parameters().iter().map(|parameter| parameter.name.as_str());
-                let same_name = same_name.filter(|name| !columns.parameters.contains_key(*name));
-                named
-                    .chain(same_name.map(|name| Wanted { name: name.to_owned(), span: span.clone() }))
-                    .collect()
-            }
-        }
+        let column = |parameter: &Parameter| {
+            let column = match columns.parameters.get(parameter.name.as_str()) {
+                Some(column) => column.into(),
+                None if columns.architecture.is_some() => return None,
+                None => Wanted { name: parameter.name.clone(), span: span.clone(), kept: Vec::new() },
+            };
+            Some(Wanted { kept: texts(parameter), ..column })
+        };
+        let architecture = columns.architecture.iter().map(Wanted::from);
+        architecture.chain(space.parameters().iter().filter_map(column)).collect()
     }
 
     /// The configuration of every row, checked against the space.
@@ -179,6 +183,16 @@ impl File<'_> {
     fn not_of_the_space(&self, row: usize, error: &SpaceError) -> Error {
         self.bad_row(row, error.to_string(), "the space must hold every recorded configuration; widen it")
     }
+}
+
+/// The choices that are texts. An empty one is written as an inactive parameter is.
+fn texts(parameter: &Parameter) -> Vec<String> {
+    let choices = parameter.kind.listed().unwrap_or_default();
+    let text = |choice: &Value| match choice {
+        Value::Text(text) if !text.is_empty() => Some(text.clone()),
+        _ => None,
+    };
+    choices.iter().filter_map(text).collect()
 }
 
 /// The one choice that is written as `cell` is. What a file's cells are is told from the whole column: there the choice

@@ -15,8 +15,8 @@ const MAX_SHUFFLED: u64 = 1_000_000;
 const MAX_FORBIDDEN: usize = 10_000_000;
 
 /// Walks over the points of a grid, the last parameter fastest. Each configuration comes once: the values of an
-/// inactive parameter are not told apart. Forbidden ones are left out; where 10,000,000 come in a row, the walk gives an
-/// error.
+/// inactive parameter are not told apart. Forbidden ones are left out; where 10,000,000 come in a row, or all are forbidden,
+/// the walk gives an error.
 #[derive(Debug, Clone)]
 pub struct Grid {
     space: Arc<Space>,
@@ -26,6 +26,8 @@ pub struct Grid {
     n_values: Vec<u64>,
     /// Which value each parameter has in the next point, `[d]`; `None` after the last point.
     next: Option<Vec<u64>>,
+    /// Whether no point has come yet.
+    is_unbegun: bool,
 }
 
 impl Grid {
@@ -37,7 +39,7 @@ impl Grid {
             .map(|parameter| parameter.n_values().unwrap_or(points as u64))
             .collect();
         let next = Some(vec![0; n_values.len()]);
-        Self { space, points, n_values, next }
+        Self { space, points, n_values, next, is_unbegun: true }
     }
 
     /// Whether there are more than `limit` points; walks over fewer than that to know, because parameters on which
@@ -91,7 +93,14 @@ impl Iterator for Grid {
 
     fn next(&mut self) -> Option<Self::Item> {
         for _ in 0..MAX_FORBIDDEN {
-            let places = self.next.as_ref()?;
+            let Some(places) = &self.next else {
+                return std::mem::take(&mut self.is_unbegun).then(|| {
+                    Err(ComponentError::unsupported(
+                        "every point of the grid is forbidden; hint: loosen the `forbidden` clauses, take more `points` of \
+                         real parameters, or set `kind = \"random\"`",
+                    ))
+                });
+            };
             let configuration = self.space.fill(|index| self.value(index, places[index]));
             let is_active = |index: usize| !configuration.values()[index].is_nan();
             let moving = (0..places.len())
@@ -105,6 +114,7 @@ impl Iterator for Grid {
                 (_, next) => *next = None,
             }
             if !self.space.is_forbidden(&configuration) {
+                self.is_unbegun = false;
                 return Some(Ok(configuration));
             }
         }
@@ -239,6 +249,19 @@ mod tests {
         let mut grid = Grid::new(space, 5);
         assert!(grid.has_more_than(MAX_SHUFFLED).unwrap());
         assert_eq!(grid.nth(2).unwrap().unwrap().values(), [0.0, 2.0]);
+    }
+
+    #[test]
+    fn a_grid_of_which_every_point_is_forbidden_is_an_error() {
+        let space = space(
+            r#"{"parameter": [{"name": "a", "type": "float", "low": 0, "high": 1}],
+                "forbidden": [{"any": [{"parameter": "a", "at_most": 0.1}, {"parameter": "a", "at_least": 0.9}]}]}"#,
+        );
+        let found: Vec<_> = Grid::new(Arc::clone(&space), 2).collect();
+        assert!(
+            matches!(&found[..], [Err(error)] if error.message.contains("every point of the grid is forbidden"))
+        );
+        assert!(Grid::new(space, 3).all(|point| point.is_ok()));
     }
 
     #[test]

@@ -44,9 +44,9 @@ pub enum DataError {
     Dataset(#[from] heirloom_dataset::Error),
     /// A column of text that is no category.
     #[error(
-        "column `{column}` has {n_symbols} different values in {n_rows} training rows: it looks like text or an \
-         identifier, which a network cannot take; hint: add it to `ignore`, encode it before, or raise \
-         `max_categories` above {n_symbols}"
+        "column `{column}` has {n_symbols} different values in {n_rows} training rows: it looks like text, an \
+         identifier, or numbers of which some cells are none, and a network cannot take it; hint: add it to `ignore`, \
+         encode it before, mend those cells, or raise `max_categories` above {n_symbols}"
     )]
     Text {
         /// The column.

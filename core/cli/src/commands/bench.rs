@@ -11,7 +11,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
 use super::compare::checkpoints;
-use crate::bench::{EqualCost, Incumbents, Line, Plan, mean_and_error};
+use crate::bench::{EqualCost, Incumbents, Line, Plan, SeenMetric, mean_and_error};
 use crate::catalogue::Plugins;
 use crate::context::Context;
 use crate::described::Described;
@@ -100,7 +100,7 @@ impl Bench {
         let filters = job.filters().map_err(|blame| blame.in_file(&file))?;
         let (mut knowledge, mut beliefs) = (None, Vec::new());
         if let Some(archive) = archive(&config, context)? {
-            let described = Described::new(&job, &archive)?;
+            let described = Described::new(&job, &archive, context)?;
             knowledge = past::knowledge(&archive, &job, &described)?;
             beliefs = beliefs::of_job(&archive, &job, &filters, &described)?;
         }
@@ -116,18 +116,23 @@ impl Bench {
             metric: self.metric.clone(),
             files: Passing::new()?,
             stop: StopSignal::default(),
+            seen: SeenMetric::default(),
         };
         interrupt::watch_to_cancel(&plan.stop)?;
-        let lines = match self.lines(&plan, &strategies, knowledge.as_ref(), context) {
-            // Whatever it came to by then.
-            _ if plan.stop.stopping() => return Ok(Exit::Interrupted),
-            lines => lines?,
-        };
-        let is_missing =
-            || lines.iter().flat_map(|line| line.curves.iter().flatten()).all(|value| value.is_nan());
-        if let Some(metric) = self.metric.as_ref().filter(|_| is_missing()) {
-            return Err(Failure::usage(format!("no trial has a metric `{metric}`")).into());
+        let lines = self.lines(&plan, &strategies, knowledge.as_ref(), context);
+        if let Some((metric, others)) = plan.unknown_metric() {
+            let hint = if others.is_empty() {
+                "the estimator reports none".to_owned()
+            } else {
+                heirloom_model::suggest::remedy(metric, "it has", &others)
+            };
+            return Err(Failure::usage(format!("no trial has a metric `{metric}`; hint: {hint}")).into());
         }
+        if plan.stop.stopping() {
+            // Whatever it came to by then.
+            return Ok(Exit::Interrupted);
+        }
+        let lines = lines?;
         let value = self.metric.clone().unwrap_or_else(|| job.objective().name.clone());
         let n_tasks = knowledge.as_ref().map_or(0, Knowledge::n_tasks);
         self.show(&plan, &lines, &value, n_tasks, context)?;

@@ -4,6 +4,7 @@ use clap::Args;
 use heirloom_archive::RunSummary;
 use serde_json::json;
 
+use super::runs::short;
 use crate::context::{Context, find_run};
 use crate::failure::{Exit, Failure, OrFail};
 use crate::output::{self, Table};
@@ -61,7 +62,8 @@ impl Compare {
             output::json(&json!({ "objective": objective, "trials": at, "runs": runs }))?;
             return Ok(Exit::Done);
         }
-        let names: Vec<_> = runs.iter().map(|run| run.name.as_str()).collect();
+        let names = headers(&runs);
+        let names: Vec<_> = names.iter().map(String::as_str).collect();
         let mut table = Table::new(&[&["trials"], &names[..]].concat());
         for &n in &at {
             let cells = curves.iter().map(|curve| output::maybe(value(curve, n)));
@@ -69,15 +71,31 @@ impl Compare {
         }
         output::line(&format!("best {} so far", objective.name))?;
         table.print()?;
-        for (run, n) in runs.iter().zip(n_on_own_task).filter(|(_, n)| *n > 0) {
+        if runs.iter().any(|run| run.task != runs[0].task) {
+            let tasks: Vec<_> =
+                names.iter().zip(&runs).map(|(name, run)| format!("{name} on `{}`", run.task)).collect();
             output::line(&format!(
-                "{} began with {n} earlier evaluations on its own task: this is not what the archive is worth on a new \
-                 one; `heirloom bench` leaves them out",
-                run.name
+                "these are runs on different tasks, whose values say nothing beside each other: {}",
+                tasks.join(", ")
+            ))?;
+        }
+        for (name, n) in names.iter().zip(n_on_own_task).filter(|(_, n)| *n > 0) {
+            output::line(&format!(
+                "{name} began with {n} earlier evaluations on its own task: this is not what the archive is worth on a new \
+                 one; `heirloom bench` leaves them out"
             ))?;
         }
         Ok(Exit::Done)
     }
+}
+
+/// The runs' names, with the end of the id where several have the same.
+fn headers(runs: &[RunSummary]) -> Vec<String> {
+    let header = |run: &RunSummary| match runs.iter().filter(|other| other.name == run.name).count() {
+        1 => run.name.clone(),
+        _ => format!("{} {}", run.name, short(run)),
+    };
+    runs.iter().map(header).collect()
 }
 
 /// 1, 2, 5, 10, 20, 50, … up to and including `n`.

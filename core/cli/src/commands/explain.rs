@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use clap::Args;
 use heirloom_archive::{RunHeader, TrialRecord};
-use heirloom_model::{Origin, Proposal, WarmStartReport};
+use heirloom_model::{Fidelity, Origin, Proposal, WarmStartReport};
 use heirloom_warm_start::ProxyBelief;
 use serde::Serialize;
 use serde_json::json;
@@ -56,43 +56,43 @@ impl Explain {
         let beliefs = beliefs::again(&archive, found.id)?;
         let scored = beliefs::scored_run(&archive, found.id, &header)?;
         let here = |belief: &ProxyBelief| scored.agreement(&belief.proxy, belief.direction);
-        let (transferred, own, by_task) = shares(&header, &trials)?;
+        let shares = shares(&header, &trials)?;
         if context.json {
             let run = found.id.to_string();
             output::json(&json!({
-                "run": run, "transferred": transferred, "strategy": own, "by_task": by_task, "report": report,
-                "proxies": beliefs,
+                "run": run, "transferred": shares.transferred, "strategy": shares.own, "by_task": shares.by_task,
+                "fidelity": shares.fidelity.as_ref().map(|fidelity| named(&header, fidelity)),
+                "report": report, "proxies": beliefs,
             }))?;
         } else {
-            print(&header, report.as_ref(), &transferred, &own, &by_task)?;
+            print(&header, report.as_ref(), &shares)?;
             print_proxies(&beliefs, &here)?;
         }
         Ok(Exit::Done)
     }
 }
 
-/// The transferred trials, the strategy's own, and the transferred ones by the past task that spoke loudest.
-fn shares(
-    header: &RunHeader,
-    trials: &[TrialRecord],
-) -> miette::Result<(Share, Share, BTreeMap<String, Share>)> {
+/// What a run's trials came to, by where they came from.
+#[derive(Debug)]
+struct Shares {
+    transferred: Share,
+    own: Share,
+    /// The transferred ones by the past task that spoke loudest.
+    by_task: BTreeMap<String, Share>,
+    /// The size of the evaluations that `mean` and `best` are of: a smaller one is no measure beside a larger. It is the
+    /// largest that both kinds of trials have reached.
+    fidelity: Option<Fidelity>,
+}
+
+fn shares(header: &RunHeader, trials: &[TrialRecord]) -> miette::Result<Shares> {
     let direction = first_objective(header)?.direction;
-    let (mut transferred, mut own) = (Share::default(), Share::default());
-    let mut by_task: BTreeMap<String, Share> = BTreeMap::new();
     let mut incumbent: Option<&TrialRecord> = None;
     let mut came_from = HashMap::new();
     let mut ended: Vec<_> =
         trials.iter().filter(|trial| trial.result.is_some() && !trial.is_filtered()).collect();
     ended.sort_by_key(|trial| trial.told.unwrap_or(u64::MAX));
+    let mut seen = Vec::with_capacity(ended.len());
     for trial in ended {
-        // Smaller trainings are no measure of a configuration beside full ones.
-        let value = match &trial.result {
-            Some(Ok(outcome)) if header.is_full(&trial.proposal.fidelity) => {
-                outcome.objectives.first().copied()
-            }
-            _ => None,
-        };
-        let failed = matches!(trial.result, Some(Err(_)));
         let improves = is_better(trial, incumbent);
         if improves {
             incumbent = Some(trial);
@@ -108,23 +108,60 @@ fn shares(
             // that came upon it by itself does not.
             _ => came_from.get(configuration).filter(|(_, before)| size > *before).map(|(source, _)| *source),
         };
+        seen.push((trial, improves, came));
+    }
+    let reached = |transferred: bool| {
+        let completed = seen
+            .iter()
+            .filter(|(trial, _, came)| came.is_some() == transferred && matches!(trial.result, Some(Ok(_))));
+        let sizes = completed.map(|(trial, ..)| &trial.proposal.fidelity);
+        sizes.fold(Vec::new(), |mut sizes, size| {
+            if !sizes.contains(&size) {
+                sizes.push(size);
+            }
+            sizes
+        })
+    };
+    let (by_past, by_strategy) = (reached(true), reached(false));
+    let largest = |sizes: &[&Fidelity], others: &[&Fidelity]| {
+        let common = sizes.iter().copied().filter(|size| others.is_empty() || others.contains(size));
+        common.max_by(|a, b| a.size().total_cmp(&b.size())).cloned()
+    };
+    let fidelity =
+        if by_past.is_empty() { largest(&by_strategy, &[]) } else { largest(&by_past, &by_strategy) };
+    let mut shares =
+        Shares { transferred: Share::default(), own: Share::default(), by_task: BTreeMap::new(), fidelity };
+    for (trial, improves, came) in seen {
+        let value = match &trial.result {
+            Some(Ok(outcome)) if shares.fidelity.as_ref() == Some(&trial.proposal.fidelity) => {
+                outcome.objectives.first().copied()
+            }
+            _ => None,
+        };
+        let failed = matches!(trial.result, Some(Err(_)));
         match came {
             Some(source) => {
-                transferred.add(value, failed, improves);
+                shares.transferred.add(value, failed, improves);
                 if let Some(source) = source {
-                    by_task.entry(source.task.clone()).or_default().add(value, failed, improves);
+                    shares.by_task.entry(source.task.clone()).or_default().add(value, failed, improves);
                 }
             }
-            None => own.add(value, failed, improves),
+            None => shares.own.add(value, failed, improves),
         }
     }
-    for share in [&mut transferred, &mut own].into_iter().chain(by_task.values_mut()) {
+    for share in [&mut shares.transferred, &mut shares.own].into_iter().chain(shares.by_task.values_mut()) {
         let n = share.values.len() as f64;
         let smallest = share.values.iter().copied().min_by(f64::total_cmp);
         share.mean = (n > 0.0).then(|| direction.turn(share.values.iter().sum::<f64>() / n));
         share.best = smallest.map(|value| direction.turn(value));
     }
-    Ok((transferred, own, by_task))
+    Ok(shares)
+}
+
+/// A size, by the names of its dimensions.
+fn named(header: &RunHeader, fidelity: &Fidelity) -> BTreeMap<String, f64> {
+    let sizes = header.fidelities.iter().zip(&fidelity.0);
+    sizes.map(|(dimension, &size)| (dimension.name.clone(), size)).collect()
 }
 
 impl Share {
@@ -141,22 +178,29 @@ impl Share {
     }
 }
 
-fn print(
-    header: &RunHeader,
-    report: Option<&WarmStartReport>,
-    transferred: &Share,
-    own: &Share,
-    by_task: &BTreeMap<String, Share>,
-) -> miette::Result<()> {
+fn print(header: &RunHeader, report: Option<&WarmStartReport>, shares: &Shares) -> miette::Result<()> {
     let Some(report) = report else {
         return output::line("a cold start: no past run gave a trial");
     };
     let objective = &first_objective(header)?.name;
     let mut table = Table::new(&["trials from", "n", &format!("mean {objective}"), "best", "became best"]);
-    for (name, share) in [("past tasks", transferred), ("the strategy", own)] {
+    for (name, share) in [("past tasks", &shares.transferred), ("the strategy", &shares.own)] {
         table.row(std::iter::once(name.to_owned()).chain(share.cells()));
     }
     table.print()?;
+    match &shares.fidelity {
+        Some(fidelity) if !header.fidelities.is_empty() => {
+            let sizes: Vec<_> =
+                named(header, fidelity).into_iter().map(|(name, size)| format!("{name} = {size}")).collect();
+            let both = [&shares.transferred, &shares.own].iter().all(|share| share.mean.is_some());
+            let why = if both { ", the largest that both have reached" } else { "" };
+            output::line(&format!("mean and best are of evaluations at {}{why}", sizes.join(", ")))?;
+        }
+        None if shares.transferred.n_trials + shares.own.n_trials > 0 => {
+            output::line("no mean and best: no size of evaluations was completed by both")?;
+        }
+        _ => {}
+    }
     output::line("")?;
     let mut table = Table::new(&[
         "past task",
@@ -172,8 +216,10 @@ fn print(
     for task in &report.tasks {
         let weights = [task.prior_weight, task.weight].map(|weight| format!("{:.1} %", weight * 100.0));
         let agreement = task.rank_agreement.map_or_else(|| "–".into(), |tau| format!("{tau:+.2}"));
-        let given =
-            by_task.get(&task.task).map_or_else(|| ["0", "–", "–", "0"].map(String::from), Share::cells);
+        let given = shares
+            .by_task
+            .get(&task.task)
+            .map_or_else(|| ["0", "–", "–", "0"].map(String::from), Share::cells);
         let start = [task.task.clone(), task.n_evaluations.to_string()];
         table.row(start.into_iter().chain(weights).chain([agreement]).chain(given));
     }
@@ -218,7 +264,7 @@ fn print_proxies(
 mod tests {
     use heirloom_archive::{Task, TrialState};
     use heirloom_model::{
-        Configuration, Direction, Fidelity, FidelityDimension, Objective, Outcome, SpaceSpec, TrialId,
+        Configuration, Direction, FidelityDimension, Objective, Outcome, SpaceSpec, TrialId,
     };
 
     use super::*;
@@ -254,7 +300,12 @@ mod tests {
             trial(1, own(0), 9.0),
             trial(2, own(1), 1.0),
         ];
-        let (transferred, own, _) = shares(&header, &trials).unwrap();
+        let Shares { transferred, own, fidelity, .. } = shares(&header, &trials).unwrap();
         assert_eq!((transferred.n_trials, own.n_trials), (2, 1));
+        // Compared at the size that both have reached: the strategy has none of the full size of its own.
+        assert_eq!(fidelity, Some(Fidelity(vec![1.0])));
+        assert_eq!((transferred.mean, own.mean), (Some(0.5), Some(0.5)));
+        let alone = shares(&header, &trials[..2]).unwrap();
+        assert_eq!((alone.fidelity, alone.own.mean), (Some(Fidelity(vec![9.0])), None));
     }
 }

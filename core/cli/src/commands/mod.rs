@@ -52,6 +52,7 @@ impl Command {
     }
 
     pub(crate) fn run(&self, context: &Context) -> miette::Result<Exit> {
+        heirloom_plugin_host::calm_threads();
         match self {
             Self::Search(command) => command.run(context),
             Self::Resume(command) => command.run(context),

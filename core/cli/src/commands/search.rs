@@ -70,7 +70,7 @@ impl Search {
         }
         let path = context.archive_path(config.archive.as_ref())?;
         let archive = context.write_archive(config.archive.as_ref())?;
-        let described = Described::new(&job, &archive)?;
+        let described = Described::new(&job, &archive, context)?;
         let of_strategy = |knowledge| past::of_strategy(knowledge, &job, &config.strategy);
         let knowledge = past::knowledge(&archive, &job, &described)?.map(of_strategy).transpose()?;
         let beliefs = beliefs::of_job(&archive, &job, &filters, &described)?;

@@ -47,6 +47,44 @@ fn csv_types_are_inferred_by_column_and_missing_values_are_nulls() {
 }
 
 #[test]
+fn the_usual_spellings_of_a_missing_value_leave_a_column_one_of_numbers() {
+    let words =
+        ["NULL", "null", "N/A", "n/a", "#N/A", "<NA>", "-nan", "None", "-", "1.#QNAN", "-1.#IND", "NaN", "?"];
+    for word in words {
+        let table = csv(&format!("i,f,b,t,w\n1,1.5,true,x,{word}\n{word},{word},{word},{word},y\n"));
+        let types: Vec<ColumnType> = table.columns().iter().map(Column::column_type).collect();
+        assert_eq!(types[..3], [ColumnType::Int, ColumnType::Float, ColumnType::Bool], "{word}");
+        let is_word = ["None", "-"].contains(&word);
+        let nulls: Vec<bool> = table.columns().iter().map(|column| column.n_nulls() == 1).collect();
+        assert_eq!(nulls, [true, true, true, !is_word, !is_word], "{word}");
+    }
+    // A category is one where nothing else is there either.
+    assert_eq!(csv("a,b\nnone,1\nNone,2\n").column("a").unwrap().get(0), Value::Text("none"));
+    let (_folder, path) = file("t.csv", b"a,b\nNA,NA\n1,1\n,\n");
+    let table = Table::read_columns_with(path, &["a", "b"], &[("a", "NA")]).unwrap();
+    let column = |name| (0..3).map(|row| table.column(name).unwrap().get(row)).collect::<Vec<_>>();
+    assert_eq!(column("a"), [Value::Text("NA"), Value::Text("1"), Value::Null]);
+    assert_eq!(column("b"), [Value::Null, Value::Int(1), Value::Null]);
+}
+
+#[test]
+fn a_target_of_numbers_but_for_a_few_is_refused_unless_it_is_one_of_classes() {
+    let rows: String = (0..30).map(|row| format!("{row},\"{row}.5\n\"\n")).collect();
+    let (_folder, path) = file("t.csv", format!("x,y\n{rows}30,oops\n31,1\n32,-\n").as_bytes());
+    let open = |kind| Dataset::open(&path, &DatasetOptions { kind, ..Default::default() });
+    for kind in [TargetKind::Auto, TargetKind::Regression] {
+        let message = open(kind).unwrap_err().to_string();
+        let expected = "t.csv`: column `y` has the value `oops` on line `62`, and is to be the target: of its 32 values \
+                        1 are no numbers; hint: ";
+        assert!(message.contains(expected), "{message}");
+    }
+    assert!(matches!(open(TargetKind::Classification).unwrap().target(), Target::Classes { .. }));
+    let ids: String = (0..30).map(|row| format!("{row},{row:02}\n")).collect();
+    let (_folder, path) = file("t.csv", format!("x,y\n{ids}30,x\n").as_bytes());
+    assert!(Dataset::open(&path, &DatasetOptions::default()).is_ok());
+}
+
+#[test]
 fn whole_numbers_beyond_64_bits_are_read_as_real_ones() {
     assert_eq!(csv("n\n18446744073709551616\n").column("n").unwrap().get(0), Value::Float(2f64.powi(64)));
 }
@@ -138,6 +176,11 @@ fn errors_name_file_place_and_remedy() {
     assert!(
         message("t.xls", b"").starts_with("cannot tell the format of `t.xls` from its extension; hint: ")
     );
+    for empty in ["", "\n"] {
+        let expected =
+            "`t.csv` is not a readable CSV file: it is empty; hint: it needs a line with the columns' names";
+        assert!(message("t.csv", empty.as_bytes()).starts_with(expected));
+    }
     assert!(message("t.parquet", b"no").starts_with("`t.parquet` is not a readable Parquet file: "));
     assert!(message("t.npz", b"no").starts_with("`t.npz` is not a readable NPZ file: "));
     assert!(
@@ -245,6 +288,10 @@ fn npz_of_objects_or_of_the_wrong_length_is_refused() {
     };
     assert!(error("|O", b"xx").contains("column `a`"));
     assert!(error("|O", b"xx").contains("has the type `|O`"));
+    assert!(
+        error("<U1", b"xx").contains("the type `<U1`; hint: an NPZ file's arrays are numbers or booleans")
+    );
+    assert!(error("<f2", b"xx").contains("the type `<f2`; hint: store it as 32- or 64-bit numbers"));
     assert!(error("<f4", b"xx").contains("`2` bytes of data do not hold `2` values of `<f4`"));
 }
 
@@ -301,7 +348,7 @@ fn arrays_of_nothing_take_no_time_and_no_memory() {
 fn what_a_column_of_parquet_must_not_be_is_said_and_ignored_columns_are_not_read() {
     use parquet::data_type::{ByteArray, ByteArrayType, FixedLenByteArray, FixedLenByteArrayType, Int64Type};
     let (_folder, path) = file("t.parquet", b"");
-    let schema = "message m { required fixed_len_byte_array(2) fixed; required binary bytes;
+    let schema = "message m { required fixed_len_byte_array(2) fixed (FLOAT16); required binary bytes;
                   required int64 large (UINT_64); required int64 x; required int64 y; }";
     let schema = std::sync::Arc::new(parquet::schema::parser::parse_message_type(schema).unwrap());
     let target = std::fs::File::create(&path).unwrap();
@@ -325,7 +372,8 @@ fn what_a_column_of_parquet_must_not_be_is_said_and_ignored_columns_are_not_read
     writer.close().unwrap();
 
     let refused = |column: &str| Table::read_columns(&path, &[column]).unwrap_err().to_string();
-    assert!(refused("fixed").contains("has the type"), "{}", refused("fixed"));
+    let fixed = "has the type `float16`; hint: store it as a 32- or 64-bit number";
+    assert!(refused("fixed").contains(fixed), "{}", refused("fixed"));
     assert!(refused("bytes").contains("bytes that are no UTF-8 text; hint: "), "{}", refused("bytes"));
     let large = "the value `18446744073709551615` does not fit into 63 bits; hint: store the column as";
     assert!(refused("large").contains(large), "{}", refused("large"));

@@ -456,7 +456,8 @@ fn keeps_all(source: &Parameter, target: &Parameter) -> bool {
     const MOST_CHECKED: u64 = 10_000;
     let keeps = |number: f64| {
         let kept = from_number(target, number, OutOfRange::LeaveOut);
-        kept.is_some_and(|kept| target.to_value(kept).same_as(&Value::Float(number)))
+        // As they are written: two grids compute the same number differently.
+        kept.is_some_and(|kept| kept == number || target.to_value(kept).same_as(&source.to_value(number)))
     };
     let is_interval = matches!(target.kind, ParameterKind::Float { step: None, .. });
     match source.n_values() {

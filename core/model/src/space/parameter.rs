@@ -206,10 +206,14 @@ impl Parameter {
         if allowed { Ok(()) } else { Err(self.out_of_bounds(&value.to_string())) }
     }
 
-    /// A configuration's number as a person writes it.
+    /// A configuration's number as a person writes it: one on a grid without the noise of computing it, so that three
+    /// steps of `0.1` are `0.3`. [`from_value`](Self::from_value) gives the same number again.
     pub fn to_value(&self, value: f64) -> Value {
         match &self.kind {
-            ParameterKind::Float { .. } => Value::Float(value),
+            ParameterKind::Float { low, high, step: Some(step), .. } => {
+                Value::Float(shortest(value, 1e-9 * step).clamp(*low, *high))
+            }
+            ParameterKind::Float { step: None, .. } => Value::Float(value),
             ParameterKind::Int { .. } => Value::Int(value as i64),
             ParameterKind::Categorical { choices: values } | ParameterKind::Ordinal { values } => values
                 .get(value as usize)
@@ -279,6 +283,12 @@ impl Parameter {
             allowed: self.describe(),
         }
     }
+}
+
+/// The decimal number of fewest digits within `slack` of a number.
+fn shortest(number: f64, slack: f64) -> f64 {
+    let rounded = (0..17).filter_map(|digits| format!("{number:.digits$e}").parse::<f64>().ok());
+    rounded.into_iter().find(|rounded| (rounded - number).abs() <= slack).unwrap_or(number)
 }
 
 /// What a logarithmic whole number's values spread over: half a step beyond the first and the last of them, so that

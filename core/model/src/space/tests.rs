@@ -218,6 +218,22 @@ fn a_value_on_a_grid_is_one_number_however_it_is_written() {
     }
     let drawn = x.nth_value(3);
     assert_eq!(x.default, drawn);
+    // A program gets it as people write it.
+    assert_ne!(drawn, 0.3);
+    assert_eq!(x.to_value(drawn), Value::Float(0.3));
+    for (low, high, step) in
+        [(0.0, 1.0, 0.1), (-0.7, 0.2, 0.1), (1e-7, 1e-6, 3e-8), (0.1, 1e9, 7.3), (0.0, 1.0, 1.0 / 3.0)]
+    {
+        let space = compiled(&format!(
+            r#"{{"parameter": [{{"name": "x", "type": "float", "low": {low}, "high": {high}, "step": {step}}}]}}"#
+        ));
+        let x = &space.parameters()[0];
+        let last = x.n_values().unwrap() - 1;
+        for index in (0..=last.min(100)).chain([last / 3, last - 1, last]) {
+            let number = x.nth_value(index);
+            assert_eq!(x.from_value(&x.to_value(number)).unwrap(), number, "{low} + {index} * {step}");
+        }
+    }
     for child in 1..4 {
         assert!(space.is_active(child, &[drawn, f64::NAN, f64::NAN, f64::NAN]), "{child}");
     }

@@ -4,10 +4,13 @@
 use std::ffi::OsString;
 use std::path::Path;
 
+use crate::openmp;
+
 /// Where programs and libraries are, the user's language and name, and which processors and devices to use.
 const PASSED: &[&str] = &[
     "CUDA_DEVICE_ORDER",
     "CUDA_VISIBLE_DEVICES",
+    "GOMP_SPINCOUNT",
     "HIP_VISIBLE_DEVICES",
     "LANG",
     "LANGUAGE",
@@ -17,6 +20,7 @@ const PASSED: &[&str] = &[
     "MKL_NUM_THREADS",
     "NVIDIA_VISIBLE_DEVICES",
     "OMP_NUM_THREADS",
+    "OMP_WAIT_POLICY",
     "OPENBLAS_NUM_THREADS",
     "PATH",
     "RAYON_NUM_THREADS",
@@ -42,6 +46,8 @@ pub(super) fn variables(further: &[String], scratch: &Path, files: bool) -> Vec<
         })
     };
     let mut variables: Vec<_> = std::env::vars_os().filter(|(name, _)| is_passed(name)).collect();
+    let chosen = openmp::variables(|name| variables.iter().any(|(other, _)| other == name));
+    variables.extend(chosen.iter().map(|(name, value)| (name.into(), value.into())));
     variables.push(("TMPDIR".into(), scratch.into()));
     if !files {
         variables.retain(|(name, _)| name != "HOME");

@@ -135,6 +135,7 @@ fn the_hosts_environment_is_not_seen_but_for_what_is_passed_on() {
     assert!(!failure.message.contains("CARGO_PKG_NAME"), "{failure}");
     assert!(failure.message.contains("parent's: Permission denied"), "{failure}");
     assert!(failure.message.contains("PATH="), "{failure}");
+    assert!(failure.message.contains("OMP_WAIT_POLICY=PASSIVE"), "{failure}");
     let limits = WorkerLimits { environment: vec!["CARGO_PKG_NAME".into()], ..small() };
     let failure = strike(&host(limits, &[]), "environment", "", 60.0).unwrap_err();
     assert!(failure.message.contains("CARGO_PKG_NAME=heirloom-plugin-host"), "{failure}");

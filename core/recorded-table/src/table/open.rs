@@ -105,7 +105,11 @@ fn evaluation_columns(descriptor: &Descriptor, space: &Space) -> Vec<Wanted> {
     }
     for measured in descriptor.recorded.iter().flat_map(|recorded| recorded.get_ref().measured()) {
         let names = measured.get_ref().columns.iter();
-        wanted.extend(names.map(|name| Wanted { name: name.clone(), span: measured.span() }));
+        wanted.extend(names.map(|name| Wanted {
+            name: name.clone(),
+            span: measured.span(),
+            kept: Vec::new(),
+        }));
     }
     wanted
 }

@@ -372,6 +372,16 @@ fn a_task_has_one_row_of_meta_features() {
 
 /// As an archive's export writes them: which type a column of CSV has is told from what stands in it.
 #[test]
+fn a_choice_that_reads_like_a_missing_value_is_the_choice() {
+    let descriptor = DESCRIPTOR.replace(r#"["sgd", "adam"]"#, r#"["sgd", "NA", "None"]"#);
+    let runs = RUNS.replace("a,adam", "a,NA").replace("b,adam", "b,None");
+    let table = RecordedTable::open(folder(&descriptor, &runs).path()).unwrap();
+    let optimizers: Vec<_> =
+        table.configurations().iter().map(|configuration| configuration.values()[0]).collect();
+    assert_eq!(optimizers, [0.0, 1.0, 2.0]);
+}
+
+#[test]
 fn choices_are_found_by_how_they_are_written() {
     let open = |choices: &str, cells: [&str; 2]| {
         let descriptor = format!(

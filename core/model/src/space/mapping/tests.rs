@@ -95,6 +95,22 @@ fn numbers_out_of_range_are_left_out_or_clipped() {
 }
 
 #[test]
+fn a_number_on_a_grid_keeps_its_place_on_another_grid_and_in_an_interval() {
+    let source = r#""type": "float", "low": 0.0, "high": 0.3, "step": 0.1"#;
+    for target in [
+        r#""type": "float", "low": -0.1, "high": 0.5, "step": 0.1"#,
+        r#""type": "float", "low": 0.0, "high": 1.0, "step": 0.05"#,
+        r#""type": "float", "low": 0.0, "high": 1.0"#,
+    ] {
+        let (mapped, notes) = map_one(source, target, 0.1 * 3.0, OutOfRange::LeaveOut);
+        assert!(
+            mapped.is_ok_and(|mapped| (mapped - 0.3).abs() < 1e-12) && notes.is_empty(),
+            "{target}: {notes:?}"
+        );
+    }
+}
+
+#[test]
 fn types_change_where_a_value_keeps_its_meaning() {
     let int = r#""type": "int", "low": 1, "high": 5"#;
     let ordinal = r#""type": "ordinal", "values": [1, 3, 5]"#;

@@ -17,10 +17,17 @@ def read_rows(path):
         ]
 
 
+# What training took for a missing value; among symbols, `None` and `-` may be others.
+MISSING = {
+    *("", "?", "na", "n/a", "<na>", "nan", "-nan", "null", "#n/a", "#n/a n/a", "#na", "1.#ind", "-1.#ind", "1.#qnan"),
+    *("-1.#qnan", "none", "-"),
+}
+
+
 def is_missing(value):
     if value is None or isinstance(value, float) and math.isnan(value):
         return True
-    return isinstance(value, str) and value.lower() in ("", "?", "na", "nan")
+    return isinstance(value, str) and value.lower() in MISSING
 
 
 def is_number(symbol):
