@@ -20,8 +20,11 @@ const MAX_CONFIGURATIONS: usize = 2_000;
 /// add little to what the nearest say, and a search would take minutes to begin.
 const MAX_EVALUATIONS: usize = 200_000;
 
-/// The best ones of each task are kept whatever else is thinned out, and as many others.
+/// The best ones of each task are kept whatever else is thinned out, and at least as many others.
 const N_BEST_KEPT: usize = 20;
+
+/// A task of so many trials is known well enough: the more others have the less is left out of it.
+const N_KNOWN_BY: usize = 60;
 
 /// How the archive is used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -89,10 +92,10 @@ pub struct Knowledge {
 impl Knowledge {
     /// Knowledge for a search on `problem`, a task that `meta_features` describe.
     ///
-    /// Archives of any size are thinned to 2,000 configurations, as many for each task and the same ones where tasks
-    /// share them, and the twenty best of each task. Of more tasks than have room so, twenty configurations for each,
-    /// those are left whose meta-features are nearest, and so it is beyond 200,000 evaluations (those so far off that
-    /// they all count alike in the order of their keys). Tasks that rank nothing, because all that was evaluated came
+    /// Archives of any size are thinned to 2,000 configurations, the same ones for all tasks but sixty for each (of very
+    /// many tasks twenty), and the twenty best of each task. Of more tasks than have room so those are left whose
+    /// meta-features are nearest, and so it is beyond 200,000 evaluations (those so far off that they all count alike in
+    /// the order of their keys). Tasks that rank nothing, because all that was evaluated came
     /// out alike or nothing was finished, are dropped.
     ///
     /// Errors with [`Error::UnequalLength`], [`Error::DuplicateTask`], and [`Error::BadConfiguration`] where a
@@ -201,34 +204,34 @@ fn without_duplicates(mut task: PastTask) -> PastTask {
     task
 }
 
-/// Thins tasks, of which the nearest come first: as many configurations are left to each, those with the smallest
-/// hashes (a draw that depends on nothing else, so that what was recorded for all stays comparable), and each task's
-/// best. Where that is fewer than [`N_BEST_KEPT`] for a task, the farthest tasks are dropped.
+/// Thins tasks, of which the nearest come first: to configurations with the smallest hashes (a draw that depends on nothing
+/// else, so that what was recorded for all stays comparable), but so many for each task as it is known by, lest a
+/// large one crowds the others out, and each task's best. Of more tasks than have room so the farthest are dropped.
 fn thin(tasks: &mut Vec<PastTask>) {
     let all: HashSet<&Configuration> = tasks.iter().flat_map(|task| &task.configurations).collect();
     if all.len() <= MAX_CONFIGURATIONS {
         return;
     }
     let drawn: Vec<Vec<&Configuration>> = tasks.iter().map(|task| by_hash(&task.configurations)).collect();
+    let n_of_each = (MAX_CONFIGURATIONS / tasks.len()).clamp(N_BEST_KEPT, N_KNOWN_BY);
     let mut kept: HashSet<&Configuration> = HashSet::new();
     let mut n_tasks = 0;
     for drawn in &drawn {
-        kept.extend(drawn.iter().take(N_BEST_KEPT));
-        if kept.len() > MAX_CONFIGURATIONS && n_tasks > 0 {
+        let more = drawn.iter().take(n_of_each).filter(|configuration| !kept.contains(**configuration));
+        if n_tasks > 0 && kept.len() + more.count() > MAX_CONFIGURATIONS {
             break;
         }
+        kept.extend(drawn.iter().take(n_of_each));
         n_tasks += 1;
     }
-    let of_each = |n: usize| -> HashSet<&Configuration> {
-        drawn[..n_tasks].iter().flat_map(|drawn| drawn.iter().take(n)).copied().collect()
-    };
-    let most = drawn[..n_tasks].iter().map(Vec::len).max().unwrap_or_default();
-    let (mut fits, mut beyond) = (N_BEST_KEPT.min(most), most + 1);
-    while beyond - fits > 1 {
-        let middle = fits + (beyond - fits) / 2;
-        if of_each(middle).len() <= MAX_CONFIGURATIONS { fits = middle } else { beyond = middle }
+    let all: HashSet<&Configuration> = drawn[..n_tasks].iter().flatten().copied().collect();
+    for configuration in by_hash(all) {
+        if kept.len() >= MAX_CONFIGURATIONS {
+            break;
+        }
+        kept.insert(configuration);
     }
-    let mut kept: HashSet<Configuration> = of_each(fits).into_iter().cloned().collect();
+    let mut kept: HashSet<Configuration> = kept.into_iter().cloned().collect();
     tasks.truncate(n_tasks);
     for task in &*tasks {
         kept.extend(task.best(N_BEST_KEPT).into_iter().cloned());
@@ -241,8 +244,9 @@ fn thin(tasks: &mut Vec<PastTask>) {
     }
 }
 
-fn by_hash(configurations: &[Configuration]) -> Vec<&Configuration> {
-    let mut drawn: Vec<([u8; 32], &Configuration)> = configurations.iter().map(|c| (hash(c), c)).collect();
+fn by_hash<'a>(configurations: impl IntoIterator<Item = &'a Configuration>) -> Vec<&'a Configuration> {
+    let mut drawn: Vec<([u8; 32], &Configuration)> =
+        configurations.into_iter().map(|c| (hash(c), c)).collect();
     drawn.sort_unstable_by_key(|(hash, _)| *hash);
     drawn.into_iter().map(|(_, configuration)| configuration).collect()
 }

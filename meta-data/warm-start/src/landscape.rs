@@ -9,7 +9,6 @@ use rayon::prelude::*;
 use crate::PastTask;
 use crate::forest::{Forest, Growth};
 use crate::knowledge::hash;
-use crate::near::FAR_OUT;
 use crate::rank::{normal_score, quantiles};
 
 /// Fresh draws among the candidates where past tasks hold different configurations: ten times what a sparse task
@@ -200,13 +199,12 @@ impl TaskView {
     }
 }
 
-/// The objective at which a regret is 1: the worst that is not far out (Tukey 1977, "Exploratory Data Analysis": more than
-/// three interquartile ranges beyond the quartile). One diverged loss would make all others alike.
+/// The objective at which a regret is 1: the worst, but no farther from the best than twice as far as nine in ten are.
+/// A few losses that diverged would make all others alike.
 fn worst_that_counts(ascending: &[f64]) -> f64 {
     let last = ascending.len() - 1;
-    let [first, third] = [last / 4, last - last / 4].map(|place| ascending[place]);
-    let range = third - first;
-    if range > 0.0 { ascending[last].min(third + FAR_OUT * range) } else { ascending[last] }
+    let (best, worst, common) = (ascending[0], ascending[last], ascending[last - last / 10]);
+    if common > best { worst.min(best + 2.0 * (common - best)) } else { worst }
 }
 
 /// Sums of the scores of a task's candidates with random signs (Achlioptas 2003), `[t][k]`.

@@ -16,8 +16,8 @@ const N_NEAR: usize = 8;
 /// corrected.
 const EVEN_SHARE: f64 = 0.02;
 
-/// What lies beyond this many interquartile ranges is "far out" and no more.
-pub(crate) const FAR_OUT: f64 = 3.0;
+/// A robust coordinate beyond this many interquartile ranges says "far out" and no more.
+const FAR_OUT: f64 = 3.0;
 
 /// A feature unknown on either side leaves the two tasks apart as far as two tasks usually are, one interquartile
 /// range: so that a task of which hardly anything is known is neither near nor far.
