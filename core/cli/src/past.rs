@@ -313,3 +313,34 @@ pub(crate) fn report(archive: &Archive, run: RunId) -> miette::Result<Option<War
     }
     Ok(Some(warm_start.report()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `n` evaluations of a task in a space of its own, at this size.
+    fn recorded(n: usize, full: &[(&str, f64)]) -> Recorded {
+        Recorded {
+            name: String::new(),
+            features: BTreeMap::new(),
+            full: full.iter().map(|&(name, size)| (name.to_owned(), size)).collect(),
+            rows: (0..n).map(|row| (Configuration::new([row as f64]), Some(row as f64))).collect(),
+            n_evaluations: n,
+            n_without_place: 0,
+        }
+    }
+
+    #[test]
+    fn evaluations_of_one_task_in_several_spaces_are_compared_at_one_size() {
+        let (small, large, other) = ([("epochs", 2.0)], [("epochs", 50.0)], [("rows", 0.5)]);
+        let n = |all: Vec<Recorded>| joined("t".into(), false, all).n_evaluations;
+        assert_eq!(n(vec![recorded(30, &small), recorded(25, &large)]), 25);
+        assert_eq!(
+            n(vec![recorded(100, &small), recorded(5, &large)]),
+            105,
+            "a few do not blot out the many"
+        );
+        assert_eq!(n(vec![recorded(30, &small), recorded(25, &large), recorded(7, &other)]), 32);
+        assert_eq!(n(vec![recorded(3, &[]), recorded(4, &[])]), 7);
+    }
+}

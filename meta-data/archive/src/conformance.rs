@@ -38,6 +38,7 @@ pub fn storage_conformance(make: impl Fn() -> Box<dyn Store>) {
     a_run_of_a_smaller_largest_size_has_no_full_evaluations_beside_another(&archive());
     a_run_of_a_larger_size_that_hardly_began_blots_nothing_out(&archive());
     past_tasks_come_with_configurations_and_meta_features(&archive());
+    the_past_tells_of_each_objective_that_was_measured(&archive());
     the_past_holds_no_stopped_trials_and_keeps_directions_apart(&archive());
     recorded_evaluations_are_kept_in_batches(&archive());
 }
@@ -564,6 +565,25 @@ fn a_run_of_a_larger_size_that_hardly_began_blots_nothing_out(archive: &Archive)
     assert_eq!(n_past(), 69, "what was evaluated beyond is no less worth");
     record(&mut recorder, 19);
     assert_eq!(n_past(), 20, "now there are enough of the larger size");
+}
+
+fn the_past_tells_of_each_objective_that_was_measured(archive: &Archive) {
+    let second = Objective { name: "seconds".into(), direction: Direction::Minimise };
+    let mut header = sample_header("t");
+    header.objectives.push(second.clone());
+    let (_, mut recorder) = archive.begin_run(&header).unwrap();
+    let mut events = sample_events(0);
+    if let Event::Finished { result: Ok(outcome), .. } = &mut events[2] {
+        outcome.objectives = vec![-0.5, 12.0];
+    }
+    recorder.record(&events).unwrap();
+    let past = |objective| {
+        let filter = PastFilter { objective: Some(objective), ..PastFilter::default() };
+        archive.past_tasks(&filter).unwrap().into_iter().map(|past| past.objectives).collect::<Vec<_>>()
+    };
+    assert_eq!(past(header.objectives[0].clone()), [vec![Some(-0.5)]]);
+    assert_eq!(past(second.clone()), [vec![Some(12.0)]]);
+    assert_eq!(past(Objective { direction: Direction::Maximise, ..second }).len(), 0);
 }
 
 fn the_past_holds_no_stopped_trials_and_keeps_directions_apart(archive: &Archive) {
