@@ -97,21 +97,27 @@ struct Recorded {
     n_without_place: usize,
 }
 
+impl Recorded {
+    /// Whether its full size is at least `size`, of the same dimensions.
+    fn reaches(&self, size: &BTreeMap<String, f64>) -> bool {
+        self.full.values().zip(size.values()).all(|(full, size)| full >= size)
+    }
+
+    fn n_finished(&self) -> usize {
+        self.rows.iter().filter(|(_, value)| value.is_some()).count()
+    }
+}
+
 /// One past task of what was recorded in several spaces, and under several names of the same data: of sizes in the same
 /// dimensions only those at which evaluations are compared.
 fn joined(key: String, is_own: bool, recorded: Vec<Recorded>) -> PastTask {
-    let same = |a: &Recorded, b: &Recorded| a.full.keys().eq(b.full.keys());
-    let reaches = |a: &BTreeMap<String, f64>, size: &BTreeMap<String, f64>| {
-        a.iter().all(|(name, full)| size.get(name).is_none_or(|size| full >= size))
-    };
     let counts = |one: &&Recorded| {
-        let alike: Vec<&Recorded> = recorded.iter().filter(|other| same(one, other)).collect();
-        let finished = |other: &&&Recorded| other.rows.iter().filter(|(_, value)| value.is_some()).count();
-        let at_least = |size: &BTreeMap<String, f64>| {
-            alike.iter().filter(|other| reaches(&other.full, size)).map(|other| finished(&other)).sum()
+        let alike = || recorded.iter().filter(|other| other.full.keys().eq(one.full.keys()));
+        let n_finished = |size: &BTreeMap<String, f64>| {
+            alike().filter(|other| other.reaches(size)).map(Recorded::n_finished).sum()
         };
-        let sizes = alike.iter().map(|other| (other.full.clone(), at_least(&other.full))).collect();
-        reaches(&one.full, &size_to_compare_at(sizes))
+        let sizes = alike().map(|other| (other.full.clone(), n_finished(&other.full))).collect();
+        one.reaches(&size_to_compare_at(sizes))
     };
     let mut task = PastTask {
         key,

@@ -222,6 +222,8 @@ impl Archive {
         if n_unread > 0 {
             report.damaged.push(format!("{n_unread} runs cannot be read: `archive check` names them"));
         }
+        // Tasks of which imported runs came in.
+        let mut recorded = HashSet::new();
         for mut summary in theirs {
             if let Some(key) = keys.get(&summary.task) {
                 summary.task.clone_from(key);
@@ -251,6 +253,9 @@ impl Archive {
                 (true, true) => report.updated += 1,
                 (true, false) => report.added += 1,
             }
+            if kept && summary.state == RunState::Imported {
+                recorded.insert(summary.task.clone());
+            }
             // Also of a run that is known: an earlier merge may have been ended before its artifacts came.
             let have = self.store.artifacts(summary.id)?;
             let references = report.sound(&whole, other.store.artifacts(summary.id))?.unwrap_or_default();
@@ -266,9 +271,7 @@ impl Archive {
             }
         }
         report.artifacts = self.store.stats()?.n_artifacts - artifacts_before;
-        if report.added > 0 {
-            report.outgrown = self.withdraw_outgrown()?;
-        }
+        report.outgrown = self.withdraw_outgrown(&recorded)?;
         Ok(report)
     }
 }

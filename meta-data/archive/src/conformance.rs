@@ -12,8 +12,8 @@ use heirloom_model::{
 };
 
 use crate::{
-    Archive, ArchiveError, Evaluations, MetaFeatures, PastFilter, RunContents, RunHeader, RunId, RunRecorder,
-    RunState, Store, Task, TrialState, names_task,
+    Archive, ArchiveError, Evaluations, MergeReport, MetaFeatures, PastFilter, RunContents, RunHeader, RunId,
+    RunRecorder, RunState, Store, Task, TrialState, names_task,
 };
 
 /// Panics where a store does not do what [`Store`] promises. `make` gives a new, empty store at each call.
@@ -319,6 +319,10 @@ fn artifacts_live_as_long_as_something_refers_to_them(archive: &Archive) {
     sound(archive);
 }
 
+fn merge(into: &Archive, from: &Archive) -> MergeReport {
+    into.merge(from, &HashSet::new()).unwrap()
+}
+
 fn a_merge_adds_what_is_missing_and_nothing_twice(ours: &Archive, theirs: &Archive) {
     let (shared, mut recorder) = theirs.begin_run(&sample_header("shared")).unwrap();
     recorder.record(&sample_events(0)).unwrap();
@@ -329,20 +333,20 @@ fn a_merge_adds_what_is_missing_and_nothing_twice(ours: &Archive, theirs: &Archi
     let (own, mut own_recorder) = ours.begin_run(&sample_header("own")).unwrap();
     own_recorder.record(&sample_events(0)).unwrap();
 
-    let report = ours.merge(theirs, &HashSet::new()).unwrap();
+    let report = merge(ours, theirs);
     assert_eq!((report.added, report.updated, report.unchanged, report.artifacts), (1, 0, 0, 1));
     assert_eq!(ours.contents(shared).unwrap(), theirs.contents(shared).unwrap());
     assert_eq!(ours.meta_features("shared").unwrap(), [set]);
-    let report = ours.merge(theirs, &HashSet::new()).unwrap();
+    let report = merge(ours, theirs);
     assert_eq!((report.added, report.updated, report.unchanged, report.artifacts), (0, 0, 1, 0));
 
     // The run went on elsewhere: the newer copy wins, in either direction.
     recorder.record(&sample_events(1)).unwrap();
-    assert_eq!(ours.merge(theirs, &HashSet::new()).unwrap().updated, 1);
+    assert_eq!(merge(ours, theirs).updated, 1);
     theirs.set_run_state(shared, RunState::Finished).unwrap();
-    assert_eq!(ours.merge(theirs, &HashSet::new()).unwrap().updated, 1, "the run has ended there");
-    assert_eq!(ours.merge(theirs, &HashSet::new()).unwrap().unchanged, 1);
-    let report = theirs.merge(ours, &HashSet::new()).unwrap();
+    assert_eq!(merge(ours, theirs).updated, 1, "the run has ended there");
+    assert_eq!(merge(ours, theirs).unchanged, 1);
+    let report = merge(theirs, ours);
     assert_eq!((report.added, report.updated, report.unchanged), (1, 0, 1));
     assert_eq!(theirs.contents(own).unwrap(), ours.contents(own).unwrap());
     assert_eq!(ours.contents(shared).unwrap(), theirs.contents(shared).unwrap());
@@ -358,7 +362,7 @@ fn a_merge_that_was_ended_brings_the_rest_when_it_is_repeated(ours: &Archive, th
     theirs.put_artifact(run, None, "best", b"abc").unwrap();
     // As it stands when the merging process ends between the run and what belongs to it.
     ours.put_run(theirs.contents(run).unwrap()).unwrap();
-    let report = ours.merge(theirs, &HashSet::new()).unwrap();
+    let report = merge(ours, theirs);
     assert_eq!((report.unchanged, report.artifacts), (1, 1));
     assert_eq!(ours.artifacts(run).unwrap(), theirs.artifacts(run).unwrap());
     sound(ours);
@@ -372,12 +376,12 @@ fn a_run_that_was_resumed_is_newer_than_a_copy_from_before(ours: &Archive, their
         Event::Finished { trial: TrialId(0), attempt: 1, result: Err(failure), wall_seconds: 0.5 };
     recorder.record(&[cancelled]).unwrap();
     ours.set_run_state(run, RunState::Interrupted).unwrap();
-    theirs.merge(ours, &HashSet::new()).unwrap();
+    merge(theirs, ours);
     let (_, mut recorder) = ours.resume_run(run).unwrap();
     recorder.record(&[Event::Started { trial: TrialId(0), attempt: 2 }]).unwrap();
-    assert_eq!(ours.merge(theirs, &HashSet::new()).unwrap().unchanged, 1);
+    assert_eq!(merge(ours, theirs).unchanged, 1);
     recorder.record(&[finished(0, 2, 0.5), Event::Told { trial: TrialId(0) }]).unwrap();
-    assert_eq!(theirs.merge(ours, &HashSet::new()).unwrap().updated, 1);
+    assert_eq!(merge(theirs, ours).updated, 1);
     assert_eq!(theirs.contents(run).unwrap(), ours.contents(run).unwrap());
     sound(ours);
 }
@@ -385,7 +389,7 @@ fn a_run_that_was_resumed_is_newer_than_a_copy_from_before(ours: &Archive, their
 fn a_run_that_went_on_in_two_archives_stays_in_each(ours: &Archive, theirs: &Archive) {
     let (run, mut recorder) = ours.begin_run(&sample_header("t")).unwrap();
     recorder.record(&sample_events(0)).unwrap();
-    theirs.merge(ours, &HashSet::new()).unwrap();
+    merge(theirs, ours);
     let mut measured_otherwise = sample_events(1);
     if let Event::Finished { result: Ok(outcome), .. } = &mut measured_otherwise[2] {
         outcome.objectives = vec![-0.125];
@@ -394,20 +398,20 @@ fn a_run_that_went_on_in_two_archives_stays_in_each(ours: &Archive, theirs: &Arc
     let (_, mut recorder) = theirs.resume_run(run).unwrap();
     (1..3).for_each(|trial| recorder.record(&sample_events(trial)).unwrap());
     let before = ours.contents(run).unwrap();
-    let report = ours.merge(theirs, &HashSet::new()).unwrap();
+    let report = merge(ours, theirs);
     assert_eq!((report.diverged, report.updated, report.unchanged), (vec![run], 0, 0));
     assert_eq!(ours.contents(run).unwrap(), before, "what was measured here is not lost");
     let (_, mut recorder) = ours.begin_run(&sample_header("t")).unwrap();
     recorder.record(&sample_events(0)).unwrap();
     let at_work = ours.runs().unwrap().pop().unwrap().id;
-    theirs.merge(ours, &HashSet::new()).unwrap();
+    merge(theirs, ours);
     recorder.record(&sample_events(1)).unwrap();
     assert_eq!(
         theirs.merge(ours, &HashSet::from([at_work])).unwrap().updated,
         0,
         "somebody is at work on it"
     );
-    assert_eq!(theirs.merge(ours, &HashSet::new()).unwrap().updated, 1);
+    assert_eq!(merge(theirs, ours).updated, 1);
     sound(ours);
 }
 
@@ -427,7 +431,7 @@ fn of_two_runs_that_begin_at_once_on_other_data_each_has_its_task(archive: &Arch
 fn nothing_is_learned_from_a_withdrawn_run_in_any_copy(ours: &Archive, theirs: &Archive) {
     let (run, mut recorder) = ours.begin_run(&sample_header("t")).unwrap();
     recorder.record(&sample_events(0)).unwrap();
-    theirs.merge(ours, &HashSet::new()).unwrap();
+    merge(theirs, ours);
     let n_past = |archive: &Archive| {
         let past = archive.past_tasks(&PastFilter::default()).unwrap();
         past.iter().map(|task| task.configurations.len()).sum::<usize>()
@@ -439,14 +443,14 @@ fn nothing_is_learned_from_a_withdrawn_run_in_any_copy(ours: &Archive, theirs: &
     // It goes on, and stays withdrawn.
     recorder.record(&sample_events(1)).unwrap();
     assert_eq!(n_past(ours), 0);
-    assert_eq!(theirs.merge(ours, &HashSet::new()).unwrap().updated, 1);
+    assert_eq!(merge(theirs, ours).updated, 1);
     assert_eq!(theirs.contents(run).unwrap(), ours.contents(run).unwrap());
     // Of a copy that is as new the withdrawal alone is taken along, and its undoing is not.
     theirs.withdraw(run, None).unwrap();
-    assert_eq!((n_past(theirs), ours.merge(theirs, &HashSet::new()).unwrap().updated), (2, 0));
+    assert_eq!((n_past(theirs), merge(ours, theirs).updated), (2, 0));
     assert_eq!(reason(ours).as_deref(), Some("wrong labels"));
-    assert_eq!(theirs.merge(ours, &HashSet::new()).unwrap().updated, 1);
-    assert_eq!((n_past(theirs), theirs.merge(ours, &HashSet::new()).unwrap().unchanged), (0, 1));
+    assert_eq!(merge(theirs, ours).updated, 1);
+    assert_eq!((n_past(theirs), merge(theirs, ours).unchanged), (0, 1));
     let missing = RunId::new();
     let refused = ours.withdraw(missing, Some("x")).unwrap_err();
     assert_eq!(refused, ArchiveError::NoSuchRun { run: missing.to_string() });
@@ -459,7 +463,7 @@ fn what_was_filtered_out_is_no_trial(ours: &Archive, theirs: &Archive) {
     let failure = Failure::new(FailureKind::Filtered, "its score is low");
     let filtered = Event::Finished { trial: TrialId(1), attempt: 0, result: Err(failure), wall_seconds: 0.0 };
     recorder.record(&[proposed(1), filtered, Event::Told { trial: TrialId(1) }]).unwrap();
-    theirs.merge(ours, &HashSet::new()).unwrap();
+    merge(theirs, ours);
     for archive in [ours, theirs] {
         assert_eq!(archive.runs().unwrap()[0].n_trials, 1);
         sound(archive);
@@ -488,7 +492,7 @@ fn other_data_under_a_tasks_name_is_another_task(ours: &Archive, theirs: &Archiv
     recorder.record(&[Event::Proposed { trial, proposal, origin, scores: Vec::new() }]).unwrap();
     theirs.put_meta_features("churn", &set(300.0)).unwrap();
 
-    assert_eq!(ours.merge(theirs, &HashSet::new()).unwrap().added, 1);
+    assert_eq!(merge(ours, theirs).added, 1);
     let task = ours.header(run).unwrap().task;
     assert_eq!((task.key.as_str(), task.fingerprint.as_str()), ("churn@abcdef01", "abcdef012345"));
     let Some(Origin::WarmStart { sources }) = ours.contents(run).unwrap().trials.remove(1).origin else {
@@ -505,8 +509,8 @@ fn other_data_under_a_tasks_name_is_another_task(ours: &Archive, theirs: &Archiv
     assert!(names_task("cifar10", "nas-bench-201/cifar10") && names_task("t/x", "t/x@0123abcd"));
     assert!(!names_task("cifar10", "cifar100") && !names_task("t", "t/x"));
     theirs.set_run_state(run, RunState::Finished).unwrap();
-    assert_eq!(ours.merge(theirs, &HashSet::new()).unwrap().updated, 1);
-    assert_eq!(ours.merge(theirs, &HashSet::new()).unwrap().unchanged, 1);
+    assert_eq!(merge(ours, theirs).updated, 1);
+    assert_eq!(merge(ours, theirs).unchanged, 1);
     sound(ours);
 }
 

@@ -71,8 +71,8 @@ pub struct Task {
 impl Task {
     /// Whether the two are known to be of different data.
     pub(crate) fn has_other_data(&self, other: &Task) -> bool {
-        ![&self.fingerprint, &other.fingerprint].iter().any(|fingerprint| fingerprint.is_empty())
-            && self.fingerprint != other.fingerprint
+        let is_known = !self.fingerprint.is_empty() && !other.fingerprint.is_empty();
+        is_known && self.fingerprint != other.fingerprint
     }
 
     /// The task under the key that it has where its own stands for other data: with the beginning of its fingerprint.

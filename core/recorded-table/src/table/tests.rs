@@ -370,7 +370,6 @@ fn a_task_has_one_row_of_meta_features() {
     assert!(message.contains("row 2 (counted from 0): task `a` stands twice; hint: a task has"), "{message}");
 }
 
-/// As an archive's export writes them: which type a column of CSV has is told from what stands in it.
 #[test]
 fn a_choice_that_reads_like_a_missing_value_is_the_choice() {
     let descriptor = DESCRIPTOR.replace(r#"["sgd", "adam"]"#, r#"["sgd", "NA", "None"]"#);
@@ -381,6 +380,7 @@ fn a_choice_that_reads_like_a_missing_value_is_the_choice() {
     assert_eq!(optimizers, [0.0, 1.0, 2.0]);
 }
 
+/// As an archive's export writes them: which type a column of CSV has is told from what stands in it.
 #[test]
 fn choices_are_found_by_how_they_are_written() {
     let open = |choices: &str, cells: [&str; 2]| {

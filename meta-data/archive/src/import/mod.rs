@@ -12,7 +12,8 @@ mod optuna;
 mod recording;
 mod table;
 
-use std::collections::{BTreeMap, HashMap};
+use std::cmp::Reverse;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use heirloom_model::space::{OutOfRange, SpaceMapping};
@@ -61,11 +62,13 @@ struct Import<'a> {
 
 impl<'a> Import<'a> {
     fn new(archive: &'a Archive) -> Result<Self> {
-        let (mut here, mut withdrawn): (HashMap<String, Vec<RunSummary>>, _) = Default::default();
+        let mut here: HashMap<String, Vec<RunSummary>> = HashMap::new();
+        let mut withdrawn = HashMap::new();
         for run in archive.runs()?.into_iter().filter(|run| run.state == RunState::Imported) {
-            match run.withdrawn {
-                Some(reason) => drop(HashMap::insert(&mut withdrawn, run.id, reason)),
-                None => here.entry(run.task.clone()).or_default().push(run),
+            if let Some(reason) = run.withdrawn {
+                withdrawn.insert(run.id, reason);
+            } else {
+                here.entry(run.task.clone()).or_default().push(run);
             }
         }
         let report = ImportReport::default();
@@ -164,43 +167,49 @@ impl<'a> Import<'a> {
 }
 
 impl Archive {
-    /// Withdraws imported runs whose evaluations stand in another one of the same task and objective as a whole, as
+    /// Withdraws imported runs of these tasks whose evaluations stand in another one of the same objective as a whole, as
     /// after a merge with an archive that had imported less or more of a table: its rows would count twice.
-    pub(crate) fn withdraw_outgrown(&self) -> Result<Vec<RunId>> {
-        let mut alike: BTreeMap<(String, Option<String>), Vec<RunSummary>> = BTreeMap::new();
-        for run in self.runs()? {
-            if run.state == RunState::Imported && run.withdrawn.is_none() {
-                alike.entry((run.task.clone(), first_name(&run.objectives))).or_default().push(run);
-            }
-        }
+    pub(crate) fn withdraw_outgrown(&self, tasks: &HashSet<String>) -> Result<Vec<RunId>> {
+        let counts = |run: &RunSummary| run.state == RunState::Imported && run.withdrawn.is_none();
+        let mut runs = self.runs()?;
+        runs.retain(|run| counts(run) && tasks.contains(&run.task));
+        // The longest first; of two that are the same one stays, wherever they meet.
+        runs.sort_by_key(|run| Reverse((run.n_trials, run.id)));
         let mut outgrown = Vec::new();
-        for mut runs in alike.into_values() {
-            // The longest last; of two that are the same one stays, wherever they meet.
-            runs.sort_by_key(|run| (run.n_trials, run.id));
-            while runs.len() > 1 {
-                let short = runs.remove(0);
-                for long in &runs {
-                    let space = self.space(&long.space)?.map(Space::compile).transpose()?;
-                    let mut evaluations = Vec::new();
-                    let read = self.recorded(long.id, &mut |batch| {
-                        evaluations.push(batch);
-                        Ok(())
-                    });
-                    let is_whole = match read {
-                        Err(error) if error.is_damage() => false,
-                        read => read.map(|()| n_rows(&evaluations) == long.n_trials)?,
-                    };
-                    if let (true, Some(space)) = (is_whole, &space)
-                        && self.agrees(&short, space, &evaluations)?
-                    {
-                        self.withdraw(short.id, Some(&stands_in(long.id)))?;
-                        outgrown.push(short.id);
-                        break;
-                    }
+        for (place, long) in runs.iter().enumerate() {
+            let is_alike = |short: &&RunSummary| {
+                short.task == long.task
+                    && first_name(&short.objectives) == first_name(&long.objectives)
+                    && !outgrown.contains(&short.id)
+            };
+            let shorter: Vec<&RunSummary> = runs[place + 1..].iter().filter(is_alike).collect();
+            if shorter.is_empty() || outgrown.contains(&long.id) {
+                continue;
+            }
+            let Some((space, evaluations)) = self.whole_recording(long)? else { continue };
+            for short in shorter {
+                if self.agrees(short, &space, &evaluations)? {
+                    self.withdraw(short.id, Some(&stands_in(long.id)))?;
+                    outgrown.push(short.id);
                 }
             }
         }
         Ok(outgrown)
+    }
+
+    /// The space and all evaluations of an imported run; `None` where it is damaged, or has trials with history.
+    fn whole_recording(&self, run: &RunSummary) -> Result<Option<(Space, Vec<Evaluations>)>> {
+        let mut evaluations = Vec::new();
+        let read = self.recorded(run.id, &mut |batch| {
+            evaluations.push(batch);
+            Ok(())
+        });
+        match read {
+            Err(error) if error.is_damage() => return Ok(None),
+            read => read?,
+        }
+        let space = self.space(&run.space)?.map(Space::compile).transpose()?;
+        Ok(space.filter(|_| n_rows(&evaluations) == run.n_trials).map(|space| (space, evaluations)))
     }
 
     /// Whether of the rows of a run that is here and `evaluations`, points of `space`, one are the first of the other.

@@ -124,14 +124,14 @@ impl Archive {
             }
             order_steps(&mut run, &trials);
             let known = import.here.get(&run.header.task.key).into_iter().flatten();
-            let others: Vec<_> = known.filter(|other| other.id != run.id).map(|other| other.id).collect();
-            if !others.is_empty() {
+            let n_others = known.filter(|other| other.id != run.id).count();
+            if n_others > 0 {
                 import.report.notes.push(format!(
                     "study `{}` is taken for a further run of the task `{}`, which {} imported before; hint: where it \
                      is of another task, withdraw run {} and import with another `--name`",
                     study.name,
                     run.header.task.key,
-                    if others.len() == 1 { "one was".into() } else { format!("{} were", others.len()) },
+                    if n_others == 1 { "one was".into() } else { format!("{n_others} were") },
                     run.id
                 ));
             }
